@@ -1,0 +1,162 @@
+"""How each setting is written: text or TOML becomes a checked value, or one sentence says what is wrong."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from ipaddress import ip_network
+from pathlib import Path
+
+POSTGRES = ("postgresql://", "postgres://")
+HOST = r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])"
+BASE_URL = re.compile(rf"(https?://{HOST}(?::([0-9]{{1,5}}))?(?:/[A-Za-z0-9._~-]+)*)/?")
+TRUE, FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
+DAY = 86_400
+
+
+class SettingsError(Exception):
+    """A setting that cannot be used; the message is one sentence that names it and holds no secret."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Raw:
+    """A value as it was written."""
+
+    name: str  # the setting
+    label: str  # where it was written, for messages
+    value: object
+    folder: Path  # where relative paths start
+    is_text: bool  # from the environment, where everything is text
+
+    def bad(self, expected: str) -> SettingsError:
+        return SettingsError(f"{self.label} must be {expected}, not {self.value!r}.")
+
+
+def integer(low: int, high: int) -> Callable[[Raw], int]:
+    def read(raw: Raw) -> int:
+        expected = f"a whole number from {low} to {high}"
+        number = raw.value
+        if raw.is_text and isinstance(number, str) and re.fullmatch("[0-9]{1,18}", number):
+            number = int(number)
+        if type(number) is not int or not low <= number <= high:  # type(): True is an int too
+            raise raw.bad(expected)
+        return number
+
+    return read
+
+
+def flag(raw: Raw) -> bool:
+    if isinstance(raw.value, bool):
+        return raw.value
+    word = raw.value.lower() if raw.is_text and isinstance(raw.value, str) else ""
+    if word not in TRUE + FALSE:
+        raise raw.bad("1 or 0" if raw.is_text else "true or false")
+    return word in TRUE
+
+
+def choice(*choices: str) -> Callable[[Raw], str]:
+    def read(raw: Raw) -> str:
+        if raw.value not in choices:
+            raise raw.bad(" or ".join(choices))
+        return str(raw.value)
+
+    return read
+
+
+def matching(pattern: str, expected: str) -> Callable[[Raw], str]:
+    def read(raw: Raw) -> str:
+        if not isinstance(raw.value, str) or not re.fullmatch(pattern, raw.value):
+            raise raw.bad(expected)
+        return raw.value
+
+    return read
+
+
+def shop_name(raw: Raw) -> str:
+    name = raw.value
+    if not isinstance(name, str) or not name.isprintable() or not 1 <= len(name.strip()) <= 64:
+        raise raw.bad("a name of 1 to 64 printable characters")
+    return name.strip()
+
+
+def base_url(raw: Raw) -> str:
+    match = BASE_URL.fullmatch(raw.value) if isinstance(raw.value, str) else None
+    if match is None or not 1 <= int(match[2] or 80) <= 65535:
+        raise raw.bad("an address such as https://pay.example.com, without query or user name")
+    return match[1]
+
+
+def database(raw: Raw) -> str:
+    """A path, made absolute, or a PostgreSQL address, which no message repeats: it may hold a password."""
+    value = raw.value
+    if isinstance(value, str) and value.startswith(POSTGRES):
+        return value
+    if not isinstance(value, str) or not value or "://" in value or value.startswith(":") or "\0" in value:
+        raise SettingsError(f"{raw.label} must be the path of a file or a postgresql:// address.")
+    return str(_absolute(value, raw.folder))
+
+
+def secret(raw: Raw) -> str:
+    if not isinstance(raw.value, str) or len(raw.value) < 16 or not raw.value.isprintable():
+        raise SettingsError(f"{raw.label} must be a text of at least 16 characters, best made at random.")
+    return raw.value
+
+
+def image(raw: Raw) -> str:
+    path = raw.value
+    if path == "":
+        return ""
+    if not isinstance(path, str) or not path.lower().endswith((".png", ".jpg", ".jpeg", ".webp", ".svg")):
+        raise raw.bad("the path of a png, jpg, webp or svg file")
+    return str(_absolute(path, raw.folder))
+
+
+def networks(raw: Raw) -> tuple[str, ...]:
+    try:
+        return tuple(str(ip_network(item)) for item in _texts(raw))
+    except ValueError as error:
+        raise raw.bad("a list of addresses or networks such as 10.0.0.0/8") from error
+
+
+def ports(raw: Raw) -> tuple[int, ...]:
+    items = _texts(raw) if raw.is_text else raw.value
+    if not isinstance(items, list) or not items:
+        raise raw.bad("a list of ports such as 80, 443")
+    port = integer(1, 65535)
+    return tuple(port(replace(raw, value=item)) for item in items)
+
+
+def _texts(raw: Raw) -> list[str]:
+    if raw.is_text and isinstance(raw.value, str):
+        return [item.strip() for item in raw.value.split(",") if item.strip()]
+    if isinstance(raw.value, list) and all(isinstance(item, str) for item in raw.value):
+        return raw.value
+    raise raw.bad("a list of texts")
+
+
+def _absolute(path: str, folder: Path) -> Path:
+    return (folder / Path(path).expanduser()).absolute()
+
+
+READERS: dict[str, Callable[[Raw], object]] = {
+    "database": database,
+    "base_url": base_url,
+    "secret": secret,
+    "order_ttl": integer(1, DAY),
+    "grace": integer(0, 7 * DAY),
+    "rest": integer(0, 30 * DAY),
+    "allow_private": flag,
+    "htmx": choice("cdn", "local"),
+    "workers": integer(1, 64),
+    "threads": integer(1, 256),
+    "trusted_proxies": networks,
+    "callback_ports": ports,
+    "min_free_disk": integer(0, 2**50),
+    "device_offline_after": integer(30, DAY),
+    "push_window_s": integer(0, 30 * DAY),
+    "language": choice("zh-CN", "zh-TW", "en"),
+    "shop_name": shop_name,
+    "brand_color": matching("(#[0-9A-Fa-f]{6})?", "a colour such as #047f40"),
+    "brand_logo": image,
+}
