@@ -1,0 +1,3 @@
+"""Checkout: paid by a personal WeChat or Alipay QR code, on one small server."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,80 @@
+"""Which amount an order is given: the heart of being paid by a personal QR code.
+
+The amount is an order's only identity, so an amount that was given out is dangerous until its late payers are gone.
+It is *held* until `free_at` (never given out before) and *rests* until `rested_at` (given out only when nothing
+else is left). The rules, measured by `./dev simulate`:
+
+* paid: held two minutes more, so that a phone's repeated push cannot pay the next order; then free;
+* ended without its QR code having been shown: free at once;
+* shown and not paid: held for the grace after it ended, resting for `rest` after it ended;
+* the smallest rested offset goes first, the exact price before all;
+* when nothing has rested, the amount that has been free for longest; nothing free: a refusal with the time.
+
+Pure: amounts in fen, times in Unix seconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from checkout.model import Rest
+
+HOLD_AFTER_PAID_S = 120
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How long orders and their amounts live, in seconds."""
+
+    order_ttl: int = 300
+    grace: int = 600
+    rest: int = 7200
+
+
+def rest_of_unshown(expires_at: int) -> Rest:
+    """While nobody has seen the QR code there is no late payer to wait for."""
+    return Rest(expires_at, expires_at)
+
+
+def rest_of_shown(ended_at: int, limits: Limits) -> Rest:
+    """After an order that was shown ends unpaid (`ended_at` may lie ahead: its expiry)."""
+    return Rest(ended_at + limits.grace, ended_at + max(limits.grace, limits.rest))
+
+
+def rest_of_paid(paid_at: int) -> Rest:
+    return Rest(paid_at + HOLD_AFTER_PAID_S, paid_at + HOLD_AFTER_PAID_S)
+
+
+def candidates(price: int, offset: str, max_offset: int) -> Iterable[int]:
+    """The amounts that may stand for `price`, the most welcome first; never 0 or less.
+
+    `offset`: `up` (clients check that what was paid is at least the price), `down`, or `nearest`.
+    """
+    if offset == "up":
+        return range(price, price + max_offset + 1)
+    if offset == "down":
+        return range(price, max(0, price - max_offset - 1), -1)
+    both = (amount for step in range(max_offset + 1) for amount in ((price + step, price - step) if step else (price,)))
+    return (amount for amount in both if amount > 0)
+
+
+def span(price: int, offset: str, max_offset: int) -> tuple[int, int]:
+    """The lowest and the highest of `candidates`."""
+    low = price if offset == "up" else max(1, price - max_offset)
+    return low, price if offset == "down" else price + max_offset
+
+
+def choose(wanted: Iterable[int], resting: Mapping[int, int], now: int) -> int | None:
+    """The amount to give out, or None when every candidate is held.
+
+    `resting` maps each amount that is not rested at `now` to its `free_at`.
+    """
+    longest_free: tuple[int, int] | None = None
+    for amount in wanted:
+        free_at = resting.get(amount)
+        if free_at is None:
+            return amount
+        if free_at <= now and (longest_free is None or free_at < longest_free[0]):
+            longest_free = (free_at, amount)
+    return longest_free[1] if longest_free else None

@@ -1,0 +1,84 @@
+"""What the parts expect of each other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any, Protocol
+
+from checkout.http import Answer, Outgoing
+from checkout.model import Merchant, Order
+
+if TYPE_CHECKING:
+    from flask import Blueprint
+
+Value = str | int | None
+Row = tuple[Any, ...]
+
+
+class Clock(Protocol):
+    """Unix seconds. Read once per use case and handed down."""
+
+    def __call__(self) -> int: ...
+
+
+class NewId(Protocol):
+    """A new id that nobody can guess, with a prefix that tells what it is; ids made later sort later."""
+
+    def __call__(self, prefix: str) -> str: ...
+
+
+class Send(Protocol):
+    """The way out to the network: raises `http.Unreachable` and nothing else."""
+
+    def __call__(self, request: Outgoing) -> Answer: ...
+
+
+class Rows(Protocol):
+    """A database as the store's modules see it: SQL in full, values by name."""
+
+    def all(self, sql: str, /, **values: Value) -> list[Row]: ...
+
+    def one(self, sql: str, /, **values: Value) -> Row | None: ...
+
+    def run(self, sql: str, /, **values: Value) -> int:
+        """Runs a statement and gives the number of rows that it changed; raises `Conflict`."""
+        ...
+
+
+class Store(Protocol):
+    """One database. Raises `StoreError` where it cannot be used."""
+
+    def read(self) -> AbstractContextManager[Rows]: ...
+
+    def transaction(self) -> AbstractContextManager[Rows]:
+        """Read, then write, with nobody writing in between; committed at the end, rolled back on any exception."""
+        ...
+
+    def free_bytes(self) -> int | None:
+        """Room left on the disk, None where that is another machine's concern."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class Dialect(Protocol):
+    """A merchant language: one module in `checkout/protocols/`, the module itself being the object."""
+
+    NAME: str
+
+    def routes(self) -> Blueprint: ...
+
+    def callback(self, order: Order, merchant: Merchant, url: str, now: int) -> Outgoing:
+        """The message that tells the merchant's `url` that the order was paid, signed with the current key."""
+        ...
+
+    def acknowledged(self, answer: Answer) -> bool: ...
+
+    def return_params(self, order: Order, merchant: Merchant) -> Mapping[str, str] | None:
+        """What the dialect adds to the return address of a paid order: its own signed parameters, nothing (empty),
+        or None where the native signature goes there."""
+        ...
+
+
+Dialects = Mapping[str, Dialect]

@@ -1,0 +1,239 @@
+"""The things that Checkout knows, as frozen dataclasses. Amounts are int fen, times int Unix seconds.
+
+An empty string means "none" for texts that a merchant may leave out; `None` means "not yet" for times and numbers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class State(StrEnum):
+    """Where an order stands. PAID is final; what happens after it (a refund) is a row of its own."""
+
+    PENDING = "pending"
+    PAID = "paid"
+    EXPIRED = "expired"
+    CLOSED = "closed"
+
+
+MOVES: dict[State, frozenset[State]] = {
+    State.PENDING: frozenset({State.PAID, State.EXPIRED, State.CLOSED}),
+    State.EXPIRED: frozenset({State.PAID}),
+    State.CLOSED: frozenset({State.PAID}),
+    State.PAID: frozenset(),
+}
+
+
+class Method(StrEnum):
+    """What the buyer pays with."""
+
+    WECHAT = "wechat"
+    ALIPAY = "alipay"
+
+
+class Mode(StrEnum):
+    """How much of the legacy dialects' weaknesses a merchant lives with (QUALITY.md "Legacy signatures")."""
+
+    STRICT = "strict"
+    COMPAT = "compat"
+
+
+class Judgement(StrEnum):
+    """What became of a payment."""
+
+    MATCHED = "matched"  # it paid its order in time
+    LATE = "late"  # it paid its order after expiry or closing
+    SUSPECTED = "suspected"  # looks like a repeat of a payment that is already booked
+    UNMATCHED = "unmatched"  # no order, or more than one, holds this amount
+    UNREADABLE = "unreadable"  # money seems to have come, the amount could not be read
+    IGNORED = "ignored"  # set aside by hand
+    LINKED = "linked"  # given to its order by hand
+
+
+class DeliveryState(StrEnum):
+    """What became of a message owed to a merchant."""
+
+    WAITING = "waiting"
+    DELIVERED = "delivered"
+    FAILED = "failed"
+    NONE = "none"  # the order and its merchant name no address to tell
+
+
+@dataclass(frozen=True, slots=True)
+class Merchant:
+    id: int  # GOGO's APPID, epay's pid and BufPay's aid
+    name: str
+    key: str
+    previous_key: str  # still accepted until `previous_key_until`
+    previous_key_until: int
+    mode: Mode
+    guard_param: bool  # refuse a `param` that could be cut into another price
+    reuse: bool  # the same number again gives the same pending order
+    notify_url: str
+    return_url: str
+    allow_hosts: tuple[str, ...]
+    disabled_at: int | None
+    created_at: int
+
+    def keys(self, now: int) -> tuple[str, ...]:
+        """The keys that are valid at `now`, the current one first."""
+        return (self.key, self.previous_key) if self.previous_key_until > now else (self.key,)
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """One receiving wallet."""
+
+    id: str
+    method: Method
+    channel: str  # "personal", or a section of checkout.toml
+    code: str  # what the open-amount QR code says
+    offset: str  # up | down | nearest: where other amounts than the price are looked for
+    max_offset: int  # fen
+    offline: str  # block | warn | sell: what to do while no phone watches
+    weight: int
+    daily_cap: int | None  # fen a Beijing day
+    disabled_at: int | None
+    created_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """One phone (or script) that reports money."""
+
+    id: str
+    name: str
+    kind: str  # vmq | smsforwarder | generic
+    key: str
+    previous_key: str
+    previous_key_until: int
+    token: str  # stands in the URL of the kinds that have no key of their own
+    beat_at: int | None
+    push_at: int | None
+    revoked_at: int | None
+    created_at: int
+
+    def keys(self, now: int) -> tuple[str, ...]:
+        """The keys that are valid at `now`, the current one first."""
+        return (self.key, self.previous_key) if self.previous_key_until > now else (self.key,)
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What a merchant asked to be paid."""
+
+    token: str  # 128 random bits in hex, the only public id
+    merchant: int
+    dialect: str
+    number: str  # the merchant's own
+    attempt: int  # 1, or more when the number was asked for again after it had expired or closed
+    state: State
+    late: bool  # paid after expiry or closing
+    method: str  # "" until the buyer has chosen
+    account: str  # "" until then
+    channel: str
+    price: int
+    really_price: int | None
+    title: str
+    content: str
+    param: str
+    buyer: str  # the merchant's label for the buyer
+    price_text: str  # the price as the merchant spelt it
+    notify_url: str
+    return_url: str
+    extra: str  # JSON object, the dialect's own
+    asked: str  # digest of what was asked, to tell a retry from another order
+    product: str
+    quantity: int
+    rev: int  # grows with every change that a page shows
+    created_at: int
+    expires_at: int
+    shown_at: int | None  # when the QR code left the house
+    paid_at: int | None
+    closed_at: int | None
+
+    def state_at(self, now: int) -> State:
+        """The state as it counts at `now`: a pending order is expired from `expires_at` on."""
+        if self.state is State.PENDING and now >= self.expires_at:
+            return State.EXPIRED
+        return self.state
+
+
+@dataclass(frozen=True, slots=True)
+class Payment:
+    """Evidence that money came."""
+
+    id: str
+    channel: str
+    reference: str  # unique within the channel
+    device: str
+    method: str
+    amount: int | None
+    judgement: Judgement
+    order_token: str
+    account: str
+    raw: str  # the message as it came, without its signature
+    note: str
+    happened_at: int  # as the phone or the gateway says
+    received_at: int
+    judged_at: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One message owed to a merchant."""
+
+    id: str  # the webhook-id: the same at every try
+    order_token: str
+    merchant: int
+    dialect: str
+    event: str
+    url: str
+    state: DeliveryState
+    attempts: int
+    due_at: int  # when to try next; while a worker is at it, when its lease ends
+    created_at: int
+    done_at: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One try at a delivery and what the merchant answered."""
+
+    delivery: str
+    number: int
+    at: int
+    status: int | None
+    elapsed_ms: int
+    answer: str  # at most 4 KiB
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class FixedCode:
+    """A QR code that carries its amount."""
+
+    account: str
+    price: int
+    code: str
+    created_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEntry:
+    id: str
+    at: int
+    actor: str
+    action: str
+    subject: str
+    detail: str  # JSON object
+
+
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """From when on an amount may be given out again, and from when on it may be without a second thought."""
+
+    free_at: int
+    rested_at: int
