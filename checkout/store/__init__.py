@@ -1,0 +1,25 @@
+"""All SQL of Checkout. `open_store` gives the database; one module for each noun holds its statements."""
+
+from __future__ import annotations
+
+from checkout.interfaces import Store
+from checkout.store import accounts, audit, deliveries, devices, keys, merchants, orders, payments, slots
+from checkout.store.sqlite import SqliteStore
+
+__all__ = [
+    "accounts",
+    "audit",
+    "deliveries",
+    "devices",
+    "keys",
+    "merchants",
+    "open_store",
+    "orders",
+    "payments",
+    "slots",
+]
+
+
+def open_store(database: str) -> Store:
+    """The store at `database` (a SQLite path), created and migrated when it is new."""
+    return SqliteStore(database)

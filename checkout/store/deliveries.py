@@ -1,0 +1,105 @@
+"""The outbox: messages owed to merchants, and every try at them."""
+
+from __future__ import annotations
+
+from checkout.interfaces import Row, Rows
+from checkout.model import Attempt, Delivery, DeliveryState
+from checkout.store.mapping import columns, insert, values
+
+_COLUMNS = columns(Delivery)
+_STATE = Delivery.__slots__.index("state")
+
+
+def add(db: Rows, delivery: Delivery) -> None:
+    """Raises `Conflict` when the order owes this event already."""
+    db.run(insert(Delivery, "deliveries"), **values(delivery))
+
+
+def get(db: Rows, delivery_id: str) -> Delivery | None:
+    row = db.one(f"SELECT {_COLUMNS} FROM deliveries WHERE id = :id", id=delivery_id)
+    return _delivery(row) if row else None
+
+
+def of_order(db: Rows, token: str) -> list[Delivery]:
+    rows = db.all(f"SELECT {_COLUMNS} FROM deliveries WHERE order_token = :token ORDER BY created_at, id", token=token)
+    return [_delivery(row) for row in rows]
+
+
+def listed(db: Rows, *, state: str | None, before: tuple[int, str] | None = None, limit: int = 50) -> list[Delivery]:
+    at, last = before or (None, None)
+    rows = db.all(
+        f"SELECT {_COLUMNS} FROM deliveries WHERE (:state IS NULL OR state = :state)"
+        " AND (:at IS NULL OR created_at < :at OR (created_at = :at AND id < :last))"
+        " ORDER BY created_at DESC, id DESC LIMIT :limit",
+        state=state, at=at, last=last, limit=limit,
+    )  # fmt: skip
+    return [_delivery(row) for row in rows]
+
+
+def due(db: Rows, now: int, *, after: tuple[int, str] = (0, ""), limit: int = 100) -> list[Delivery]:
+    """A page of those whose time has come, the oldest first, without claiming them."""
+    at, last = after
+    rows = db.all(
+        f"SELECT {_COLUMNS} FROM deliveries WHERE state = 'waiting' AND due_at <= :now"
+        " AND (due_at > :at OR (due_at = :at AND id > :last)) ORDER BY due_at, id LIMIT :limit",
+        now=now, at=at, last=last, limit=limit,
+    )  # fmt: skip
+    return [_delivery(row) for row in rows]
+
+
+def next_due_at(db: Rows) -> int | None:
+    row = db.one("SELECT min(due_at) FROM deliveries WHERE state = 'waiting'")
+    return row[0] if row else None
+
+
+def claim(db: Rows, delivery: Delivery, lease_until: int) -> Delivery | None:
+    """Takes a due delivery: counts the attempt and moves `due_at` ahead as a lease. None: another worker has it."""
+    row = db.one(
+        "UPDATE deliveries SET attempts = attempts + 1, due_at = :lease"
+        " WHERE id = :id AND state = 'waiting' AND due_at = :due_at AND attempts = :attempts"
+        f" RETURNING {_COLUMNS}",
+        id=delivery.id, due_at=delivery.due_at, attempts=delivery.attempts, lease=lease_until,
+    )  # fmt: skip
+    return _delivery(row) if row else None
+
+
+def finish(db: Rows, delivery_id: str, state: DeliveryState, now: int) -> bool:
+    """WAITING → DELIVERED or FAILED."""
+    return (
+        db.run(
+            "UPDATE deliveries SET state = :state, done_at = :now WHERE id = :id AND state = 'waiting'",
+            id=delivery_id, state=state.value, now=now,
+        )
+        > 0
+    )  # fmt: skip
+
+
+def postpone(db: Rows, delivery_id: str, due_at: int) -> None:
+    db.run("UPDATE deliveries SET due_at = :due_at WHERE id = :id AND state = 'waiting'", id=delivery_id, due_at=due_at)
+
+
+def resend(db: Rows, delivery_id: str, url: str, now: int) -> Delivery | None:
+    """Any state → WAITING, due at once; the id stays."""
+    row = db.one(
+        "UPDATE deliveries SET state = 'waiting', due_at = :now, done_at = NULL, url = :url WHERE id = :id"
+        f" RETURNING {_COLUMNS}",
+        id=delivery_id, url=url, now=now,
+    )  # fmt: skip
+    return _delivery(row) if row else None
+
+
+def add_attempt(db: Rows, attempt: Attempt) -> None:
+    db.run(insert(Attempt, "attempts") + " ON CONFLICT (delivery, number) DO NOTHING", **values(attempt))
+
+
+def attempts(db: Rows, delivery_id: str) -> list[Attempt]:
+    rows = db.all(
+        f"SELECT {columns(Attempt)} FROM attempts WHERE delivery = :delivery ORDER BY number", delivery=delivery_id
+    )
+    return [Attempt(*row) for row in rows]
+
+
+def _delivery(row: Row) -> Delivery:
+    cells = list(row)
+    cells[_STATE] = DeliveryState(cells[_STATE])
+    return Delivery(*cells)

@@ -1,0 +1,72 @@
+"""The numbered .sql files beside this module, each applied once, in order, by whichever command comes first."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from importlib import resources
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database
+
+SET = "checkout"
+
+
+def apply(connection: sqlite3.Connection) -> None:
+    """Applies what is missing. Safe when several processes start at once: the second waits, then finds it done."""
+    if not _missing(connection):
+        return
+    # Imported late: it takes longer to load than all our own code, and is needed once per version.
+    from sqlite_utils import Database
+    from sqlite_utils.migrations import Migrations
+
+    migrations = Migrations(SET)
+    for name in _names():
+        migrations(name=name)(_step(_script(name)))
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        migrations.apply(Database(connection, execute_plugins=False))
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def statements(script: str) -> Iterator[str]:
+    """The statements of a script one by one (`executescript` would commit the transaction around it)."""
+    statement = ""
+    for line in script.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            yield statement.strip()
+            statement = ""
+    if statement.strip():
+        raise ValueError("A migration ends inside a statement.")
+
+
+def _missing(connection: sqlite3.Connection) -> list[str]:
+    known = connection.execute("SELECT 1 FROM sqlite_master WHERE name = '_sqlite_migrations'").fetchone()
+    if known is None:
+        return _names()
+    rows = connection.execute("SELECT name FROM _sqlite_migrations WHERE migration_set = ?", (SET,))
+    applied = {name for (name,) in rows}
+    return [name for name in _names() if name not in applied]
+
+
+def _step(script: str) -> Callable[[Database], None]:
+    def step(db: Database) -> None:
+        for statement in statements(script):
+            db.execute(statement)
+
+    step.__name__ = "step"
+    return step
+
+
+def _names() -> list[str]:
+    return sorted(file.name for file in resources.files(__package__).iterdir() if file.name.endswith(".sql"))
+
+
+def _script(name: str) -> str:
+    return (resources.files(__package__) / name).read_text(encoding="utf-8")

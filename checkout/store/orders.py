@@ -1,0 +1,137 @@
+"""Orders: what merchants asked to be paid, and every move of their state."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from checkout.interfaces import Row, Rows
+from checkout.model import Order, State
+from checkout.store.mapping import columns, insert, values
+
+_COLUMNS = columns(Order)
+_LATE = Order.__slots__.index("late")
+_STATE = Order.__slots__.index("state")
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """What to list: newest first, `before` is the last row of the page before."""
+
+    merchant: int | None = None
+    state: str | None = None
+    text: str | None = None  # token or merchant's number, exactly
+    before: tuple[int, str] | None = None
+    limit: int = 50
+
+
+def add(db: Rows, order: Order) -> None:
+    """Raises `Conflict` when the merchant's number has this attempt already."""
+    db.run(insert(Order, "orders"), **values(order))
+
+
+def get(db: Rows, token: str) -> Order | None:
+    row = db.one(f"SELECT {_COLUMNS} FROM orders WHERE token = :token", token=token)
+    return _order(row) if row else None
+
+
+def by_number(db: Rows, merchant_id: int, number: str) -> Order | None:
+    """The order that stands for a merchant's number: the paid attempt, else the latest one."""
+    row = db.one(
+        f"SELECT {_COLUMNS} FROM orders WHERE merchant = :merchant AND number = :number"
+        " ORDER BY paid_at IS NULL, attempt DESC LIMIT 1",
+        merchant=merchant_id, number=number,
+    )  # fmt: skip
+    return _order(row) if row else None
+
+
+def other_attempts(db: Rows, order: Order) -> list[Order]:
+    """The other orders of the same merchant's number."""
+    rows = db.all(
+        f"SELECT {_COLUMNS} FROM orders WHERE merchant = :merchant AND number = :number AND token <> :token",
+        merchant=order.merchant, number=order.number, token=order.token,
+    )  # fmt: skip
+    return [_order(row) for row in rows]
+
+
+def listed(db: Rows, wanted: Filter) -> list[Order]:
+    at, token = wanted.before or (None, None)
+    rows = db.all(
+        f"SELECT {_COLUMNS} FROM orders WHERE (:merchant IS NULL OR merchant = :merchant)"
+        " AND (:state IS NULL OR state = :state) AND (:text IS NULL OR token = :text OR number = :text)"
+        " AND (:at IS NULL OR created_at < :at OR (created_at = :at AND token < :token))"
+        " ORDER BY created_at DESC, token DESC LIMIT :limit",
+        merchant=wanted.merchant, state=wanted.state, text=wanted.text, at=at, token=token, limit=wanted.limit,
+    )  # fmt: skip
+    return [_order(row) for row in rows]
+
+
+def pay(db: Rows, token: str, now: int) -> Order | None:
+    """PENDING, EXPIRED or CLOSED → PAID; late when it came after the end. None: it is paid already."""
+    row = db.one(
+        "UPDATE orders SET state = 'paid', paid_at = :now, rev = rev + 1,"
+        " late = CASE WHEN state = 'pending' AND expires_at > :now THEN 0 ELSE 1 END"
+        f" WHERE token = :token AND state IN ('pending', 'expired', 'closed') RETURNING {_COLUMNS}",
+        token=token, now=now,
+    )  # fmt: skip
+    return _order(row) if row else None
+
+
+def close(db: Rows, token: str, now: int) -> Order | None:
+    """PENDING → CLOSED. None: somebody was first."""
+    row = db.one(
+        "UPDATE orders SET state = 'closed', closed_at = :now, rev = rev + 1"
+        f" WHERE token = :token AND state = 'pending' AND expires_at > :now RETURNING {_COLUMNS}",
+        token=token, now=now,
+    )  # fmt: skip
+    return _order(row) if row else None
+
+
+def expire(db: Rows, now: int, limit: int) -> list[Order]:
+    """PENDING → EXPIRED for the orders whose time is over, at most `limit` at once."""
+    rows = db.all(
+        "UPDATE orders SET state = 'expired', rev = rev + 1 WHERE state = 'pending' AND token IN"
+        " (SELECT token FROM orders WHERE state = 'pending' AND expires_at <= :now ORDER BY expires_at LIMIT :limit)"
+        f" RETURNING {_COLUMNS}",
+        now=now, limit=limit,
+    )  # fmt: skip
+    return [_order(row) for row in rows]
+
+
+def any_expiring(db: Rows, now: int) -> bool:
+    row = db.one("SELECT 1 FROM orders WHERE state = 'pending' AND expires_at <= :now LIMIT 1", now=now)
+    return row is not None
+
+
+def show(db: Rows, token: str, now: int) -> Order | None:
+    """Notes that the QR code left the house. None: it had before."""
+    row = db.one(
+        f"UPDATE orders SET shown_at = :now WHERE token = :token AND shown_at IS NULL RETURNING {_COLUMNS}",
+        token=token, now=now,
+    )  # fmt: skip
+    return _order(row) if row else None
+
+
+def assign(db: Rows, token: str, *, method: str, account: str, channel: str, really_price: int) -> Order | None:
+    """Gives a pending order its account and amount (the buyer has chosen). None: it is not pending any more."""
+    row = db.one(
+        "UPDATE orders SET method = :method, account = :account, channel = :channel, really_price = :really_price,"
+        f" shown_at = NULL, rev = rev + 1 WHERE token = :token AND state = 'pending' RETURNING {_COLUMNS}",
+        token=token, method=method, account=account, channel=channel, really_price=really_price,
+    )  # fmt: skip
+    return _order(row) if row else None
+
+
+def last_paid_at(db: Rows, merchant_id: int) -> int | None:
+    row = db.one("SELECT max(paid_at) FROM orders WHERE merchant = :merchant AND state = 'paid'", merchant=merchant_id)
+    return row[0] if row else None
+
+
+def counts(db: Rows) -> dict[str, int]:
+    """How many orders are in each state."""
+    return {row[0]: row[1] for row in db.all("SELECT state, count(*) FROM orders GROUP BY state")}
+
+
+def _order(row: Row) -> Order:
+    cells = list(row)
+    cells[_STATE], cells[_LATE] = State(cells[_STATE]), bool(cells[_LATE])
+    return Order(*cells)

@@ -1,0 +1,73 @@
+"""Payments: the evidence that money came, stored before it is judged."""
+
+from __future__ import annotations
+
+from checkout.interfaces import Row, Rows
+from checkout.model import Judgement, Payment
+from checkout.store.mapping import columns, insert, values
+
+_COLUMNS = columns(Payment)
+_JUDGEMENT = Payment.__slots__.index("judgement")
+
+
+def add(db: Rows, payment: Payment) -> bool:
+    """False when the channel has reported this reference before: nothing is stored twice."""
+    return db.run(insert(Payment, "payments") + " ON CONFLICT (channel, reference) DO NOTHING", **values(payment)) > 0
+
+
+def get(db: Rows, payment_id: str) -> Payment | None:
+    row = db.one(f"SELECT {_COLUMNS} FROM payments WHERE id = :id", id=payment_id)
+    return _payment(row) if row else None
+
+
+def of_order(db: Rows, token: str) -> list[Payment]:
+    rows = db.all(f"SELECT {_COLUMNS} FROM payments WHERE order_token = :token ORDER BY received_at, id", token=token)
+    return [_payment(row) for row in rows]
+
+
+def judge(db: Rows, payment_id: str, judgement: Judgement, *, token: str, account: str, note: str, now: int) -> None:
+    """Raises `Conflict` when the order is settled by another payment."""
+    db.run(
+        "UPDATE payments SET judgement = :judgement, order_token = :token, account = :account, note = :note,"
+        " judged_at = :now WHERE id = :id",
+        id=payment_id, judgement=judgement.value, token=token, account=account, note=note, now=now,
+    )  # fmt: skip
+
+
+def set_aside(db: Rows, payment_id: str, note: str, now: int) -> bool:
+    """Takes a payment out of the review inbox; False when somebody was first."""
+    changed = db.run(
+        "UPDATE payments SET judgement = 'ignored', note = :note, judged_at = :now"
+        " WHERE id = :id AND judgement IN ('suspected', 'unmatched', 'unreadable')",
+        id=payment_id, note=note, now=now,
+    )  # fmt: skip
+    return changed > 0
+
+
+def equal_since(db: Rows, payment: Payment, since: int) -> bool:
+    """Whether the device pushed the same amount of the same method since, in another message."""
+    row = db.one(
+        "SELECT 1 FROM payments WHERE device = :device AND method = :method AND amount = :amount"
+        " AND received_at >= :since AND id <> :id LIMIT 1",
+        device=payment.device, method=payment.method, amount=payment.amount, since=since, id=payment.id,
+    )  # fmt: skip
+    return row is not None
+
+
+def listed(db: Rows, *, review: bool, before: tuple[int, str] | None = None, limit: int = 50) -> list[Payment]:
+    """Newest first; `review`: only those that wait for a person."""
+    at, last = before or (None, None)
+    where = "judgement IN ('suspected', 'unmatched', 'unreadable')" if review else "1 = 1"
+    rows = db.all(
+        f"SELECT {_COLUMNS} FROM payments WHERE {where}"
+        " AND (:at IS NULL OR received_at < :at OR (received_at = :at AND id < :last))"
+        " ORDER BY received_at DESC, id DESC LIMIT :limit",
+        at=at, last=last, limit=limit,
+    )  # fmt: skip
+    return [_payment(row) for row in rows]
+
+
+def _payment(row: Row) -> Payment:
+    cells = list(row)
+    cells[_JUDGEMENT] = Judgement(cells[_JUDGEMENT])
+    return Payment(*cells)

@@ -1,0 +1,61 @@
+"""Slots: which order an amount of an account stands for (see `checkout.amounts` for the rules)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from checkout.model import Rest
+from checkout.interfaces import Rows
+
+
+def resting(db: Rows, accounts: Iterable[str], low: int, high: int, now: int) -> dict[int, int]:
+    """The amounts from `low` to `high` that are not rested on any of the accounts: amount → `free_at`."""
+    found: dict[int, int] = {}
+    for account in accounts:
+        rows = db.all(
+            "SELECT amount, free_at FROM slots"
+            " WHERE account = :account AND amount BETWEEN :low AND :high AND rested_at > :now",
+            account=account, low=low, high=high, now=now,
+        )  # fmt: skip
+        found = dict(rows) if not found else _later(found, dict(rows))
+    return found
+
+
+def take(db: Rows, account: str, amount: int, token: str, rest: Rest, now: int) -> bool:
+    """Gives the amount to an order, atomically; False when another order holds it."""
+    row = db.one(
+        "INSERT INTO slots (account, amount, order_token, free_at, rested_at)"
+        " VALUES (:account, :amount, :token, :free_at, :rested_at)"
+        " ON CONFLICT (account, amount) DO UPDATE SET order_token = excluded.order_token,"
+        " free_at = excluded.free_at, rested_at = excluded.rested_at WHERE slots.free_at <= :now"
+        " RETURNING order_token",
+        account=account, amount=amount, token=token, free_at=rest.free_at, rested_at=rest.rested_at, now=now,
+    )  # fmt: skip
+    return row is not None
+
+
+def set_rest(db: Rows, token: str, account: str, amount: int, rest: Rest) -> None:
+    """When the slot will be free and rested, if it is still the order's."""
+    db.run(
+        "UPDATE slots SET free_at = :free_at, rested_at = :rested_at"
+        " WHERE account = :account AND amount = :amount AND order_token = :token",
+        account=account, amount=amount, token=token, free_at=rest.free_at, rested_at=rest.rested_at,
+    )  # fmt: skip
+
+
+def holders(db: Rows, accounts: Iterable[str], amount: int, now: int) -> list[tuple[str, str]]:
+    """The (account, order token) pairs that the amount stands for right now."""
+    found = []
+    for account in accounts:
+        row = db.one(
+            "SELECT account, order_token FROM slots"
+            " WHERE account = :account AND amount = :amount AND free_at > :now",
+            account=account, amount=amount, now=now,
+        )  # fmt: skip
+        if row:
+            found.append((row[0], row[1]))
+    return found
+
+
+def _later(a: dict[int, int], b: dict[int, int]) -> dict[int, int]:
+    return {amount: max(a.get(amount, 0), b.get(amount, 0)) for amount in a.keys() | b.keys()}
