@@ -1,0 +1,99 @@
+"""Which account receives an order's money, and which amount there: rotation, caps and phones."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable
+
+from checkout import amounts, store
+from checkout.errors import Code, Refusal
+from checkout.interfaces import Rows
+from checkout.model import Account, Rest
+from checkout.store.accounts import Watched
+
+_BEIJING_S = 8 * 3600
+_DAY_S = 86_400
+
+
+def take_slot(
+    db: Rows, method: str, price: int, token: str, rest: Rest, offline_after_s: int, now: int
+) -> tuple[Account, int]:
+    """Takes an amount (fen) near `price` on one of the method's accounts for the order `token`.
+
+    Refused: NO_ACCOUNT (none set up), PHONE_OFFLINE (all block while their phone is silent), BUSY (every amount is
+    held, or every daily cap reached; `retry_after` in seconds).
+    """
+    willing = _willing(store.accounts.open_for(db, method), method, offline_after_s, now)
+    waits = []
+    for account in _rotated(willing, offline_after_s, now):
+        if account.daily_cap is not None and not _under_cap(db, account, price, now):
+            waits.append(_DAY_S - (now + _BEIJING_S) % _DAY_S)
+            continue
+        amount, wait = _try(db, account, price, token, rest, now)
+        if amount is not None:
+            return account, amount
+        waits.append(wait)
+    raise Refusal(
+        Code.BUSY,
+        f"Every amount near this price is taken; one will be free in {min(waits)} s. (Another account helps.)",
+        retry_after=min(waits),
+    )
+
+
+def is_online(beat_at: int | None, offline_after_s: int, now: int) -> bool:
+    """Whether a phone that gave its last sign of life at `beat_at` counts as online."""
+    return beat_at is not None and now - beat_at < offline_after_s
+
+
+def _willing(watched: list[Watched], method: str, offline_after_s: int, now: int) -> list[Watched]:
+    ready = [one for one in watched if one.account.code]
+    if not ready:
+        raise Refusal(Code.NO_ACCOUNT, f"No {method} account with a QR code is set up: checkout account add.")
+    willing = [
+        one for one in ready if one.account.offline != "block" or is_online(one.beat_at, offline_after_s, now)
+    ]
+    if not willing:
+        raise Refusal(Code.PHONE_OFFLINE, "The phone that watches this account is offline.")
+    return willing
+
+
+def _rotated(watched: list[Watched], offline_after_s: int, now: int) -> Iterable[Account]:
+    """Watched accounts before unwatched ones, each group shuffled by weight."""
+    if len(watched) == 1:
+        return [watched[0].account]
+    online = [one.account for one in watched if is_online(one.beat_at, offline_after_s, now)]
+    offline = [one.account for one in watched if one.account not in online]
+    return [*_shuffled(online), *_shuffled(offline)]
+
+
+def _shuffled(accounts: list[Account]) -> list[Account]:
+    """A random order in which an account of weight 2 comes first twice as often as one of weight 1."""
+    left, order = list(accounts), []
+    while left:
+        pick = secrets.randbelow(sum(account.weight for account in left))
+        for account in left:
+            pick -= account.weight
+            if pick < 0:
+                break
+        left.remove(account)
+        order.append(account)
+    return order
+
+
+def _under_cap(db: Rows, account: Account, price: int, now: int) -> bool:
+    midnight = now - (now + _BEIJING_S) % _DAY_S
+    received = store.accounts.received_since(db, account.id, midnight)
+    return account.daily_cap is None or received + price <= account.daily_cap
+
+
+def _try(db: Rows, account: Account, price: int, token: str, rest: Rest, now: int) -> tuple[int | None, int]:
+    """(amount taken, 0), or (None, seconds until one will be free)."""
+    low, high = amounts.span(price, account.offset, account.max_offset)
+    resting = store.slots.resting(db, store.accounts.neighbours(db, account.id), low, high, now)
+    while True:
+        amount = amounts.choose(amounts.candidates(price, account.offset, account.max_offset), resting, now)
+        if amount is None:
+            return None, max(1, min(resting.values()) - now)
+        if store.slots.take(db, account.id, amount, token, rest, now):
+            return amount, 0
+        resting[amount] = now + 1  # another process was first

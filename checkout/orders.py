@@ -1,0 +1,240 @@
+"""The life of an order: opened, shown, paid, expired or closed. No Flask, no SQL.
+
+Every use case reads the clock once and runs in one transaction. States move only through the store's guarded
+updates; whoever gets no row back was second.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+from dataclasses import dataclass, replace
+
+from checkout import accounts, amounts, audit, deliveries, store
+from checkout.amounts import Limits
+from checkout.errors import Code, Refusal
+from checkout.interfaces import NewId, Rows, Store
+from checkout.model import Judgement, Merchant, Order, Payment, State
+from checkout.money import yuan
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What a merchant asks for. The signature holds, the addresses are checked, `price` is fen."""
+
+    merchant: Merchant
+    dialect: str
+    number: str
+    price: int
+    price_text: str
+    method: str = ""  # "": the buyer chooses
+    title: str = ""
+    content: str = ""
+    param: str = ""
+    buyer: str = ""
+    notify_url: str = ""
+    return_url: str = ""
+    extra: str = "{}"
+    product: str = ""
+    quantity: int = 1
+    ttl: int | None = None  # seconds; None: the setting
+    shown: bool = False  # the answer itself carries the QR code
+
+    def digest(self) -> str:
+        """Tells a retry (same digest) from another order under the same number."""
+        same = (self.dialect, self.method, self.price, self.param, self.buyer, self.notify_url, self.return_url)
+        return hashlib.sha256(json.dumps([*same, self.product, self.quantity]).encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The settings that the life of an order depends on."""
+
+    limits: Limits = Limits()
+    offline_after_s: int = 180
+    min_free_disk: int = 50 * 1024 * 1024
+
+
+def open_order(db_store: Store, ask: Ask, rules: Rules, now: int) -> Order:
+    """Opens the order, or gives back the pending one that was asked for before in the same words.
+
+    Refused: DUPLICATE, NO_ACCOUNT, PHONE_OFFLINE, BUSY (with `retry_after`), DISK_FULL.
+    """
+    room = db_store.free_bytes()
+    if room is not None and room < rules.min_free_disk:
+        raise Refusal(Code.DISK_FULL, "The disk is nearly full, so no new orders are taken; payments still are.")
+    with db_store.transaction() as db:
+        before = store.orders.by_number(db, ask.merchant.id, ask.number)
+        if before and _answers(before, ask, now):
+            return before
+        order = _new_order(ask, rules.limits, now, attempt=before.attempt + 1 if before else 1)
+        if ask.method:
+            order = _with_amount(db, order, ask.method, rules, now, shown=ask.shown)
+        store.orders.add(db, order)
+        return order
+
+
+def choose_method(db_store: Store, token: str, method: str, rules: Rules, now: int) -> Order:
+    """The buyer of an order without a method has chosen one. Refused as `open_order`, NOT_FOUND, NOT_ALLOWED."""
+    with db_store.transaction() as db:
+        order = _existing(db, token)
+        if order.method == method:
+            return order
+        if order.method or order.state_at(now) is not State.PENDING:
+            raise Refusal(Code.NOT_ALLOWED, "The method of this order can no longer be chosen.")
+        ready = _with_amount(db, order, method, rules, now, shown=False)
+        assert ready.really_price is not None
+        moved = store.orders.assign(
+            db, token, method=method, account=ready.account, channel=ready.channel, really_price=ready.really_price
+        )
+        assert moved is not None
+        return moved
+
+
+def show(db_store: Store, order: Order, limits: Limits, now: int) -> Order:
+    """Notes that the QR code left the house; from now on the amount has to wait for late payers."""
+    if order.shown_at is not None or order.state_at(now) is not State.PENDING or order.really_price is None:
+        return order
+    with db_store.transaction() as db:
+        shown = store.orders.show(db, order.token, now)
+        if shown is None:
+            return _existing(db, order.token)
+        rest = amounts.rest_of_shown(order.expires_at, limits)
+        store.slots.set_rest(db, order.token, order.account, order.really_price, rest)
+        return shown
+
+
+def close(db_store: Store, token: str, limits: Limits, now: int) -> Order:
+    """Closes a pending order. Refused: NOT_FOUND, NOT_ALLOWED."""
+    with db_store.transaction() as db:
+        closed = store.orders.close(db, token, now)
+        if closed is None:
+            _existing(db, token)
+            raise Refusal(Code.NOT_ALLOWED, "Only an order that waits for payment can be closed.")
+        _rest_after_end(db, closed, limits, now)
+        return closed
+
+
+def confirm(db_store: Store, token: str, *, amount: int, reason: str, actor: str, new_id: NewId, now: int) -> Order:
+    """Books an order as paid by hand: the owner has seen the money. `amount` (fen) must be the order's own.
+
+    Audited. Refused: NOT_FOUND, BAD_AMOUNT, BAD_REQUEST (no reason), NOT_ALLOWED (paid already).
+    """
+    if not reason.strip():
+        raise Refusal(Code.BAD_REQUEST, "Confirming by hand needs a reason.")
+    with db_store.transaction() as db:
+        order = _existing(db, token)
+        if amount != (order.really_price or order.price):
+            due = yuan(order.really_price or order.price)
+            raise Refusal(Code.BAD_AMOUNT, f"The amount does not fit: the order is for {due}.")
+        payment = _payment_by_hand(order, amount, reason, new_id, now)
+        store.payments.add(db, payment)
+        paid = settle(db, order, payment, Judgement.LINKED, note=reason, new_id=new_id, now=now)
+        if paid is None:
+            raise Refusal(Code.NOT_ALLOWED, "The order, or another one of the same number, is paid already.")
+        audit.note(db, actor, "order.confirm", token, {"amount": yuan(amount), "reason": reason}, new_id, now)
+        return paid
+
+
+def settle(
+    db: Rows, order: Order, payment: Payment, judgement: Judgement, *, note: str, new_id: NewId, now: int
+) -> Order | None:
+    """Moves the order to PAID, books the payment to it and owes the merchant a message, all in the caller's
+    transaction. None, and nothing changed: the order, or another one of the same number, is paid already.
+
+    Waiting orders of the same number are closed; their amounts rest as planned, as they may have been shown."""
+    others = store.orders.other_attempts(db, order)
+    if any(other.state is State.PAID for other in others):
+        return None
+    paid = store.orders.pay(db, order.token, now)
+    if paid is None:
+        return None
+    for other in others:
+        store.orders.close(db, other.token, now)
+    if judgement is Judgement.MATCHED and paid.late:
+        judgement = Judgement.LATE
+    account = payment.account or paid.account
+    for amount in {payment.amount, paid.really_price} - {None}:
+        assert amount is not None
+        store.slots.set_rest(db, paid.token, account, amount, amounts.rest_of_paid(now))
+    store.payments.judge(db, payment.id, judgement, token=paid.token, account=account, note=note, now=now)
+    deliveries.owe(db, paid, "order.paid", new_id=new_id, now=now)
+    return paid
+
+
+def expire_due(db_store: Store, now: int, limit: int = 500) -> int:
+    """Expires the orders whose time is over; gives their number. Their slots know their time already."""
+    with db_store.read() as db:
+        if not store.orders.any_expiring(db, now):
+            return 0
+    with db_store.transaction() as db:
+        return len(store.orders.expire(db, now, limit))
+
+
+def code_of(db: Rows, order: Order) -> tuple[str, bool]:
+    """(content of the QR code to show, whether the buyer types the amount). A fixed-amount code is used only when
+    it carries exactly the really price."""
+    assert order.really_price is not None
+    fixed = store.accounts.fixed_code(db, order.account, order.really_price)
+    if fixed is not None:
+        return fixed, False
+    account = store.accounts.get(db, order.account)
+    assert account is not None
+    return account.code, True
+
+
+def _answers(before: Order, ask: Ask, now: int) -> bool:
+    """Whether the earlier order under this number is the answer; False: a new attempt may be opened."""
+    state = before.state_at(now)
+    if not ask.merchant.reuse or state is State.PAID:
+        raise Refusal(Code.DUPLICATE, "The merchant's order number exists already.")
+    if state is not State.PENDING:
+        return False
+    if before.asked != ask.digest():
+        raise Refusal(Code.DUPLICATE, "The merchant's order number exists already, with other details.")
+    return True
+
+
+def _new_order(ask: Ask, limits: Limits, now: int, attempt: int) -> Order:
+    return Order(
+        token=secrets.token_hex(16), merchant=ask.merchant.id, dialect=ask.dialect, number=ask.number,
+        attempt=attempt, state=State.PENDING, late=False, method="", account="", channel="", price=ask.price,
+        really_price=None, title=ask.title, content=ask.content, param=ask.param, buyer=ask.buyer,
+        price_text=ask.price_text, notify_url=ask.notify_url, return_url=ask.return_url, extra=ask.extra,
+        asked=ask.digest(), product=ask.product, quantity=ask.quantity, rev=0, created_at=now,
+        expires_at=now + (ask.ttl or limits.order_ttl), shown_at=None, paid_at=None, closed_at=None,
+    )  # fmt: skip
+
+
+def _with_amount(db: Rows, order: Order, method: str, rules: Rules, now: int, *, shown: bool) -> Order:
+    """The order with an account and an amount that no other waiting order has."""
+    rest = amounts.rest_of_shown(order.expires_at, rules.limits) if shown else amounts.rest_of_unshown(order.expires_at)
+    account, amount = accounts.take_slot(db, method, order.price, order.token, rest, rules.offline_after_s, now)
+    return replace(
+        order, method=method, account=account.id, channel=account.channel, really_price=amount,
+        shown_at=now if shown else None,
+    )  # fmt: skip
+
+
+def _rest_after_end(db: Rows, order: Order, limits: Limits, now: int) -> None:
+    if order.really_price is None:
+        return
+    unshown = order.shown_at is None
+    rest = amounts.rest_of_unshown(now) if unshown else amounts.rest_of_shown(now, limits)
+    store.slots.set_rest(db, order.token, order.account, order.really_price, rest)
+
+
+def _existing(db: Rows, token: str) -> Order:
+    order = store.orders.get(db, token)
+    if order is None:
+        raise Refusal(Code.NOT_FOUND, "There is no such order.")
+    return order
+
+
+def _payment_by_hand(order: Order, amount: int, reason: str, new_id: NewId, now: int) -> Payment:
+    return Payment(
+        id=new_id("pay"), channel="hand", reference=order.token, device="", method=order.method, amount=amount,
+        judgement=Judgement.UNMATCHED, order_token="", account=order.account, raw="", note=reason,
+        happened_at=now, received_at=now, judged_at=None,
+    )  # fmt: skip

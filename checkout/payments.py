@@ -1,0 +1,119 @@
+"""Money that came: stored as it was reported, then judged.
+
+Only an exact amount that stands for exactly one order settles by itself. Everything else waits in the review inbox;
+nothing is ever dropped.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from checkout import audit, orders, store
+from checkout.errors import Code, Refusal
+from checkout.interfaces import NewId, Rows, Store
+from checkout.model import Device, Judgement, Order, Payment, State
+
+# One phone app repeats a push after a second, under a new time, when it did not see our answer.
+REPEAT_WINDOW_S = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a phone says: `amount` in fen (None: unreadable), `reference` is the same when it says it again."""
+
+    device: Device
+    method: str
+    amount: int | None
+    reference: str
+    raw: str
+    happened_at: int
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    payment: Payment
+    order: Order | None  # the order that it paid just now
+    repeated: bool  # reported before: nothing was changed
+
+
+def receive(db_store: Store, report: Report, *, new_id: NewId, now: int) -> Outcome:
+    """Stores the report and judges it, in one transaction. Returns only after the commit."""
+    payment = _as_payment(report, new_id, now)
+    with db_store.transaction() as db:
+        if not store.payments.add(db, payment):
+            return Outcome(payment, None, repeated=True)
+        store.devices.pushed(db, report.device.id, now)
+        paid = _judge(db, payment, new_id, now)
+        return Outcome(payment, paid, repeated=False)
+
+
+def link(
+    db_store: Store, payment_id: str, token: str, *, reason: str, actor: str, new_id: NewId, now: int
+) -> Order:
+    """Books a payment from the review inbox to an order by hand; audited.
+
+    Refused: NOT_FOUND, BAD_REQUEST (no reason), CONFLICT (dealt with already), NOT_ALLOWED (the order is paid).
+    """
+    if not reason.strip():
+        raise Refusal(Code.BAD_REQUEST, "Linking by hand needs a reason.")
+    with db_store.transaction() as db:
+        payment, order = store.payments.get(db, payment_id), store.orders.get(db, token)
+        if payment is None or order is None:
+            raise Refusal(Code.NOT_FOUND, "There is no such payment." if payment is None else "There is no such order.")
+        if payment.judgement not in (Judgement.SUSPECTED, Judgement.UNMATCHED, Judgement.UNREADABLE):
+            raise Refusal(Code.CONFLICT, "This payment has been dealt with already.")
+        paid = orders.settle(db, order, payment, Judgement.LINKED, note=reason, new_id=new_id, now=now)
+        if paid is None:
+            raise Refusal(Code.NOT_ALLOWED, "The order, or another one of the same number, is paid already.")
+        audit.note(db, actor, "payment.link", payment_id, {"order": token, "reason": reason}, new_id, now)
+        return paid
+
+
+def ignore(db_store: Store, payment_id: str, *, reason: str, actor: str, new_id: NewId, now: int) -> None:
+    """Takes a payment out of the review inbox without an order; audited. Refused: CONFLICT, BAD_REQUEST."""
+    if not reason.strip():
+        raise Refusal(Code.BAD_REQUEST, "Setting a payment aside needs a reason.")
+    with db_store.transaction() as db:
+        if not store.payments.set_aside(db, payment_id, reason, now):
+            raise Refusal(Code.CONFLICT, "There is no such payment in the review inbox.")
+        audit.note(db, actor, "payment.ignore", payment_id, {"reason": reason}, new_id, now)
+
+
+def _judge(db: Rows, payment: Payment, new_id: NewId, now: int) -> Order | None:
+    """The order that the payment settles, or None with the reason noted on the payment."""
+    if payment.amount is None:
+        _file(db, payment, Judgement.UNREADABLE, payment.note or "The amount could not be read.", now)
+        return None
+    accounts = store.devices.accounts_of(db, payment.device, payment.method)
+    holders = store.slots.holders(db, accounts, payment.amount, now)
+    if len(holders) != 1:
+        note = "No waiting order has this amount." if not holders else "Several waiting orders have this amount."
+        _file(db, payment, Judgement.UNMATCHED, note, now)
+        return None
+    (account, token), = holders
+    order = store.orders.get(db, token)
+    assert order is not None
+    if order.state is State.PAID:
+        _file(db, payment, Judgement.SUSPECTED, "Its order was paid a moment ago: a repeat, or paid twice.", now, token)
+        return None
+    if store.payments.equal_since(db, payment, now - REPEAT_WINDOW_S):
+        _file(db, payment, Judgement.SUSPECTED, "The phone pushed the same amount seconds before.", now, token)
+        return None
+    found = replace(payment, account=account)
+    paid = orders.settle(db, order, found, Judgement.MATCHED, note="", new_id=new_id, now=now)
+    if paid is None:
+        _file(db, payment, Judgement.SUSPECTED, "Another order of the same number is paid already.", now, token)
+    return paid
+
+
+def _file(db: Rows, payment: Payment, judgement: Judgement, note: str, now: int, token: str = "") -> None:
+    store.payments.judge(db, payment.id, judgement, token=token, account="", note=note, now=now)
+
+
+def _as_payment(report: Report, new_id: NewId, now: int) -> Payment:
+    return Payment(
+        id=new_id("pay"), channel="personal", reference=report.reference, device=report.device.id,
+        method=report.method, amount=report.amount, judgement=Judgement.UNMATCHED, order_token="", account="",
+        raw=report.raw, note=report.note, happened_at=report.happened_at, received_at=now, judged_at=None,
+    )  # fmt: skip

@@ -1,0 +1,93 @@
+"""QR codes: drawn as PNG for buyers, read from the pictures that owners upload.
+
+Drawn black on white with four modules of quiet zone, error correction M, at an integer scale of at least 280 pixels: what
+phone cameras read best. The libraries are loaded when they are needed first; the server starts without them.
+"""
+
+from __future__ import annotations
+
+import io
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from checkout.errors import Code, Refusal
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+MIN_PIXELS = 280
+MAX_PICTURE_PIXELS = 40_000_000  # a phone's screenshot has 3 to 12 million
+_BORDER = 4
+
+
+@lru_cache(maxsize=256)
+def png(text: str, min_pixels: int = MIN_PIXELS) -> bytes:
+    """A PNG of the QR code that says `text`. Refused (BAD_REQUEST): more than a QR code can hold."""
+    from PIL import Image
+
+    rows = matrix(text)
+    size = len(rows)
+    scale = -(-min_pixels // size)
+    picture = Image.new("1", (size, size), 1)
+    picture.putdata([0 if dark else 1 for row in rows for dark in row])
+    buffer = io.BytesIO()
+    picture.resize((size * scale, size * scale), Image.Resampling.NEAREST).save(buffer, "PNG", optimize=True)
+    return buffer.getvalue()
+
+
+def matrix(text: str) -> list[list[bool]]:
+    """The modules of the code row by row with the quiet zone around them, True for dark."""
+    import qrcode
+    from qrcode.exceptions import DataOverflowError
+
+    code = qrcode.QRCode(error_correction=qrcode.ERROR_CORRECT_M, border=_BORDER)
+    try:
+        code.add_data(text)
+        code.make(fit=True)
+    except (DataOverflowError, ValueError) as error:
+        raise Refusal(Code.BAD_REQUEST, "The text is too long for a QR code.") from error
+    return [[bool(cell) for cell in row] for row in code.get_matrix()]
+
+
+def terminal(text: str) -> str:
+    """The code in half-block characters for a terminal, light on dark read as dark on light."""
+    rows = matrix(text)
+    rows += [[False] * len(rows[0])] if len(rows) % 2 else []
+    pairs = zip(rows[::2], rows[1::2], strict=True)
+    blocks = {(False, False): "█", (False, True): "▀", (True, False): "▄", (True, True): " "}
+    return "\n".join("".join(blocks[cell] for cell in zip(upper, lower, strict=True)) for upper, lower in pairs)
+
+
+def read(picture: bytes) -> str:
+    """The text of the one QR code in a picture (PNG, JPEG, WebP …).
+
+    Refused (BAD_REQUEST), each with its reason: no picture, too large, no code in it, more than one.
+    """
+    import zxingcpp
+
+    image = _opened(picture)
+    found = {result.text for result in zxingcpp.read_barcodes(image, formats=zxingcpp.BarcodeFormats(zxingcpp.BarcodeFormat.QRCode))}
+    if not found:
+        raise Refusal(Code.BAD_REQUEST, "There is no readable QR code in the picture; crop it closer or take a new one.")
+    if len(found) > 1:
+        raise Refusal(Code.BAD_REQUEST, "There is more than one QR code in the picture; crop it to the one you mean.")
+    return str(found.pop())
+
+
+def _opened(picture: bytes) -> Image:
+    """Decoded only after its size is known: 21 kB of PNG can unfold to 800 MB."""
+    import warnings
+
+    from PIL import Image
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            image = Image.open(io.BytesIO(picture))
+        if image.width * image.height > MAX_PICTURE_PIXELS:
+            raise Refusal(Code.BAD_REQUEST, "The picture is too large: at most 40 million pixels.")
+        return image.convert("L")
+    except Refusal:
+        raise
+    except Exception as error:  # Pillow's decoders raise whatever the broken bytes lead to
+        raise Refusal(Code.BAD_REQUEST, "The file is not a picture that can be read (PNG, JPEG or WebP).") from error
