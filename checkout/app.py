@@ -1,0 +1,101 @@
+"""Wires the parts once and makes the WSGI application of them."""
+
+from __future__ import annotations
+
+import logging
+import os
+from pathlib import Path
+
+from flask import Flask, Response, request
+from werkzeug.exceptions import HTTPException
+
+from checkout import __version__, http, ids, pages, protocols
+from checkout.errors import Refusal, StoreError
+from checkout.interfaces import Clock, NewId, Send
+from checkout.monitors import vmq_app
+from checkout.resources import resource_dir
+from checkout.settings import Settings, load
+from checkout.store import open_store
+from checkout.web import MAX_BODY, STATUS, Front, Parts, rules_of
+from checkout.worker import Worker
+
+log = logging.getLogger(__name__)
+
+
+def create_app(
+    settings: Settings | None = None,
+    *,
+    clock: Clock = ids.now,
+    new_id: NewId = ids.new_id,
+    send: Send | None = None,
+    work: bool = True,
+) -> Flask:
+    """The application, ready to serve; with `work` the worker loop runs as a thread of this process."""
+    settings = settings or load(os.environ, Path.cwd())
+    parts, worker = wire(settings, clock=clock, new_id=new_id, send=send)
+    app = Flask("checkout", template_folder=str(resource_dir("templates")), static_folder=str(resource_dir("static")))
+    app.config.update(MAX_CONTENT_LENGTH=1_000_000, MAX_FORM_MEMORY_SIZE=MAX_BODY, MAX_FORM_PARTS=64)
+    app.extensions["checkout"] = parts
+    app.extensions["checkout.worker"] = worker
+    _register(app)
+    app.wsgi_app = Front(app.wsgi_app, settings)  # type: ignore[method-assign]
+    if work:
+        worker.start()
+        os.register_at_fork(after_in_child=worker.start)
+    return app
+
+
+def wire(
+    settings: Settings, *, clock: Clock = ids.now, new_id: NewId = ids.new_id, send: Send | None = None
+) -> tuple[Parts, Worker]:
+    """Every part with what it needs; the command line uses the same."""
+    db_store, dialects = open_store(settings.database), protocols.dialects()
+    send = send or http.Client(
+        allow_private=settings.allow_private,
+        ports=frozenset(settings.callback_ports),
+        user_agent=f"Checkout/{__version__}",
+    ).send
+    worker = Worker(db_store, dialects, send, clock)
+    parts = Parts(settings, rules_of(settings), db_store, dialects, clock, new_id, send, worker.wake)
+    return parts, worker
+
+
+def _register(app: Flask) -> None:
+    for dialect in app.extensions["checkout"].dialects.values():
+        app.register_blueprint(dialect.routes())
+    for blueprint in (vmq_app.routes(), *pages.blueprints()):
+        app.register_blueprint(blueprint)
+    app.register_error_handler(Refusal, _refused)
+    app.register_error_handler(StoreError, _unavailable)
+    app.register_error_handler(Exception, _failed)
+    app.after_request(_headers)
+
+
+def _refused(refusal: Refusal) -> Response:
+    answer = pages.problem(STATUS[refusal.code], refusal.message)
+    if refusal.retry_after is not None:
+        answer.headers["Retry-After"] = str(refusal.retry_after)
+    return answer
+
+
+def _unavailable(error: StoreError) -> Response:
+    """A phone or a gateway that gets this tries again; nothing was promised."""
+    log.error("%s", error)
+    answer = pages.problem(503, "The service is busy; please try again in a moment.")
+    answer.headers["Retry-After"] = "2"
+    return answer
+
+
+def _failed(error: Exception) -> Response:
+    if isinstance(error, HTTPException):
+        return pages.problem(error.code or 500, error.description or error.name)
+    log.exception("Unexpected error on %s", request.path)
+    return pages.problem(500, "Something went wrong on our side; nothing was booked. Please try again.")
+
+
+def _headers(answer: Response) -> Response:
+    answer.headers.setdefault("X-Content-Type-Options", "nosniff")
+    answer.headers.setdefault("Referrer-Policy", "no-referrer")
+    answer.headers.setdefault("Cache-Control", "no-store")
+    answer.headers.setdefault("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+    return answer

@@ -1,0 +1,1 @@
+"""How phones speak: one module for each kind of app."""

@@ -1,0 +1,11 @@
+"""How merchants speak. A new dialect is one module here, one entry in `dialects`, one test file."""
+
+from __future__ import annotations
+
+from checkout.interfaces import Dialects
+from checkout.protocols import gogo, vmq
+
+
+def dialects() -> Dialects:
+    """Every dialect by its name."""
+    return {module.NAME: module for module in (vmq, gogo)}

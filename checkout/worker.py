@@ -1,0 +1,120 @@
+"""What happens without anybody asking: callbacks that are due, orders whose time is over.
+
+A thread in the server's own process by default, or `checkout worker` beside it; leases make several of them safe. A slow
+merchant holds at most two threads of a pool that grows only when it is needed, so it delays nobody else.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import urlsplit
+
+from checkout import deliveries, orders, store
+from checkout.errors import StoreError
+from checkout.interfaces import Clock, Dialects, Send, Store
+from checkout.model import Delivery
+
+log = logging.getLogger(__name__)
+
+_MOST_AT_ONCE = 128
+_MOST_PER_HOST = 2
+_PAUSE_S = 1
+
+
+class Worker:
+    """The loop and its pool. `start` may be called in every process; `wake` from any thread."""
+
+    def __init__(self, db_store: Store, dialects: Dialects, send: Send, clock: Clock) -> None:
+        self._store, self._dialects, self._send, self._clock = db_store, dialects, send, clock
+        self._wake = threading.Event()
+        self._stopped = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._pid = 0
+        self._in_flight: Counter[str] = Counter()
+        self._lock = threading.Lock()
+
+    def start(self) -> None:
+        """Starts the loop once per process (a forked child starts its own)."""
+        if self._pid == os.getpid():
+            return
+        self._pid = os.getpid()
+        self._pool = ThreadPoolExecutor(_MOST_AT_ONCE, thread_name_prefix="callback")
+        self._thread = threading.Thread(target=self.run, name="worker", daemon=True)
+        self._thread.start()
+
+    def wake(self) -> None:
+        """A delivery has become due: look now."""
+        self._wake.set()
+
+    def stop(self) -> None:
+        """Ends the loop after the tries that are under way."""
+        self._stopped.set()
+        self._wake.set()
+        if self._thread is not None:
+            self._thread.join()
+            self._pool.shutdown()
+
+    def run(self) -> None:
+        while not self._stopped.is_set():
+            try:
+                self.turn()
+            except StoreError as error:
+                log.warning("The worker waits for the database: %s", error)
+            except Exception:
+                log.exception("The worker's turn failed; it goes on")
+            self._wake.wait(_PAUSE_S)
+            self._wake.clear()
+
+    def turn(self) -> None:
+        """One look: hands what is due to the pool, then expires orders."""
+        for delivery in self._due():
+            if not self._hand_over(delivery):
+                break
+        orders.expire_due(self._store, self._clock())
+
+    def _due(self) -> Iterator[Delivery]:
+        """Everything due, page by page; hosts that are busy are passed over, so they cannot hide the others."""
+        now, after = self._clock(), (0, "")
+        while True:
+            with self._store.read() as db:
+                page = store.deliveries.due(db, now, after=after)
+            yield from page
+            if not page:
+                return
+            after = (page[-1].due_at, page[-1].id)
+
+    def _hand_over(self, delivery: Delivery) -> bool:
+        """False when the pool is full."""
+        host = urlsplit(delivery.url).netloc
+        with self._lock:
+            if self._in_flight.total() >= _MOST_AT_ONCE:
+                return False
+            if self._in_flight[host] >= _MOST_PER_HOST:
+                return True
+            self._in_flight[host] += 1
+        claimed = deliveries.claim(self._store, delivery, self._clock())
+        if claimed is None:
+            self._done(host)
+            return True
+        self._pool.submit(self._deliver, claimed, host)
+        return True
+
+    def _deliver(self, claimed: Delivery, host: str) -> None:
+        try:
+            deliveries.deliver(self._store, self._dialects, self._send, claimed, self._clock)
+        except Exception:
+            log.exception("Delivery %s failed; its lease brings it back", claimed.id)
+        finally:
+            self._done(host)
+            self._wake.set()
+
+    def _done(self, host: str) -> None:
+        with self._lock:
+            self._in_flight[host] -= 1
+            if not self._in_flight[host]:
+                del self._in_flight[host]
