@@ -11,7 +11,7 @@ import json
 import secrets
 from dataclasses import dataclass, replace
 
-from checkout import accounts, amounts, audit, deliveries, store
+from checkout import accounts, amounts, audit, deliveries, products, store
 from checkout.amounts import Limits
 from checkout.errors import Code, Refusal
 from checkout.interfaces import NewId, Rows, Store
@@ -40,6 +40,7 @@ class Ask:
     quantity: int = 1
     ttl: int | None = None  # seconds; None: the setting
     shown: bool = False  # the answer itself carries the QR code
+    client: str = ""  # keyed digest of the buyer's address, where a buyer opens the order
 
     def digest(self) -> str:
         """Tells a retry (same digest) from another order under the same number."""
@@ -159,6 +160,7 @@ def settle(
         assert amount is not None
         store.slots.set_rest(db, paid.token, account, amount, amounts.rest_of_paid(now))
     store.payments.judge(db, payment.id, judgement, token=paid.token, account=account, note=note, now=now)
+    products.fulfil(db, paid, now)
     deliveries.owe(db, paid, "order.paid", new_id=new_id, now=now)
     return paid
 
@@ -204,6 +206,7 @@ def _new_order(ask: Ask, limits: Limits, now: int, attempt: int) -> Order:
         price_text=ask.price_text, notify_url=ask.notify_url, return_url=ask.return_url, extra=ask.extra,
         asked=ask.digest(), product=ask.product, quantity=ask.quantity, rev=0, created_at=now,
         expires_at=now + (ask.ttl or limits.order_ttl), shown_at=None, paid_at=None, closed_at=None,
+        client=ask.client,
     )  # fmt: skip
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from checkout.interfaces import Store
-from checkout.store import accounts, audit, deliveries, devices, keys, merchants, orders, payments, slots
+from checkout.store import accounts, audit, deliveries, devices, keys, merchants, orders, payments, products, receipts, slots
 from checkout.store.sqlite import SqliteStore
 
 __all__ = [
@@ -16,6 +16,8 @@ __all__ = [
     "open_store",
     "orders",
     "payments",
+    "products",
+    "receipts",
     "slots",
 ]
 

@@ -177,14 +177,24 @@ CREATE TABLE refunds (
 ) STRICT;
 CREATE UNIQUE INDEX refunds_number ON refunds (order_token, number);
 
+-- What an owner sells without a shop of its own. A page carries an id only, never a price.
 CREATE TABLE products (
   id TEXT PRIMARY KEY NOT NULL,
   merchant INTEGER NOT NULL REFERENCES merchants (id),
   title_zh TEXT NOT NULL,
   title_en TEXT NOT NULL,
   price INTEGER NOT NULL CHECK (price > 0),
-  return_url TEXT NOT NULL DEFAULT '',
+  lowest INTEGER CHECK (lowest > 0),
+  highest INTEGER CHECK (highest >= lowest),
+  max_quantity INTEGER NOT NULL DEFAULT 1 CHECK (max_quantity > 0),
+  stock INTEGER CHECK (stock >= 0),
+  per_buyer INTEGER CHECK (per_buyer > 0),
   origins TEXT NOT NULL DEFAULT '[]',
+  return_url TEXT NOT NULL DEFAULT '',
+  deliver TEXT NOT NULL DEFAULT 'return' CHECK (deliver IN ('return', 'text', 'keys', 'file', 'link')),
+  goods TEXT NOT NULL DEFAULT '',
+  low_stock INTEGER NOT NULL DEFAULT 5,
+  brand TEXT NOT NULL DEFAULT '{}',
   disabled_at INTEGER,
   created_at INTEGER NOT NULL
 ) STRICT;

@@ -1,0 +1,120 @@
+"""Products, their licence keys, and what is left of them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import fields
+
+from checkout.interfaces import Row, Rows, Value
+from checkout.model import Product
+from checkout.store.mapping import columns, insert
+
+_COLUMNS = columns(Product)
+_ORIGINS = [field.name for field in fields(Product)].index("origins")
+
+
+def add(db: Rows, product: Product) -> None:
+    """Raises `Conflict` when the id is taken."""
+    db.run(insert(Product, "products"), **_values(product))
+
+
+def get(db: Rows, product_id: str) -> Product | None:
+    row = db.one(f"SELECT {_COLUMNS} FROM products WHERE id = :id", id=product_id)
+    return _product(row) if row else None
+
+
+def all_of(db: Rows) -> list[Product]:
+    return [_product(row) for row in db.all(f"SELECT {_COLUMNS} FROM products ORDER BY created_at, id")]
+
+
+def update(db: Rows, product: Product) -> None:
+    """Everything but the id and the time it was made."""
+    names = [field.name for field in fields(Product) if field.name not in ("id", "created_at")]
+    listed = ", ".join(f"{name} = :{name}" for name in names)
+    db.run(f"UPDATE products SET {listed} WHERE id = :id AND created_at = :created_at", **_values(product))
+
+
+def taken(db: Rows, product_id: str, now: int) -> int:
+    """Pieces that are sold or stand in an order that waits for payment."""
+    row = db.one(
+        "SELECT coalesce(sum(quantity), 0) FROM orders WHERE product = :product"
+        " AND (state = 'paid' OR (state = 'pending' AND expires_at > :now))",
+        product=product_id, now=now,
+    )  # fmt: skip
+    assert row is not None
+    return int(row[0])
+
+
+def waiting_pieces(db: Rows, product_id: str, now: int) -> int:
+    """Pieces that stand in orders that wait for payment."""
+    row = db.one(
+        "SELECT coalesce(sum(quantity), 0) FROM orders"
+        " WHERE product = :product AND state = 'pending' AND expires_at > :now",
+        product=product_id, now=now,
+    )  # fmt: skip
+    assert row is not None
+    return int(row[0])
+
+
+def bought_by(db: Rows, product_id: str, buyer: str, client: str, now: int) -> int:
+    """Pieces that one buyer has, or waits to pay: by the merchant's label where there is one, else by address."""
+    row = db.one(
+        "SELECT coalesce(sum(quantity), 0) FROM orders WHERE product = :product"
+        " AND ((:buyer <> '' AND buyer = :buyer) OR (:buyer = '' AND client <> '' AND client = :client))"
+        " AND (state = 'paid' OR (state = 'pending' AND expires_at > :now))",
+        product=product_id, buyer=buyer, client=client, now=now,
+    )  # fmt: skip
+    assert row is not None
+    return int(row[0])
+
+
+def waiting(db: Rows, now: int, *, product_id: str | None = None, client: str | None = None) -> int:
+    """Orders opened by buyers that wait for payment: all, those of a product, or those of one address."""
+    row = db.one(
+        "SELECT count(*) FROM orders WHERE state = 'pending' AND expires_at > :now AND product <> ''"
+        " AND (:product = '' OR product = :product) AND (:client = '' OR client = :client)",
+        now=now, product=product_id or "", client=client or "",
+    )  # fmt: skip
+    assert row is not None
+    return int(row[0])
+
+
+def add_keys(db: Rows, product_id: str, keys: list[str], now: int) -> int:
+    """Adds keys that are not there yet; gives how many."""
+    sql = (
+        "INSERT INTO product_keys (product, key, added_at) VALUES (:product, :key, :now)"
+        " ON CONFLICT (product, key) DO NOTHING"
+    )
+    return sum(db.run(sql, product=product_id, key=key, now=now) for key in keys)
+
+
+def take_keys(db: Rows, product_id: str, token: str, quantity: int, now: int) -> list[str]:
+    """Gives the order as many keys as it bought, or all that are left; each goes to one order only."""
+    rows = db.all(
+        "UPDATE product_keys SET order_token = :token, taken_at = :now WHERE product = :product"
+        " AND order_token IS NULL AND key IN (SELECT key FROM product_keys WHERE product = :product"
+        " AND order_token IS NULL ORDER BY added_at, key LIMIT :quantity) RETURNING key",
+        product=product_id, token=token, now=now, quantity=quantity,
+    )  # fmt: skip
+    return sorted(row[0] for row in rows)
+
+
+def keys_left(db: Rows, product_id: str) -> int:
+    row = db.one(
+        "SELECT count(*) FROM product_keys WHERE product = :product AND order_token IS NULL",
+        product=product_id,
+    )
+    assert row is not None
+    return int(row[0])
+
+
+def _values(product: Product) -> dict[str, Value]:
+    flat = {field.name: getattr(product, field.name) for field in fields(product)}
+    flat["origins"] = json.dumps(product.origins)
+    return flat
+
+
+def _product(row: Row) -> Product:
+    cells = list(row)
+    cells[_ORIGINS] = tuple(json.loads(cells[_ORIGINS]))
+    return Product(*cells)
