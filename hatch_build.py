@@ -113,6 +113,8 @@ def _compiled(source: Path) -> bytes:
             catalogue = read_po(file, abort_invalid=True)
     except (PoFileError, ValueError) as error:
         raise BuildError(f"{source} is not a valid catalogue ({error}).") from error
+    for message, faults in catalogue.check():
+        raise BuildError(f"{source}, line {message.lineno}: {faults[0]}.")
     compiled = io.BytesIO()
     write_mo(compiled, catalogue)
     return compiled.getvalue()
