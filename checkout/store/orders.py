@@ -14,6 +14,19 @@ _STATE = Order.__slots__.index("state")
 
 
 @dataclass(frozen=True, slots=True)
+class Pulse:
+    """The few columns that a waiting page asks for again and again; an `Order` has them too."""
+
+    state: State
+    method: str
+    rev: int
+    created_at: int
+    expires_at: int
+    shown_at: int | None
+    closed_at: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Filter:
     """What to list: newest first, `before` is the last row of the page before."""
 
@@ -24,6 +37,9 @@ class Filter:
     limit: int = 50
 
 
+_PULSE = columns(Pulse)
+
+
 def add(db: Rows, order: Order) -> None:
     """Raises `Conflict` when the merchant's number has this attempt already."""
     db.run(insert(Order, "orders"), **values(order))
@@ -32,6 +48,11 @@ def add(db: Rows, order: Order) -> None:
 def get(db: Rows, token: str) -> Order | None:
     row = db.one(f"SELECT {_COLUMNS} FROM orders WHERE token = :token", token=token)
     return _order(row) if row else None
+
+
+def pulse(db: Rows, token: str) -> Pulse | None:
+    row = db.one(f"SELECT {_PULSE} FROM orders WHERE token = :token", token=token)
+    return Pulse(State(row[0]), *row[1:]) if row else None
 
 
 def by_number(db: Rows, merchant_id: int, number: str) -> Order | None:
