@@ -75,7 +75,7 @@ class Dialect(Protocol):
 
     def acknowledged(self, answer: Answer) -> bool: ...
 
-    def return_params(self, order: Order, merchant: Merchant) -> Mapping[str, str] | None:
+    def return_params(self, order: Order, merchant: Merchant, now: int) -> Mapping[str, str] | None:
         """What the dialect adds to the return address of a paid order: its own signed parameters, nothing (empty),
         or None where the native signature goes there."""
         ...

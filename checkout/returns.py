@@ -31,7 +31,7 @@ def address(db_store: Store, dialects: Dialects, order: Order, now: int) -> str 
     url = order.return_url or merchant.return_url
     if not url:
         return None
-    params = dialects[order.dialect].return_params(order, merchant)
+    params = dialects[order.dialect].return_params(order, merchant, now)
     if params is None:
         return native_url(order, url, *signing_key(db_store, now), now)
     return with_params(url, params) if params else url

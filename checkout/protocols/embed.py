@@ -32,5 +32,5 @@ def acknowledged(answer: Answer) -> bool:
     return 200 <= answer.status < 300
 
 
-def return_params(order: Order, merchant: Merchant) -> Mapping[str, str] | None:
+def return_params(order: Order, merchant: Merchant, now: int) -> Mapping[str, str] | None:
     return None

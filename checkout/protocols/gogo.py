@@ -50,7 +50,7 @@ def acknowledged(answer: Answer) -> bool:
     return says(answer, "success")
 
 
-def return_params(order: Order, merchant: Merchant) -> Mapping[str, str] | None:
+def return_params(order: Order, merchant: Merchant, now: int) -> Mapping[str, str] | None:
     """Nothing unless the order was made with returnParam=1."""
     if not json.loads(order.extra).get("return_param"):
         return {}

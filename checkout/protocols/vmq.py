@@ -47,7 +47,7 @@ def acknowledged(answer: Answer) -> bool:
     return says(answer, "success")
 
 
-def return_params(order: Order, merchant: Merchant) -> Mapping[str, str] | None:
+def return_params(order: Order, merchant: Merchant, now: int) -> Mapping[str, str] | None:
     """In strict mode the native signature: the legacy one would let the buyer call the merchant's notify page."""
     return _signed_values(order, merchant) if merchant.mode is Mode.COMPAT else None
 
