@@ -5,7 +5,7 @@ An empty string means "none" for texts that a merchant may leave out; `None` mea
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 
@@ -76,6 +76,8 @@ class Merchant:
     allow_hosts: tuple[str, ...]
     disabled_at: int | None
     created_at: int
+    rsa_platform: str = field(default="", repr=False)  # PEM of our private key for this merchant; "": none
+    rsa_merchant: str = ""  # PEM of the merchant's public key
 
     def keys(self, now: int) -> tuple[str, ...]:
         """The keys that are valid at `now`, the current one first."""

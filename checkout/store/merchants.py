@@ -43,7 +43,8 @@ def update(db: Rows, merchant: Merchant) -> None:
         "UPDATE merchants SET name = :name, key = :key, previous_key = :previous_key,"
         " previous_key_until = :previous_key_until, mode = :mode, guard_param = :guard_param, reuse = :reuse,"
         " notify_url = :notify_url, return_url = :return_url, allow_hosts = :allow_hosts,"
-        " disabled_at = :disabled_at WHERE id = :id AND :created_at IS NOT NULL",
+        " disabled_at = :disabled_at, rsa_platform = :rsa_platform, rsa_merchant = :rsa_merchant"
+        " WHERE id = :id AND :created_at IS NOT NULL",
         **_values(merchant),
     )
 
@@ -57,8 +58,8 @@ def _values(merchant: Merchant) -> dict[str, str | int | None]:
 
 
 def _merchant(row: Row) -> Merchant:
-    (id_, name, key, old, until, mode, guard, reuse, notify, back, hosts, disabled, created) = row
+    (id_, name, key, old, until, mode, guard, reuse, notify, back, hosts, disabled, created, platform, theirs) = row
     return Merchant(
         id_, name, key, old, until, Mode(mode), bool(guard), bool(reuse), notify, back,
-        tuple(json.loads(hosts)), disabled, created,
+        tuple(json.loads(hosts)), disabled, created, platform, theirs,
     )  # fmt: skip
