@@ -7,9 +7,15 @@ here is how.
 from __future__ import annotations
 
 import base64
+import binascii
 import hashlib
 import hmac
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from Crypto.PublicKey.RSA import RsaKey
 
 
 def md5_of(*parts: str) -> str:
@@ -43,3 +49,33 @@ def webhook_signature(secret: bytes, message_id: str, timestamp: int, body: byte
     """Standard Webhooks: `v1,` and the base64 HMAC-SHA256 over `id.timestamp.body`."""
     signed = f"{message_id}.{timestamp}.".encode() + body
     return "v1," + base64.b64encode(hmac.digest(secret, signed, "sha256")).decode()
+
+
+def rsa_sign(private_pem: str, message: bytes) -> str:
+    """Base64 of the RSA signature over SHA-256 (PKCS#1 v1.5, "SHA256withRSA")."""
+    from Crypto.Hash import SHA256
+    from Crypto.Signature import pkcs1_15
+
+    return base64.b64encode(pkcs1_15.new(_rsa_key(private_pem)).sign(SHA256.new(message))).decode()
+
+
+def rsa_signed_by(given: str, public_pem: str, message: bytes) -> bool:
+    """Whether `given` is such a signature, in base64, of the key in `public_pem`; False without a key."""
+    from Crypto.Hash import SHA256
+    from Crypto.Signature import pkcs1_15
+
+    if not public_pem:
+        return False
+    try:
+        pkcs1_15.new(_rsa_key(public_pem)).verify(SHA256.new(message), base64.b64decode(given, validate=True))
+    except (ValueError, binascii.Error):
+        return False
+    return True
+
+
+@lru_cache(maxsize=64)
+def _rsa_key(pem: str) -> RsaKey:
+    """Read once: taking a key apart costs as much as a signature."""
+    from Crypto.PublicKey import RSA
+
+    return RSA.import_key(pem)
