@@ -21,7 +21,7 @@ LAYERS = [  # from the ground up; a module imports from its own layer and those 
     {"store"},
     {"accounts", "amounts", "audit", "deliveries", "orders", "payments", "products", "refunds", "returns"},
     {"worker"},
-    {"web"},  # Flask from here on
+    {"fields", "front", "web"},  # Flask from here on
     {"protocols", "channels", "monitors"},
     {"pages", "admin", "metrics"},
     {"app"},
