@@ -1,0 +1,215 @@
+from __future__ import annotations
+
+import itertools
+import os
+import socket
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+import pytest
+
+from checkout.http import Answer, Client, Forbidden, Outgoing, Reason, Unreachable
+from tests.loopback import answering, ok, serving
+from tests.test_targets import NOT_PUBLIC, PUBLIC
+
+SOON = 0.15  # seconds
+
+
+@pytest.fixture
+def hanging() -> Iterator[Callable[[str], Sequence[str]]]:
+    """A resolver that does not come back while the test runs."""
+    over = threading.Event()
+
+    def resolve(host: str) -> Sequence[str]:
+        over.wait(3)
+        return ["127.0.0.1"]
+
+    yield resolve
+    over.set()
+
+
+def test_a_lookup_that_hangs_costs_no_more_than_the_deadline(hanging: Callable[[str], Sequence[str]]) -> None:
+    client = Client(allow_private=True, resolve=hanging)
+    with serving(answering(ok())) as server, pytest.raises(Unreachable) as outcome:
+        client.send(Outgoing("GET", f"http://shop.example:{server.port}/"), deadline_s=SOON)
+    assert outcome.value.reason == Reason.DNS
+
+
+def test_lookups_that_hang_do_not_pile_up() -> None:
+    over, calls = threading.Event(), itertools.count()
+
+    def resolve(host: str) -> Sequence[str]:
+        next(calls)
+        over.wait(10)
+        return ["127.0.0.1"]
+
+    with serving(answering(ok())) as server:
+        client = Client(allow_private=True, resolve=resolve)
+        request = Outgoing("GET", f"http://shop.example:{server.port}/")
+        for _ in range(40):
+            with pytest.raises(Unreachable) as outcome:
+                client.send(request, deadline_s=0.005)
+            assert outcome.value.reason == Reason.DNS
+        over.set()
+        assert next(calls) <= 32
+        assert client.send(request).status == 200
+
+
+@pytest.mark.parametrize(
+    "fault", [socket.gaierror(socket.EAI_NONAME, "unknown"), UnicodeError("label too long"), OSError(), []]
+)
+def test_a_name_without_an_address_is_unreachable(fault: Exception | list[str]) -> None:
+    def resolve(host: str) -> Sequence[str]:
+        if isinstance(fault, Exception):
+            raise fault
+        return fault
+
+    with pytest.raises(Unreachable) as outcome:
+        Client(resolve=resolve).send(Outgoing("GET", "http://shop.example/"))
+    assert type(outcome.value) is Unreachable
+    assert outcome.value.reason == Reason.DNS
+
+
+def test_a_lookup_without_a_thread_to_run_in_is_unreachable(monkeypatch: pytest.MonkeyPatch) -> None:
+    def start(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    client = Client(allow_private=True)
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", start)
+        for _ in range(40):
+            with pytest.raises(Unreachable) as outcome:
+                client.send(Outgoing("GET", "http://shop.example/"), deadline_s=SOON)
+            assert "thread" in outcome.value.message
+    with serving(answering(ok())) as server:
+        assert client.send(Outgoing("GET", f"http://localhost:{server.port}/")).status == 200
+
+
+def test_an_ip_address_needs_neither_a_lookup_nor_a_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    def never(*args: object) -> Sequence[str]:
+        raise AssertionError("not needed")
+
+    with serving(answering(ok())) as server:
+        client = Client(allow_private=True, resolve=never)
+        monkeypatch.setattr(client, "_start_lookup", never)
+        assert client.send(Outgoing("GET", f"http://127.0.0.1:{server.port}/")).status == 200
+
+
+def test_the_systems_own_resolver_knows_the_own_host() -> None:
+    with serving(answering(ok())) as server:
+        answer = Client(allow_private=True).send(Outgoing("GET", f"http://localhost:{server.port}/"))
+    assert answer.body == b"success"
+
+
+def test_the_next_address_is_tried_when_one_refuses() -> None:
+    with serving(answering(ok())) as server:
+        client = Client(allow_private=True, resolve=lambda host: ["127.0.0.3", "::1", "127.0.0.1"])
+        assert client.send(Outgoing("GET", f"http://shop.example:{server.port}/")).status == 200
+
+
+# Where a connection may go
+
+
+@dataclass
+class Wire:
+    """Where connections were meant to go; all but those to `silent` end at one loopback server."""
+
+    dialled: list[tuple[object, ...]] = field(default_factory=list)
+    timeouts: list[float] = field(default_factory=list)
+    silent: set[str] = field(default_factory=set)
+
+
+@pytest.fixture
+def wire(monkeypatch: pytest.MonkeyPatch) -> Iterator[Wire]:
+    recorder = Wire()
+    genuine = socket.socket.connect
+
+    def connect(sock: socket.socket, address: tuple[object, ...]) -> None:
+        recorder.dialled.append(address)
+        recorder.timeouts.append(sock.gettimeout() or 0)
+        if address[0] in recorder.silent:
+            raise TimeoutError
+        with socket.socket() as real:
+            genuine(real, ("127.0.0.1", server.port))
+            os.dup2(real.fileno(), sock.fileno())
+
+    with serving(answering(ok())) as server, monkeypatch.context() as patched:
+        patched.setattr(socket.socket, "connect", connect)
+        yield recorder
+
+
+def get(found: Sequence[str]) -> Answer:
+    """The answer to a request to a name that stands for these addresses."""
+    return Client(resolve=lambda host: found).send(Outgoing("GET", "http://shop.example/"))
+
+
+def test_a_connection_goes_to_the_address_that_was_judged_and_to_no_later_one(wire: Wire) -> None:
+    answers = iter([["93.184.216.34"], ["127.0.0.1"], ["93.184.216.34"]])
+    client = Client(resolve=lambda host: next(answers))
+    assert client.send(Outgoing("GET", "http://rebind.example/")).status == 200
+    assert wire.dialled == [("93.184.216.34", 80)]
+    with pytest.raises(Forbidden) as refusal:
+        client.send(Outgoing("GET", "http://rebind.example/"))
+    assert refusal.value.reason == Reason.ADDRESS
+    assert wire.dialled == [("93.184.216.34", 80)]
+
+
+def test_each_name_is_looked_up_once_a_request(wire: Wire) -> None:
+    looked_up: list[str] = []
+
+    def resolve(host: str) -> Sequence[str]:
+        looked_up.append(host)
+        return ["8.8.8.8"]
+
+    client = Client(resolve=resolve)
+    for _ in range(3):
+        client.send(Outgoing("GET", "http://SHOP.example/"))
+    assert looked_up == ["shop.example"] * 3
+
+
+@pytest.mark.parametrize("address", NOT_PUBLIC)
+def test_a_name_that_stands_for_an_address_that_is_not_public_is_refused(wire: Wire, address: str) -> None:
+    for found in ([address], ["8.8.8.8", address], [address, "8.8.8.8"], ["2606:4700:4700::1111", address]):
+        with pytest.raises(Forbidden) as refusal:
+            get(found)
+        assert refusal.value.reason == Reason.ADDRESS
+        assert address not in refusal.value.message.split()
+    assert wire.dialled == []
+
+
+@pytest.mark.parametrize("address", PUBLIC)
+def test_a_name_that_stands_for_a_public_address_is_called_there(wire: Wire, address: str) -> None:
+    assert get([address]).status == 200
+    assert wire.dialled == [(address, 80)]
+
+
+def test_an_address_of_an_unknown_kind_is_refused(wire: Wire) -> None:
+    with pytest.raises(Forbidden):
+        get(["8.8.8.8", "not an address"])
+    assert wire.dialled == []
+
+
+def test_an_address_that_stays_silent_leaves_time_for_the_next_ones(wire: Wire) -> None:
+    wire.silent = {"8.8.8.8", "1.1.1.1"}
+    client = Client(resolve=lambda host: ["8.8.8.8", "1.1.1.1", "9.9.9.9"])
+    assert client.send(Outgoing("GET", "http://shop.example/"), deadline_s=6).status == 200
+    assert wire.dialled == [("8.8.8.8", 80), ("1.1.1.1", 80), ("9.9.9.9", 80)]
+    assert wire.timeouts[0] <= 2
+    assert wire.timeouts[1] <= 3
+
+
+@pytest.mark.parametrize(
+    "url", ["http://127.0.0.1/", "http://[::1]/", "http://0x7f.1/", "http://localhost/", "http://8.8.8.8:22/"]
+)
+def test_a_url_that_is_refused_as_written_is_neither_looked_up_nor_called(wire: Wire, url: str) -> None:
+    looked_up: list[str] = []
+
+    def resolve(host: str) -> Sequence[str]:
+        looked_up.append(host)
+        return ["8.8.8.8"]
+
+    with pytest.raises(Forbidden):
+        Client(resolve=resolve).send(Outgoing("GET", url))
+    assert looked_up == []
+    assert wire.dialled == []
