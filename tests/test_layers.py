@@ -19,7 +19,8 @@ LAYERS = [  # from the ground up; a module imports from its own layer and those 
     {"http", "resources", "setting_values", "settings", "targets", "wire"},
     {"interfaces"},
     {"store"},
-    {"accounts", "amounts", "audit", "deliveries", "orders", "payments", "products", "refunds", "returns"},
+    {"accounts", "amounts", "audit", "deliveries", "devices", "merchants", "orders", "payments"}
+    | {"products", "receiving", "refunds", "returns"},
     {"worker"},
     {"fields", "front", "web"},  # Flask from here on
     {"protocols", "channels", "monitors"},
@@ -162,7 +163,8 @@ def tree() -> list[Module]:
 
 
 def test_every_module_has_a_layer(tree: list[Module]) -> None:
-    assert not {module.layer for module in tree} - set(RANK), "give it a place in LAYERS"
+    homeless = {module.layer for module in tree} - set(RANK)
+    assert not homeless, "give them a place in LAYERS"
 
 
 def test_imports_point_down(tree: list[Module]) -> None:
