@@ -44,7 +44,7 @@ class Reason(StrEnum):
     ANSWER = "answer"  # not HTTP, cut off, or a head too long
 
 
-class Unreachable(Exception):  # noqa: N818 - an outcome, named as the caller thinks of it
+class Unreachable(Exception):
     """There is no answer. `message` is one sentence; it names the host, never the query."""
 
     def __init__(self, reason: Reason, message: str) -> None:
