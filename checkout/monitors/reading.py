@@ -195,9 +195,7 @@ def _reading(verdict: Verdict, app: App | None, rule: str, why: Why) -> Reading:
 
 def _explained_app(package: str, app: App | None) -> str:
     if app is None:
-        return (
-            "App: not watched." if package else "App: unknown; there is no package, and the title names none."
-        )
+        return "App: not watched." if package else "App: unknown; there is no package, and the title names none."
     if package:
         return f"App: {app.id}, by its package."
     return f"App: {app.id}, by its title alone. Let the phone send the package too: anyone may use a title."

@@ -49,9 +49,7 @@ def _toml(text: str) -> _Table:
 def _rules(table: _Table, known: tuple[App, ...], receipt: tuple[str, ...]) -> Rules:
     version = table.string("version", "[0-9A-Za-z._-]{1,40}")
     phrases = _Table("[phrases]", table.take("phrases", dict, {}))
-    own, outgoing, labels = (
-        tuple(map(fold, phrases.strings(key))) for key in ("receipt", "outgoing", "labels")
-    )
+    own, outgoing, labels = (tuple(map(fold, phrases.strings(key))) for key in ("receipt", "outgoing", "labels"))
     phrases.end()
     receipt += own
     apps = tuple(map(_app, table.tables("app")))
@@ -148,9 +146,7 @@ class _Table:
 
     def strings(self, key: str) -> tuple[str, ...]:
         values = self.take(key, list, [])
-        if len(values) > MAX_ENTRIES or not all(
-            isinstance(v, str) and 0 < len(v) <= MAX_STRING for v in values
-        ):
+        if len(values) > MAX_ENTRIES or not all(isinstance(v, str) and 0 < len(v) <= MAX_STRING for v in values):
             raise self.mistake(f"has a {key} that is not a list of at most {MAX_ENTRIES} short texts")
         return tuple(values)
 

@@ -93,17 +93,13 @@ def test_each_known_receipt_is_read(package: str, title: str, text: str, amount:
 
 
 @pytest.mark.parametrize(("package", "title", "text", "verdict"), NO_RECEIPTS)
-def test_what_is_no_readable_receipt_never_has_an_amount(
-    package: str, title: str, text: str, verdict: Verdict
-) -> None:
+def test_what_is_no_readable_receipt_never_has_an_amount(package: str, title: str, text: str, verdict: Verdict) -> None:
     found = read(package, title, text, RULES)
     assert (found.verdict, found.amount) == (verdict, None)
 
 
 @pytest.mark.parametrize(("package", "title", "text", "amount"), RECEIPTS)
-def test_without_a_package_a_title_of_the_apps_decides(
-    package: str, title: str, text: str, amount: int
-) -> None:
+def test_without_a_package_a_title_of_the_apps_decides(package: str, title: str, text: str, amount: int) -> None:
     found = read("", title, text, RULES)
     if title == "收款通知":  # other apps use this title too
         assert (found.verdict, found.why) == (Verdict.UNREADABLE, Why.NEW_TITLE)
@@ -335,8 +331,7 @@ def test_a_rule_without_an_amount_may_hold_a_name_too() -> None:
 
 def test_rules_that_disagree_make_a_text_unreadable() -> None:
     own = parse_rules(
-        'version = "2"\n[[rule]]\nid = "no"\napp = "wechat"\nverdict = "nothing"\n'
-        'text = "收款单到账{amount}元"\n'
+        'version = "2"\n[[rule]]\nid = "no"\napp = "wechat"\nverdict = "nothing"\ntext = "收款单到账{amount}元"\n'
     )
     found = read(WECHAT, "微信支付", "收款单到账1.00元", RULES.extended_by(own))
     assert (found.verdict, found.why) == (Verdict.UNREADABLE, Why.TWO_WAYS)
@@ -364,10 +359,7 @@ def test_explain_names_the_rules_and_the_reason() -> None:
 
 def test_explain_warns_that_a_title_alone_proves_little_and_shows_control_characters() -> None:
     lines = explain("", "微信支付", "微信支付收款1.00元\x1b[2J" + "长" * 300, RULES)
-    assert (
-        "App: wechat, by its title alone. Let the phone send the package too: anyone may use a title."
-        in lines
-    )
+    assert "App: wechat, by its title alone. Let the phone send the package too: anyone may use a title." in lines
     assert all(line.isprintable() for line in lines)
     assert max(map(len, lines)) < 300
     assert explain("", "新闻", "", RULES)[1] == "App: unknown; there is no package, and the title names none."

@@ -114,9 +114,7 @@ def test_an_innocent_name_hides_no_receipt(name: str, amount: int, data: st.Data
     st.one_of(st.sampled_from(TITLES), names),
     st.one_of(names, st.lists(pieces(), max_size=9).map("".join)),
 )
-def test_money_only_comes_from_a_receipt_phrase_with_a_number_behind_it(
-    package: str, title: str, text: str
-) -> None:
+def test_money_only_comes_from_a_receipt_phrase_with_a_number_behind_it(package: str, title: str, text: str) -> None:
     found = read(package, title, text, RULES)
     assert (found.amount is not None) == (found.verdict is Verdict.RECEIPT)
     if found.amount is not None:
@@ -130,9 +128,7 @@ def test_money_only_comes_from_a_receipt_phrase_with_a_number_behind_it(
 @given(
     st.sampled_from(TITLES),
     names,
-    st.sampled_from(
-        ["请求添加你为朋友", "给你发来一个红包", "已成功向你转了1笔钱", "赞了你", "的订单已取消"]
-    ),
+    st.sampled_from(["请求添加你为朋友", "给你发来一个红包", "已成功向你转了1笔钱", "赞了你", "的订单已取消"]),
     st.sampled_from(["", WECHAT, ALIPAY]),
 )
 def test_a_sentence_that_is_not_known_and_begins_with_a_name_makes_no_money(
@@ -145,9 +141,7 @@ def test_a_sentence_that_is_not_known_and_begins_with_a_name_makes_no_money(
 @given(
     st.sampled_from(TITLES),
     names,
-    st.sampled_from(
-        ["张三：", "你收到一笔转账，来自", "退款成功，对方", "付款人", "你已成功向", "今日收入来自"]
-    ),
+    st.sampled_from(["张三：", "你收到一笔转账，来自", "退款成功，对方", "付款人", "你已成功向", "今日收入来自"]),
     st.sampled_from(["", WECHAT, ALIPAY]),
 )
 def test_a_sentence_that_is_not_known_and_ends_with_a_name_makes_no_money(
@@ -157,9 +151,7 @@ def test_a_sentence_that_is_not_known_and_ends_with_a_name_makes_no_money(
 
 
 @settings(max_examples=300, deadline=None)
-@given(
-    st.sampled_from(RECEIPTS), amounts, st.integers(1, 9999), st.sampled_from([" ", "\n", "\u3000", "\u00a0"])
-)
+@given(st.sampled_from(RECEIPTS), amounts, st.integers(1, 9999), st.sampled_from([" ", "\n", "\u3000", "\u00a0"]))
 def test_spaces_and_counts_keep_the_amount(
     receipt: tuple[dict[str, Any], str, str], amount: int, count: int, space: str
 ) -> None:
