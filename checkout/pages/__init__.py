@@ -1,14 +1,23 @@
-"""What people see."""
+"""What people see: the checkout page, the front door, and what went wrong."""
 
 from __future__ import annotations
 
-from flask import Blueprint, Response
+from flask import Blueprint, Flask
+from flask.sansio.blueprints import BlueprintSetupState
+
+from checkout.pages import assets, language, pay, site
+from checkout.pages.problems import problem
+
+__all__ = ["blueprints", "problem"]
 
 
 def blueprints() -> list[Blueprint]:
-    return []
+    front = site.routes()
+    front.record_once(_install)
+    return [pay.routes(), front]
 
 
-def problem(status: int, message: str) -> Response:
-    """A plain page, or JSON for programs, that says what went wrong."""
-    return Response(message, status, mimetype="text/plain")
+def _install(state: BlueprintSetupState) -> None:
+    assert isinstance(state.app, Flask)
+    language.install(state.app)
+    assets.install(state.app)

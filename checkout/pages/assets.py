@@ -1,0 +1,97 @@
+"""Scripts and styles: htmx from its CDN or from here, addresses that change with the content, the content policy.
+
+A static file that is asked for with its version may be kept for a year; texts are compressed once.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import mimetypes
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from flask import Flask, Response, request
+from werkzeug.exceptions import NotFound
+from werkzeug.security import safe_join
+
+from checkout.pages import brand
+from checkout.resources import resource_dir
+from checkout.settings import Settings
+from checkout.web import parts
+
+HTMX_VERSION = "2.0.11"
+HTMX_INTEGRITY = "sha384-2OatzQy1H+Zd/IIrjr1TcuDGqLXeHhbooAyJY1KdQMKnr4LZ22k31GBLdYKHmVjg"
+HTMX_CDN = f"https://cdn.jsdelivr.net/npm/htmx.org@{HTMX_VERSION}/dist/htmx.min.js"
+HTMX_LOCAL = f"vendor/htmx-{HTMX_VERSION}.min.js"
+
+_TEXTS = (".css", ".js", ".svg", ".txt")
+_STYLE = "checkout.css"
+_YEAR = "public, max-age=31536000, immutable"
+
+
+@dataclass(frozen=True, slots=True)
+class Asset:
+    content: bytes
+    zipped: bytes | None
+    mimetype: str
+    version: str  # 12 hex digits of its SHA-256
+
+
+def install(app: Flask) -> None:
+    """Takes over Flask's own /static and gives the templates `asset()` and what they need of htmx."""
+    app.view_functions["static"] = serve
+    app.jinja_env.globals.update(asset=address, htmx_cdn=HTMX_CDN, htmx_local=HTMX_LOCAL, htmx_integrity=HTMX_INTEGRITY)
+
+
+def serve(filename: str) -> Response:
+    """A file below static/, or 404."""
+    asset = find(filename)
+    if asset is None:
+        raise NotFound
+    zipped = asset.zipped is not None and request.accept_encodings.quality("gzip") > 0
+    answer = Response(asset.zipped if zipped else asset.content, mimetype=asset.mimetype)
+    if asset.zipped is not None:
+        answer.headers["Vary"] = "Accept-Encoding"
+    if zipped:
+        answer.headers["Content-Encoding"] = "gzip"
+    answer.set_etag(f"{asset.version}{'-gz' if zipped else ''}")
+    answer.headers["Cache-Control"] = _YEAR if request.args.get("v") == asset.version else "no-cache"
+    answer.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
+    answer.make_conditional(request)
+    return answer
+
+
+def address(filename: str) -> str:
+    """The path of a file below static/, with its version."""
+    base = urlsplit(parts().settings.base_url).path.rstrip("/")
+    asset = find(filename)
+    return f"{base}/static/{filename}" + (f"?v={asset.version}" if asset else "")
+
+
+def find(filename: str) -> Asset | None:
+    place = safe_join(str(resource_dir("static")), filename)
+    path = Path(place) if place else None
+    if path is None or not path.is_file():
+        return None
+    tail = brand.css(parts().settings.brand_color) if filename == _STYLE else ""
+    return _read(path, path.stat().st_mtime_ns, tail)
+
+
+def policy(settings: Settings) -> str:
+    """The Content-Security-Policy of a page. The CDN is allowed one file: it carries everybody's packages."""
+    scripts = "'self'" if settings.htmx == "local" else f"'self' {HTMX_CDN}"
+    return (
+        f"default-src 'none'; script-src {scripts}; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'; object-src 'none'"
+    )
+
+
+@lru_cache(maxsize=64)
+def _read(path: Path, _changed: int, tail: str) -> Asset:
+    content = path.read_bytes() + tail.encode()
+    zipped = gzip.compress(content, 9, mtime=0) if path.suffix in _TEXTS else None
+    mimetype = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+    return Asset(content, zipped, mimetype, hashlib.sha256(content).hexdigest()[:12])

@@ -1,0 +1,94 @@
+"""The buyer's language: `?lang`, then the browser's Accept-Language, then the owner's setting.
+
+Texts are English in the sources; gettext catalogues in translations/ hold the others.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+from functools import cache
+from gettext import GNUTranslations, NullTranslations
+from typing import Any
+
+from flask import Flask, g, has_request_context, request
+from werkzeug.datastructures import LanguageAccept
+
+from checkout.money import yuan
+from checkout.resources import resource_dir
+from checkout.web import parts
+
+LANGUAGES = {"zh-CN": "简体中文", "zh-TW": "繁體中文", "en": "English"}
+_CATALOGUES = {"zh-CN": "zh_CN", "zh-TW": "zh_TW", "en": "en"}
+_BEIJING = timezone(timedelta(hours=8))
+_TRADITIONAL = ("zh-tw", "zh-hk", "zh-mo", "zh-hant")
+
+
+def install(app: Flask) -> None:
+    """Gives the templates `_()`, `ngettext`, `money`, `yuan`, `beijing` and the languages."""
+    env = app.jinja_env
+    env.trim_blocks = env.lstrip_blocks = True
+    env.add_extension("jinja2.ext.i18n")
+    extended: Any = env  # the extension adds methods that the stubs do not know
+    extended.install_gettext_callables(translated, plural, newstyle=True)
+    env.filters.update(money=money, yuan=yuan, beijing=beijing)
+    env.globals.update(language=current, languages=LANGUAGES)
+
+
+def current() -> str:
+    """zh-CN, zh-TW or en."""
+    if not has_request_context():
+        return "en"
+    if "language" not in g:
+        g.language = chosen() or _preferred(request.accept_languages) or parts().settings.language
+    return str(g.language)
+
+
+def chosen() -> str:
+    """The language that the address names (`?lang=`), "" when it names none of ours."""
+    return of_tag(request.args.get("lang", ""))
+
+
+def of_tag(tag: str) -> str:
+    """Ours for a language tag (RFC 5646): `zh-HK` → zh-TW, `zh` → zh-CN, `en-GB` → en, others → ""."""
+    tag = tag.lower().replace("_", "-")
+    if tag.startswith(_TRADITIONAL):
+        return "zh-TW"
+    primary = tag.partition("-")[0]
+    return {"zh": "zh-CN", "en": "en"}.get(primary, "")
+
+
+def money(fen: int) -> str:
+    """An amount as people in the buyer's language write it: ¥9.97, in English CN¥9.97."""
+    return f"{symbol()}{yuan(fen)}"
+
+
+def beijing(at: int) -> str:
+    """A moment as the clocks in China show it: `2026-09-21 22:13`; the payer's app shows the same."""
+    return datetime.fromtimestamp(at, _BEIJING).strftime("%Y-%m-%d %H:%M")
+
+
+def symbol() -> str:
+    return "CN¥" if current() == "en" else "¥"
+
+
+def translated(text: str) -> str:
+    return _catalogue(current()).gettext(text)
+
+
+def plural(one: str, many: str, n: int) -> str:
+    return _catalogue(current()).ngettext(one, many, n)
+
+
+def _preferred(accepted: LanguageAccept) -> str:
+    wanted = (of_tag(tag) for tag, quality in accepted if quality > 0)
+    return next(filter(None, wanted), "")
+
+
+@cache
+def _catalogue(language: str) -> NullTranslations:
+    """English where a catalogue is missing: a page in a foreign language beats none."""
+    path = resource_dir("translations") / _CATALOGUES[language] / "LC_MESSAGES" / "messages.mo"
+    if not path.is_file():
+        return NullTranslations()
+    with path.open("rb") as file:
+        return GNUTranslations(file)

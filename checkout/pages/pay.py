@@ -1,0 +1,126 @@
+"""The checkout page of an order: `/pay/<token>` and what it asks for.
+
+The server decides what is shown and how soon the page asks again; only the server says that an order has expired.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from typing import Any
+
+from flask import Blueprint, Response, redirect, request
+
+from checkout import orders, qr, store
+from checkout.errors import Code, Refusal
+from checkout.model import Method, Order
+from checkout.pages import answers, links
+from checkout.pages.stages import Look, Stage, is_same_view, look
+from checkout.pages.view import Client, View, code_of, view
+from checkout.web import fields, parts
+
+_TOKEN = re.compile(r"[0-9a-f]{32}")
+_WAIT = re.compile(r"[0-9]{1,5}")
+_REFUSALS = {Code.BUSY, Code.PHONE_OFFLINE, Code.NO_ACCOUNT, Code.DISK_FULL}
+
+
+def routes() -> Blueprint:
+    blueprint = Blueprint("pay", __name__)
+    blueprint.add_url_rule("/pay/<token>", "page", page)
+    blueprint.add_url_rule("/pay/<token>/poll", "poll", poll)
+    blueprint.add_url_rule("/pay/<token>/qr.png", "picture", picture)
+    blueprint.add_url_rule("/pay/<token>/method", "method", choose, methods=["POST"])
+    return blueprint
+
+
+def page(token: str) -> Response:
+    """The page in whatever state the order is; safe to reload."""
+    return answers.page("pay.html", 200, view=_view(token), **_refused())
+
+
+def poll(token: str) -> Response:
+    """204 while the page with `?rev=` is up to date, else the fragment that brings it there.
+
+    This is the busiest route: one row by its key, no session, no template for an answer of nothing new.
+    """
+    at = _glance(token)
+    rev = request.args.get("rev", "")
+    if rev == at.rev:
+        return Response(status=204, headers={"Checkout-Left": str(at.left)})
+    template = "_calmer.html" if is_same_view(rev, at) else "_changed.html"
+    return _fragment(template, _view(token))
+
+
+def picture(token: str) -> Response:
+    """The QR code as a PNG, while it may be paid."""
+    now = parts().clock()
+    order = _order(token)
+    if look(order, parts().settings.grace, now).stage is not Stage.PENDING:
+        raise Refusal(Code.NOT_FOUND, "There is no QR code to pay: the order is not waiting for payment.")
+    code, _ = code_of(parts(), _shown(order, now))
+    answer = Response(qr.png(code), mimetype="image/png", headers={"Cache-Control": "private, no-cache"})
+    answer.set_etag(hashlib.sha256(code.encode()).hexdigest()[:16])
+    answer.make_conditional(request)
+    return answer
+
+
+def choose(token: str) -> Response:
+    """The buyer of an order without a method takes one. A refusal comes back to the page as `?refused=`."""
+    now = parts().clock()
+    method = fields().get("method", "")
+    if method not in list(Method):
+        raise Refusal(Code.BAD_REQUEST, "The method must be wechat or alipay.")
+    refused: dict[str, str] = {}
+    try:
+        orders.choose_method(parts().store, _order(token).token, method, parts().rules, now)
+    except Refusal as refusal:
+        if refusal.code in _REFUSALS:
+            refused = {"refused": refusal.code, "wait": str(refusal.retry_after or 0)}
+        elif refusal.code is not Code.NOT_ALLOWED:  # ended, or chosen in another tab: the page shows it
+            raise
+    if request.headers.get("HX-Request") == "true":
+        return _fragment("_changed.html", _view(token), **refused)
+    answer = redirect(links.path("pay", token, **refused), 303)
+    assert isinstance(answer, Response)
+    return answer
+
+
+def _fragment(template: str, shown: View, **values: str) -> Response:
+    answer = answers.fragment(template, view=shown, **values)
+    answer.headers["HX-Trigger"] = f'{{"checkout:state":"{shown.look.stage}"}}'
+    return answer
+
+
+def _view(token: str) -> View:
+    now = parts().clock()
+    client = Client.of(request.headers.get("User-Agent", ""))
+    return view(parts(), _shown(_order(token), now), client, now, stays=request.args.get("stay") == "1")
+
+
+def _glance(token: str) -> Look:
+    with parts().store.read() as db:
+        pulse = store.orders.pulse(db, token) if _TOKEN.fullmatch(token) else None
+    if pulse is None:
+        raise Refusal(Code.NOT_FOUND, "There is no such order.")
+    return look(pulse, parts().settings.grace, parts().clock())
+
+
+def _order(token: str) -> Order:
+    with parts().store.read() as db:
+        order = store.orders.get(db, token) if _TOKEN.fullmatch(token) else None
+    if order is None:
+        raise Refusal(Code.NOT_FOUND, "There is no such order.")
+    return order
+
+
+def _shown(order: Order, now: int) -> Order:
+    """The order, noted as shown where its QR code leaves the house with this answer."""
+    return order if request.method == "HEAD" else orders.show(parts().store, order, parts().rules.limits, now)
+
+
+def _refused() -> dict[str, Any]:
+    """Why the buyer's choice was turned down, from the address; only words of our own."""
+    refused, wait = request.args.get("refused", ""), request.args.get("wait", "")
+    if refused not in _REFUSALS:
+        return {}
+    return {"refused": refused, "wait": wait if _WAIT.fullmatch(wait) else "0"}

@@ -1,0 +1,139 @@
+"""What the templates of an order's page are given: everything is decided here, nothing there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import quote, urlsplit
+
+from checkout import accounts, orders, qr, returns, store
+from checkout.model import Method, Order
+from checkout.pages import language
+from checkout.pages.stages import Look, Stage, look
+from checkout.web import Parts
+
+AUTO_RETURN_S = 5
+# A page that is reloaded, or come back to, long after the payment stays where it is.
+_RETURN_WITHIN_S = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """What the browser says it is: decides which hints help, never what is allowed."""
+
+    is_phone: bool = False
+    in_wechat: bool = False
+    in_alipay: bool = False
+
+    @classmethod
+    def of(cls, user_agent: str) -> Client:
+        in_wechat, in_alipay = "MicroMessenger" in user_agent, "AlipayClient" in user_agent
+        is_phone = any(word in user_agent for word in ("Mobile", "Android", "iPhone")) and "iPad" not in user_agent
+        return cls(is_phone, in_wechat, in_alipay)
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One page. Amounts are fen, times Unix seconds, addresses "" where there is none."""
+
+    order: Order
+    look: Look
+    now: int
+    client: Client
+    is_typed: bool = False  # the buyer types the amount
+    qr_side: int = 0  # pixels
+    deep_link: str = ""
+    is_unwatched: bool = False  # no phone watches the account right now
+    methods: tuple[str, ...] = ()
+    return_url: str = ""
+    return_in: int = 0  # seconds until the page leaves by itself; 0: it stays
+    shop_url: str = ""  # the shop's front door
+
+    @property
+    def due(self) -> int:
+        """What the buyer pays."""
+        return self.order.really_price or self.order.price
+
+    @property
+    def added(self) -> int:
+        """By how much that differs from the price."""
+        return self.due - self.order.price
+
+    @property
+    def digits(self) -> tuple[str, int, str]:
+        """(currency, yuan, two digits of fen): the last part is what tells the payment apart."""
+        return language.symbol(), self.due // 100, f"{self.due % 100:02d}"
+
+
+def view(shop: Parts, order: Order, client: Client, now: int, *, stays: bool = False) -> View:
+    """The page of `order` at `now`. `stays`: the buyer asked not to be taken back to the shop by itself."""
+    at = look(order, shop.settings.grace, now)
+    if at.stage is Stage.PENDING:
+        return _pending(shop, order, at, client, now)
+    if at.stage is Stage.CHOOSE:
+        return View(order, at, now, client, methods=_methods(shop))
+    if at.stage is Stage.PAID:
+        return _paid(shop, order, at, client, now, stays=stays)
+    return View(order, at, now, client, shop_url=_front_door(shop, order))
+
+
+def code_of(shop: Parts, order: Order) -> tuple[str, bool]:
+    """(content of the QR code, whether the buyer types the amount) of an order that waits for payment."""
+    with shop.store.read() as db:
+        return orders.code_of(db, order)
+
+
+def _pending(shop: Parts, order: Order, at: Look, client: Client, now: int) -> View:
+    code, is_typed = code_of(shop, order)
+    with shop.store.read() as db:
+        watched = [one for one in store.accounts.open_for(db, order.method) if one.account.id == order.account]
+    is_unwatched = any(
+        one.account.channel == "personal"
+        and one.account.offline != "sell"
+        and not accounts.is_online(one.beat_at, shop.rules.offline_after_s, now)
+        for one in watched
+    )
+    return View(
+        order, at, now, client, is_typed=is_typed, qr_side=_side(code), is_unwatched=is_unwatched,
+        deep_link=_deep_link(code) if _opens_alipay(order, client, is_typed) else "",
+    )  # fmt: skip
+
+
+def _paid(shop: Parts, order: Order, at: Look, client: Client, now: int, *, stays: bool) -> View:
+    address = returns.address(shop.store, shop.dialects, order, now) or ""
+    assert order.paid_at is not None
+    leaves = address and not stays and now - order.paid_at < _RETURN_WITHIN_S
+    return View(order, at, now, client, return_url=address, return_in=AUTO_RETURN_S if leaves else 0)
+
+
+def _methods(shop: Parts) -> tuple[str, ...]:
+    """The methods that some account could be paid by."""
+    with shop.store.read() as db:
+        return tuple(
+            method for method in Method if any(one.account.code for one in store.accounts.open_for(db, method))
+        )
+
+
+def _side(code: str) -> int:
+    """The width of the QR code's PNG, from its header: shown one to one its edges stay sharp."""
+    return int.from_bytes(qr.png(code)[16:20], "big")
+
+
+def _opens_alipay(order: Order, client: Client, is_typed: bool) -> bool:
+    """Alipay refuses codes with an amount when they come by a link; WeChat does not open other apps."""
+    return order.method == Method.ALIPAY and client.is_phone and is_typed and not client.in_wechat
+
+
+def _deep_link(code: str) -> str:
+    return f"alipays://platformapi/startapp?saId=10000007&qrcode={quote(code, safe='')}"
+
+
+def _front_door(shop: Parts, order: Order) -> str:
+    with shop.store.read() as db:
+        merchant = store.merchants.get(db, order.merchant)
+    return front_door(order.return_url or (merchant.return_url if merchant else ""))
+
+
+def front_door(url: str) -> str:
+    """The first page of the site that `url` lies on: a return page without its parameters may well be an error."""
+    place = urlsplit(url)
+    return f"{place.scheme}://{place.netloc}/" if place.scheme in ("http", "https") else ""
