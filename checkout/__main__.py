@@ -1,0 +1,5 @@
+"""`python -m checkout` is the `checkout` command."""
+
+from checkout.cli import main
+
+main()

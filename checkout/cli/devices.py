@@ -1,0 +1,126 @@
+"""checkout device: the phones that report money."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from checkout import devices
+from checkout.cli.desk import Desk
+from checkout.cli.output import as_json, details, next_steps, show, table, warn, when
+from checkout.devices import Watching
+from checkout.monitors import pairing
+
+_LOOPBACK = ("://127.", "://localhost", "://[::1]")
+
+
+@click.group()
+def device() -> None:
+    """Phones that report money."""
+
+
+@device.command()
+@click.argument("name")
+@click.option(
+    "--kind", type=click.Choice(devices.KINDS), default="vmq", show_default=True, help="The app on the phone."
+)
+@click.option(
+    "--account", "accounts", metavar="A", multiple=True,
+    help="An account that it watches; repeatable. Without it: all that have no device yet.",
+)  # fmt: skip
+@as_json
+@click.pass_obj
+def add(desk: Desk, name: str, kind: str, accounts: tuple[str, ...], as_json: bool) -> None:
+    """Add a phone; prints what to scan with it or type into it."""
+    added = devices.add(desk.store, name, kind, accounts, **desk.by)
+    _pair(desk, added, as_json)
+    if not added.accounts:
+        warn("It watches no account: checkout account add, then checkout device add NAME --account A.")
+    next_steps(as_json, "checkout serve, then checkout device list to see the phone online")
+
+
+@device.command("list")
+@as_json
+@click.pass_obj
+def list_(desk: Desk, as_json: bool) -> None:
+    """List all devices; keys only with --json."""
+    now, found = desk.clock(), devices.all_of(desk.store)
+    rows = [
+        (one.device.name, one.device.kind, _state(desk, one, now), when(one.device.beat_at),
+         when(one.device.push_at), ", ".join(one.accounts), one.device.id)
+        for one in found
+    ]  # fmt: skip
+    heads = ("NAME", "KIND", "STATE", "LAST BEAT", "LAST MONEY", "WATCHES", "ID")
+    empty = "No devices yet: checkout device add NAME"
+    show([shape(desk, one, now) for one in found], as_json, lambda: table(heads, rows, empty))
+
+
+@device.command("show")
+@click.argument("name")
+@as_json
+@click.pass_obj
+def show_(desk: Desk, name: str, as_json: bool) -> None:
+    """Show the pairing text of a device again."""
+    _pair(desk, devices.find(desk.store, name), as_json)
+
+
+@device.command()
+@click.argument("name")
+@as_json
+@click.pass_obj
+def revoke(desk: Desk, name: str, as_json: bool) -> None:
+    """Void a device's key; NAME may be its id."""
+    by = desk.by
+    revoked = devices.revoke(desk.store, name, **by)
+    data = shape(desk, revoked, by["now"])
+    show(data, as_json, lambda: f"{revoked.device.name} is revoked: what it sends from now on is refused.")
+
+
+@device.command("rotate-key")
+@click.argument("name")
+@as_json
+@click.pass_obj
+def rotate_key(desk: Desk, name: str, as_json: bool) -> None:
+    """Make a new key; the old one stays valid for a day."""
+    _pair(desk, devices.rotate_key(desk.store, name, **desk.by), as_json)
+
+
+def shape(desk: Desk, one: Watching, now: int) -> dict[str, Any]:
+    """The JSON of a device."""
+    found = one.device
+    return {
+        "id": found.id, "name": found.name, "kind": found.kind, "key": found.key, "token": found.token,
+        "pairing": pairing.text(desk.settings.base_url, found), "accounts": list(one.accounts),
+        "state": _state(desk, one, now), "beat_at": found.beat_at, "push_at": found.push_at,
+        "revoked_at": found.revoked_at, "created_at": found.created_at,
+    }  # fmt: skip
+
+
+def _state(desk: Desk, one: Watching, now: int) -> str:
+    return devices.state(one.device, desk.settings.device_offline_after, now)
+
+
+def _pair(desk: Desk, one: Watching, as_json: bool) -> None:
+    show(shape(desk, one, desk.clock()), as_json, lambda: _told(desk, one))
+    base_url = desk.settings.base_url
+    if any(form in base_url for form in _LOOPBACK):
+        warn(
+            f"A phone cannot reach {base_url}: set CHECKOUT_BASE_URL to this server's address,"
+            " then show the device again."
+        )
+
+
+def _told(desk: Desk, one: Watching) -> str:
+    from checkout import qr
+
+    text = pairing.text(desk.settings.base_url, one.device)
+    pairs = [
+        ("id", one.device.id),
+        ("name", one.device.name),
+        ("kind", one.device.kind),
+        ("watches", ", ".join(one.accounts)),
+        ("old key until", when(one.device.previous_key_until or None)),
+        ("pairing", text),
+    ]
+    return f"{details(pairs)}\n\n{qr.terminal(text)}"

@@ -1,0 +1,151 @@
+"""checkout merchant: who asks to be paid."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from checkout import merchants, store
+from checkout.cli.desk import Desk
+from checkout.cli.output import as_json, details, next_steps, show, table, warn, when, yes
+from checkout.merchants import Reach, Wish
+from checkout.model import Merchant, Mode
+
+_mode = click.option("--mode", type=click.Choice([mode.value for mode in Mode]), help="strict (default) or compat.")
+_notify_url = click.option("--notify-url", metavar="U", help="Where payments are reported to.")
+_return_url = click.option("--return-url", metavar="U", help="Where buyers go after they have paid.")
+_allow_host = click.option(
+    "--allow-host",
+    "add_hosts",
+    metavar="H",
+    multiple=True,
+    help="A further host for notify and return URLs; repeatable.",
+)
+_guard_param = click.option(
+    "--guard-param/--no-guard-param",
+    default=None,
+    help="Refuse a param that is a number beginning with 1 or 2.",
+)
+_reuse = click.option(
+    "--reuse/--no-reuse",
+    default=None,
+    help="Whether the same number again gives the same waiting order (default: yes).",
+)
+
+
+@click.group()
+def merchant() -> None:
+    """Shops that create orders: number, key, addresses."""
+
+
+@merchant.command()
+@click.argument("name")
+@_notify_url
+@_return_url
+@_mode
+@_guard_param
+@_reuse
+@_allow_host
+@as_json
+@click.pass_obj
+def add(desk: Desk, /, as_json: bool, mode: str | None, **wanted: Any) -> None:
+    """Add a merchant; prints its number and its key."""
+    wish = Wish(mode=Mode(mode) if mode else None, **wanted)
+    added = merchants.add(desk.store, wish, Reach.of(desk.settings), **desk.by)
+    _answer(added, as_json)
+    next_steps(as_json, "checkout account add NAME --method wechat|alipay --code TEXT-or-IMAGE")
+
+
+@merchant.command("set")
+@click.argument("number", type=int, metavar="ID")
+@click.option("--name", metavar="N")
+@_notify_url
+@_return_url
+@_mode
+@_guard_param
+@_reuse
+@_allow_host
+@click.option("--remove-host", "remove_hosts", metavar="H", multiple=True, help="Take a host off the list; repeatable.")
+@click.option("--enable/--disable", "enabled", default=None, help="A disabled merchant can create no orders.")
+@as_json
+@click.pass_obj
+def set_(desk: Desk, /, number: int, as_json: bool, mode: str | None, **wanted: Any) -> None:
+    """Change what is named; "" removes an address."""
+    wish = Wish(mode=Mode(mode) if mode else None, **wanted)
+    _answer(merchants.change(desk.store, number, wish, Reach.of(desk.settings), **desk.by), as_json)
+
+
+@merchant.command("rotate-key")
+@click.argument("number", type=int, metavar="ID")
+@as_json
+@click.pass_obj
+def rotate_key(desk: Desk, number: int, as_json: bool) -> None:
+    """Make a new key; the old one stays valid for a day."""
+    by = desk.by
+    before = merchants.existing(desk.store, number)
+    if len(before.keys(by["now"])) > 1:
+        warn("The key was rotated less than a day ago; the one before that is void now.")
+    _answer(merchants.rotate_key(desk.store, number, **by), as_json)
+
+
+@merchant.command("show")
+@click.argument("number", type=int, metavar="ID")
+@as_json
+@click.pass_obj
+def show_(desk: Desk, number: int, as_json: bool) -> None:
+    """Show a merchant with its key."""
+    _answer(merchants.existing(desk.store, number), as_json)
+
+
+@merchant.command("list")
+@as_json
+@click.pass_obj
+def list_(desk: Desk, as_json: bool) -> None:
+    """List all merchants; keys only with --json."""
+    with desk.store.read() as db:
+        found = store.merchants.all_of(db)
+    rows = [
+        (one.id, one.name, one.mode.value, one.notify_url, "disabled" if one.disabled_at is not None else "")
+        for one in found
+    ]
+    heads = ("ID", "NAME", "MODE", "NOTIFY URL", "")
+    show(
+        [shape(one) for one in found],
+        as_json,
+        lambda: table(heads, rows, "No merchants yet: checkout merchant add NAME"),
+    )
+
+
+def shape(one: Merchant) -> dict[str, Any]:
+    """The JSON of a merchant."""
+    return {
+        "id": one.id, "name": one.name, "key": one.key, "notify_url": one.notify_url,
+        "return_url": one.return_url, "mode": one.mode.value, "guard_param": one.guard_param,
+        "reuse": one.reuse, "allow_hosts": list(one.allow_hosts),
+        "previous_key_until": one.previous_key_until or None, "disabled_at": one.disabled_at,
+        "created_at": one.created_at,
+    }  # fmt: skip
+
+
+def _answer(one: Merchant, as_json: bool) -> None:
+    show(shape(one), as_json, lambda: _told(one))
+    for sentence in merchants.warnings(one):
+        warn(sentence)
+
+
+def _told(one: Merchant) -> str:
+    pairs = [
+        ("id", f"{one.id} (GOGO: APPID, epay: pid, BufPay: aid)"),
+        ("name", one.name),
+        ("key", one.key),
+        ("old key until", when(one.previous_key_until or None)),
+        ("notify URL", one.notify_url),
+        ("return URL", one.return_url),
+        ("mode", one.mode.value),
+        ("guard param", yes(one.guard_param)),
+        ("reuse", yes(one.reuse)),
+        ("allowed hosts", ", ".join(one.allow_hosts)),
+        ("disabled", when(one.disabled_at)),
+    ]
+    return details(pairs)

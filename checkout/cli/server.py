@@ -1,0 +1,57 @@
+"""checkout serve, worker and migrate: what runs, and what it runs on."""
+
+from __future__ import annotations
+
+import signal
+
+import click
+
+from checkout import __version__
+from checkout.cli.desk import Desk
+from checkout.cli.output import as_json, show
+
+_STOPPING = {signal.SIGINT, signal.SIGTERM}
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="0.0.0.0 for all addresses.")
+@click.option("--port", default=8000, show_default=True, type=click.IntRange(1, 65535))
+@click.pass_obj
+def serve(desk: Desk, host: str, port: int) -> None:
+    """Run the server, with the worker loop in it; Ctrl+C or SIGTERM ends it gracefully."""
+    from checkout import serve as server
+    from checkout.app import create_app
+
+    def ready() -> None:
+        click.echo(f"Checkout {__version__} listens on {host}:{port} for {desk.settings.base_url} (Ctrl+C ends it).")
+
+    server.run(create_app(desk.settings, work=False), desk.settings, host, port, ready)
+
+
+@click.command()
+@click.pass_obj
+def worker(desk: Desk) -> None:
+    """Run the worker loop alone: callbacks and expiry, beside a server or instead of its own."""
+    from checkout import logs
+    from checkout.app import wire
+
+    logs.set_up()
+    parts, loop = wire(desk.settings)
+    signal.pthread_sigmask(signal.SIG_BLOCK, _STOPPING)  # its threads must not take the signal
+    loop.start()
+    click.echo("The worker runs (Ctrl+C ends it).")
+    signal.sigwait(_STOPPING)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPPING)  # a second one ends it at once
+    loop.stop()
+    parts.store.close()
+
+
+@click.command()
+@as_json
+@click.pass_obj
+def migrate(desk: Desk, as_json: bool) -> None:
+    """Bring the database up to date; every other command does so too."""
+    with desk.store.read():
+        pass
+    where = "PostgreSQL" if desk.settings.is_postgres else desk.settings.database
+    show({"database": where, "migrated": True}, as_json, lambda: f"The database is up to date: {where}")
