@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
+import sys
 from pathlib import Path
 
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
-from checkout import __version__, http, ids, pages, protocols
+from checkout import __version__, health, http, ids, pages, protocols
 from checkout.errors import Refusal, StoreError
 from checkout.interfaces import Clock, NewId, Send
 from checkout.monitors import vmq_app
@@ -30,7 +32,11 @@ def create_app(
     send: Send | None = None,
     work: bool = True,
 ) -> Flask:
-    """The application, ready to serve; with `work` the worker loop runs as a thread of this process."""
+    """The application, ready to serve.
+
+    With `work` this process is a server: it takes the database for itself (`StoreError` when it is damaged or another
+    server has it) and runs the worker loop as a thread.
+    """
     settings = settings or load(os.environ, Path.cwd())
     parts, worker = wire(settings, clock=clock, new_id=new_id, send=send)
     app = Flask("checkout", template_folder=str(resource_dir("templates")), static_folder=str(resource_dir("static")))
@@ -40,8 +46,8 @@ def create_app(
     _register(app)
     app.wsgi_app = Front(app.wsgi_app, settings)  # type: ignore[method-assign]
     if work:
-        worker.start()
-        os.register_at_fork(after_in_child=worker.start)
+        parts.store.guard()
+        _start(worker)
     return app
 
 
@@ -60,10 +66,18 @@ def wire(
     return parts, worker
 
 
+def _start(worker: Worker) -> None:
+    """Where gunicorn loads us before it forks, the loop runs in its workers and not in its master."""
+    from_worker = type(getattr(signal.getsignal(signal.SIGTERM), "__self__", None)).__module__.startswith("gunicorn.")
+    if from_worker or "gunicorn.arbiter" not in sys.modules:
+        worker.start()
+    os.register_at_fork(after_in_child=worker.start)
+
+
 def _register(app: Flask) -> None:
     for dialect in app.extensions["checkout"].dialects.values():
         app.register_blueprint(dialect.routes())
-    for blueprint in (vmq_app.routes(), *pages.blueprints()):
+    for blueprint in (health.blueprint(), vmq_app.routes(), *pages.blueprints()):
         app.register_blueprint(blueprint)
     app.register_error_handler(Refusal, _refused)
     app.register_error_handler(StoreError, _unavailable)

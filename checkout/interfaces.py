@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from checkout.http import Answer, Outgoing
@@ -57,6 +58,18 @@ class Store(Protocol):
 
     def free_bytes(self) -> int | None:
         """Room left on the disk, None where that is another machine's concern."""
+        ...
+
+    def guard(self) -> None:
+        """For a server, before it serves. `StoreError`: the database is damaged, or another server has it."""
+        ...
+
+    def check(self) -> None:
+        """Reads the whole database; raises `StoreError` when it is damaged."""
+        ...
+
+    def copy_to(self, target: Path) -> None:
+        """Writes a checked copy beside running servers, to a file that does not exist yet. Raises `StoreError`."""
         ...
 
     def close(self) -> None: ...

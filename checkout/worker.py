@@ -31,21 +31,25 @@ class Worker:
 
     def __init__(self, db_store: Store, dialects: Dialects, send: Send, clock: Clock) -> None:
         self._store, self._dialects, self._send, self._clock = db_store, dialects, send, clock
-        self._wake = threading.Event()
-        self._stopped = threading.Event()
         self._thread: threading.Thread | None = None
         self._pid = 0
-        self._in_flight: Counter[str] = Counter()
-        self._lock = threading.Lock()
+        self._begin_anew()
 
     def start(self) -> None:
         """Starts the loop once per process (a forked child starts its own)."""
         if self._pid == os.getpid():
             return
         self._pid = os.getpid()
+        self._begin_anew()  # a fork copies locks that a thread of the parent may hold, and what it had in flight
         self._pool = ThreadPoolExecutor(_MOST_AT_ONCE, thread_name_prefix="callback")
         self._thread = threading.Thread(target=self.run, name="worker", daemon=True)
         self._thread.start()
+
+    def _begin_anew(self) -> None:
+        self._wake = threading.Event()
+        self._stopped = threading.Event()
+        self._in_flight: Counter[str] = Counter()
+        self._lock = threading.Lock()
 
     def wake(self) -> None:
         """A delivery has become due: look now."""

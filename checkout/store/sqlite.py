@@ -18,7 +18,7 @@ from pathlib import Path
 
 from checkout.errors import Conflict, StoreError
 from checkout.interfaces import Row, Rows, Value
-from checkout.store import migrations
+from checkout.store import copies, guard, migrations
 
 _PRAGMAS = (
     "PRAGMA synchronous = FULL",
@@ -68,9 +68,9 @@ class SqliteStore:
         self._local = threading.local()
         self._readers: weakref.WeakSet[sqlite3.Connection] = weakref.WeakSet()
         self._generation = 0
+        self._server_lock: guard.Lock | None = None
         self._create_file()
-        with self._lock:
-            _retrying(lambda: migrations.apply(self._writing()))
+        self._migrate()
         _forget_on_fork(self)
 
     @contextmanager
@@ -94,8 +94,36 @@ class SqliteStore:
         disk = os.statvfs(self.path.parent)
         return disk.f_bavail * disk.f_frsize
 
+    def guard(self) -> None:
+        guard.check_at_start(self.path)
+        if self._server_lock is None:
+            self._server_lock = guard.Lock(self.path)
+
+    def check(self) -> None:
+        guard.check(self.path)
+
+    def copy_to(self, target: Path) -> None:
+        copies.copy(self.path, target)
+
     def close(self) -> None:
-        """Closes every connection; the next use opens new ones."""
+        """Closes every connection; the next use opens new ones. A server's lock goes too."""
+        self._close_connections()
+        if self._server_lock is not None:
+            self._server_lock.close()
+            self._server_lock = None
+
+    def _migrate(self) -> None:
+        """No connection stays open, so that a server may fork now: in the child SQLite would believe to hold locks
+        that belong to the parent."""
+        try:
+            with self._lock:
+                _retrying(lambda: migrations.apply(self._writing()))
+        except sqlite3.Error as error:
+            raise StoreError(_sentence(error)) from error
+        finally:
+            self._close_connections()
+
+    def _close_connections(self) -> None:
         with self._lock:
             for connection in [*self._readers, *([self._writer] if self._writer else [])]:
                 connection.close()
@@ -203,5 +231,5 @@ def _sentence(error: sqlite3.Error) -> str:
     if "readonly" in text or "read-only" in text:
         return "The database cannot be written; check the owner and the mode of its folder and files."
     if "malformed" in text or "not a database" in text:
-        return "The database file is damaged; stop the server and put a backup in its place."
+        return f"The database file is damaged; {guard.RESTORE}."
     return f"The database cannot be used: {text}."

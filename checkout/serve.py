@@ -1,0 +1,149 @@
+"""The server: gunicorn in this process, set up for one small machine.
+
+The application is loaded once, before the workers are forked, so that whatever is wrong is said in one sentence and
+the workers share its memory. Each worker is pinned to a CPU (threads of one Python process on several CPUs fight for
+its lock: pinning doubled what one worker answers) and runs the worker loop.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+import threading
+from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
+from gunicorn.glogging import Logger  # type: ignore[import-untyped]
+
+from checkout import logs
+from checkout.errors import Code, Refusal
+from checkout.settings import Settings
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+Ready = Callable[[], None]
+
+_MEMORY = "/dev/shm"  # noqa: S108 - for the workers' heartbeat files, which must never wait for a disk
+_OPTIONS: dict[str, Any] = {
+    "worker_class": "gthread",
+    "preload_app": True,
+    "control_socket_disable": True,
+    "limit_request_line": 8190,
+    "limit_request_fields": 64,
+    "worker_connections": 2000,
+    "keepalive": 15,  # a waiting page asks every 2 to 5 seconds
+    "timeout": 60,
+    "graceful_timeout": 15,  # requests and callbacks under way may end; a callback takes 10 seconds at most
+    "loglevel": "warning",
+    # X-Forwarded-* is believed in one place only, and only from the proxies in the settings.
+    "forwarded_allow_ips": "",
+    "secure_scheme_headers": {},
+    "forwarder_headers": "",
+}
+
+
+def run(app: Flask, settings: Settings, host: str, port: int, ready: Ready = lambda: None) -> None:
+    """Serves `app`, made with `work=False`, until a signal ends it.
+
+    `ready` is called when it listens. Refused: BAD_REQUEST (the address cannot be listened on); `StoreError` when the
+    database is damaged or another server has it.
+    """
+    app.extensions["checkout"].store.guard()
+    _try_address(host, port)
+    logs.set_up()
+    _Server(app, settings, f"[{host}]:{port}" if ":" in host else f"{host}:{port}", ready).run()
+
+
+class _Log(Logger):  # type: ignore[misc]
+    """gunicorn's own words, without queries: it quotes request lines that it cannot read."""
+
+    def setup(self, cfg: Any) -> None:
+        super().setup(cfg)
+        for handler in self.error_log.handlers:
+            handler.setFormatter(logs.Redacting())
+
+
+class _Server(BaseApplication):  # type: ignore[misc]
+    def __init__(self, app: Flask, settings: Settings, address: str, ready: Ready) -> None:
+        self._app, self._settings, self._address, self._ready = app, settings, address, ready
+        self._cpus = _Cpus()
+        self._alive = os.pipe()
+        super().__init__()
+
+    def load_config(self) -> None:
+        own = {
+            "bind": self._address,
+            "workers": self._settings.workers,
+            "threads": self._settings.threads,
+            "worker_tmp_dir": _MEMORY if os.access(_MEMORY, os.W_OK) else None,
+            "logger_class": _Log,
+            "when_ready": lambda arbiter: self._ready(),
+            "pre_fork": self._cpus.choose,
+            "post_fork": self._begin,
+            "worker_exit": self._end,
+        }
+        for name, value in (_OPTIONS | own).items():
+            self.cfg.set(name, value)
+
+    def load(self) -> Flask:
+        return self._app
+
+    def _begin(self, _arbiter: Any, worker: Any) -> None:
+        """In the new worker."""
+        self._cpus.pin(worker)
+        self._end_with_master()
+        self._app.extensions["checkout.worker"].start()
+
+    def _end(self, _arbiter: Any, _worker: Any) -> None:
+        """In the worker, after its last request: callbacks under way may end."""
+        self._app.extensions["checkout.worker"].stop()
+
+    def _end_with_master(self) -> None:
+        """A master that was killed takes its workers with it, so that the next start finds port and database free."""
+        reading, writing = self._alive
+        os.close(writing)
+
+        def wait() -> None:
+            os.read(reading, 1)  # ends when the last holder of the other end, the master, is gone
+            os._exit(1)
+
+        threading.Thread(target=wait, name="master", daemon=True).start()
+
+
+class _Cpus:
+    """Gives each worker the CPU that the fewest others have."""
+
+    def __init__(self) -> None:
+        self._cpus = sorted(os.sched_getaffinity(0)) if sys.platform == "linux" else []
+        # Two servers on one machine should not choose the same CPU.
+        first = os.getpid() % len(self._cpus) if self._cpus else 0
+        self._cpus = self._cpus[first:] + self._cpus[:first]
+
+    def choose(self, arbiter: Any, worker: Any) -> None:
+        taken = Counter(getattr(other, "cpu", None) for other in arbiter.WORKERS.values())
+        worker.cpu = min(self._cpus, key=lambda cpu: taken[cpu]) if len(self._cpus) > 1 else None
+
+    def pin(self, worker: Any) -> None:
+        """Before the worker's threads are made: they inherit it."""
+        if sys.platform == "linux" and worker.cpu is not None:
+            with suppress(OSError):  # not allowed in every container
+                os.sched_setaffinity(0, {worker.cpu})
+
+
+def _try_address(host: str, port: int) -> None:
+    """gunicorn would try five times and then give up without saying what to do."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        with socket.socket(family) as trial:
+            trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            trial.bind((host, port))
+    except (OSError, OverflowError) as error:
+        why = getattr(error, "strerror", None) or str(error)
+        raise Refusal(
+            Code.BAD_REQUEST, f"Nothing can listen on {host}:{port} ({why}); choose another with --host and --port."
+        ) from error

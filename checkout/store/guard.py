@@ -1,0 +1,126 @@
+"""What a server checks before it takes a SQLite database: that it is sound, and that no other server has it."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import signal
+import sqlite3
+import time
+from pathlib import Path
+
+from checkout.errors import StoreError
+
+# quick_check reads 500 to 800 MB a second from memory. A larger file is not read at the start, which would
+# delay every restart; `checkout doctor` and `checkout backup` check it whole.
+CHECKED_AT_START = 64 * 1024 * 1024
+RESTORE = "stop the server and run: checkout restore FILE, with the newest file that checkout backup made"
+_DYING_S = 5
+
+
+class Lock:
+    """Held by a server and the workers that it forks until the last of them has ended, however it ended."""
+
+    def __init__(self, database: Path) -> None:
+        """Raises `StoreError`, naming the process, while another server holds it."""
+        self._path = database.with_name(database.name + ".lock")
+        self._owner = _owner()
+        self._file = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+        deadline = time.monotonic() + _DYING_S
+        try:
+            while not self._taken():
+                self._complain_unless_dying(time.monotonic() < deadline)
+                time.sleep(0.05)
+        except BaseException:
+            os.close(self._file)
+            raise
+
+    def close(self) -> None:
+        if self._file >= 0:
+            os.close(self._file)
+            self._file = -1
+
+    def _taken(self) -> bool:
+        """The first takes it for itself and writes its number; workers of the same server share it."""
+        if self._flock(fcntl.LOCK_EX):
+            os.ftruncate(self._file, 0)
+            os.pwrite(self._file, f"{self._owner}\n".encode(), 0)
+        # Turning one lock into the other is not atomic: whoever slipped in between has written its own number.
+        return self._flock(fcntl.LOCK_SH) and self._holder() == self._owner
+
+    def _flock(self, operation: int) -> bool:
+        try:
+            fcntl.flock(self._file, operation | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+    def _holder(self) -> int:
+        written = os.pread(self._file, 32, 0).strip()
+        return int(written) if written.isdigit() else 0
+
+    def _complain_unless_dying(self, may_wait: bool) -> None:
+        """The workers of a server that was killed need a moment to notice; that is no reason to refuse."""
+        holder = self._holder()
+        fcntl.flock(self._file, fcntl.LOCK_UN)
+        if may_wait and not _is_alive(holder):
+            return
+        raise StoreError(f"Another server (process {holder}) uses this database; stop it first.")
+
+
+def is_served(database: Path) -> bool:
+    """Whether a server holds the database right now."""
+    try:
+        file = os.open(database.with_name(database.name + ".lock"), os.O_RDWR)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(file)
+    return False
+
+
+def check_at_start(database: Path) -> None:
+    """Raises `StoreError` when the file is damaged, so far as a look of a tenth of a second tells."""
+    if database.stat().st_size <= CHECKED_AT_START:
+        check(database)
+
+
+def check(database: Path) -> None:
+    """Reads the whole file. Raises `StoreError` when it is damaged."""
+    try:
+        connection = sqlite3.connect(database, timeout=5)
+        try:
+            (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+        finally:
+            connection.close()
+    except sqlite3.DatabaseError as error:
+        found = str(error)
+        if "locked" in found:
+            raise StoreError("The database is locked by another program; try again in a moment.") from error
+    if found != "ok":
+        raise StoreError(f"The database {database} is damaged ({found}); {RESTORE}.")
+
+
+def _owner() -> int:
+    """The process that the workers of one server have in common: gunicorn's master, or this one.
+
+    A worker of gunicorn answers SIGTERM itself, and knows its master; whoever loads the application before the
+    fork is the master.
+    """
+    worker = getattr(signal.getsignal(signal.SIGTERM), "__self__", None)
+    master = getattr(worker, "ppid", None)
+    return master if isinstance(master, int) else os.getpid()
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # not ours to signal, but there
+        return True
+    return process > 0
