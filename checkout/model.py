@@ -297,3 +297,26 @@ class Claim:
     note: str
     created_at: int
     settled_at: int | None
+
+
+class RefundState(StrEnum):
+    """What became of a refund."""
+
+    ASKED = "asked"  # the gateway has not answered yet
+    DONE = "done"
+    FAILED = "failed"
+    BY_HAND = "by_hand"  # the owner sent the money back without us
+
+
+@dataclass(frozen=True, slots=True)
+class Refund:
+    """Money that went back to a buyer."""
+
+    id: str
+    order_token: str
+    number: str  # ours, towards the gateway; unique within the order
+    amount: int
+    reason: str
+    state: RefundState
+    created_at: int
+    done_at: int | None

@@ -19,7 +19,7 @@ LAYERS = [  # from the ground up; a module imports from its own layer and those 
     {"http", "resources", "setting_values", "settings", "targets", "wire"},
     {"interfaces"},
     {"store"},
-    {"accounts", "amounts", "audit", "backup", "deliveries", "devices", "merchants", "orders", "payments"}
+    {"accounts", "amounts", "audit", "backup", "deliveries", "devices", "exports", "merchants", "orders", "payments"}
     | {"products", "receiving", "refunds", "returns"},
     {"worker"},
     {"fields", "front", "web"},  # Flask from here on

@@ -22,6 +22,12 @@ COMMANDS = {
     "account": "accounts",
     "code": "accounts",
     "device": "devices",
+    "order": "orders",
+    "payment": "payments",
+    "delivery": "deliveries",
+    "backup": "upkeep",
+    "restore": "upkeep",
+    "export": "upkeep",
 }
 
 

@@ -3,7 +3,22 @@
 from __future__ import annotations
 
 from checkout.interfaces import Store
-from checkout.store import accounts, audit, deliveries, devices, keys, merchants, orders, payments, products, receipts, slots
+from checkout.store import (
+    accounts,
+    audit,
+    deliveries,
+    devices,
+    keys,
+    merchant_orders,
+    merchants,
+    orders,
+    payments,
+    products,
+    receipts,
+    refunds,
+    slots,
+)
+from checkout.store.copies import restore
 from checkout.store.sqlite import SqliteStore
 
 __all__ = [
@@ -12,12 +27,15 @@ __all__ = [
     "deliveries",
     "devices",
     "keys",
+    "merchant_orders",
     "merchants",
     "open_store",
     "orders",
     "payments",
     "products",
     "receipts",
+    "refunds",
+    "restore",
     "slots",
 ]
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 from checkout.errors import StoreError
-from checkout.store import guard
+from checkout.store import guard, migrations
 
 
 def copy(database: Path, target: Path) -> None:
@@ -20,7 +22,7 @@ def copy(database: Path, target: Path) -> None:
     try:
         os.close(os.open(draft, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
         _vacuum(database, draft)
-        guard.check(draft)
+        guard.check(draft, alone=True)
         _keep(draft)
         _publish(draft, target)
     except FileExistsError as error:
@@ -60,3 +62,50 @@ def _keep(draft: Path) -> None:
         os.fsync(file)
     finally:
         os.close(file)
+
+
+def restore(database: Path, source: Path, now: int) -> Path | None:
+    """Puts a checked copy of `source` in the place of the database and moves the former one aside.
+
+    Gives the name that the former one has now. Raises `StoreError` when a server runs, or when `source` is damaged or
+    no database of ours; the database stays as it is then.
+    """
+    draft = database.with_name(f".{database.name}.{os.getpid()}.part")
+    try:
+        database.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with closing(guard.Lock(database)):
+            os.close(os.open(draft, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+            shutil.copyfile(source, draft)
+            guard.check(draft, alone=True)
+            _expect_ours(draft, source)
+            _keep(draft)
+            former = _moved_aside(database, now)
+            draft.rename(database)
+            return former
+    except OSError as error:
+        raise StoreError(f"{source} cannot be restored: {error.strerror}.") from error
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _expect_ours(draft: Path, source: Path) -> None:
+    connection = sqlite3.connect(f"{draft.as_uri()}?immutable=1", uri=True)
+    try:
+        connection.execute("SELECT 1 FROM _sqlite_migrations WHERE migration_set = ?", (migrations.SET,)).fetchone()
+        connection.execute("SELECT 1 FROM orders LIMIT 1").fetchone()
+    except sqlite3.Error as error:
+        raise StoreError(f"{source} is no database of Checkout.") from error
+    finally:
+        connection.close()
+
+
+def _moved_aside(database: Path, now: int) -> Path | None:
+    """With what SQLite keeps beside it, under names that belong together."""
+    if not database.exists() or not database.stat().st_size:
+        return None
+    former = database.with_name(f"{database.name}.before-{now}")
+    for ending in ("-wal", "-shm", ""):
+        part = Path(f"{database}{ending}")
+        if part.exists():
+            part.rename(f"{former}{ending}")
+    return former

@@ -89,10 +89,10 @@ def check_at_start(database: Path) -> None:
         check(database)
 
 
-def check(database: Path) -> None:
-    """Reads the whole file. Raises `StoreError` when it is damaged."""
+def check(database: Path, *, alone: bool = False) -> None:
+    """Reads the whole file. Raises `StoreError` when it is damaged. `alone`: nobody writes to it; touch nothing."""
     try:
-        connection = sqlite3.connect(database, timeout=5)
+        connection = sqlite3.connect(f"{database.absolute().as_uri()}{'?immutable=1' if alone else ''}", uri=True)
         try:
             (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
         finally:

@@ -1,0 +1,95 @@
+"""checkout delivery: the messages owed to merchants."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from checkout import audit, deliveries, store
+from checkout.cli.desk import Desk
+from checkout.cli.output import as_json, details, show, table, when
+from checkout.errors import Code, Refusal
+from checkout.model import Attempt, Delivery, DeliveryState
+
+
+@click.group()
+def delivery() -> None:
+    """Messages owed to merchants, and every try at them."""
+
+
+@delivery.command("list")
+@click.option("--state", type=click.Choice([state.value for state in DeliveryState]))
+@click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True)
+@as_json
+@click.pass_obj
+def list_(desk: Desk, state: str | None, limit: int, as_json: bool) -> None:
+    """List deliveries, the newest first."""
+    with desk.store.read() as db:
+        found = store.deliveries.listed(db, state=state, limit=limit)
+    rows = [(one.id, one.event, one.state.value, one.attempts, _next(one), one.order_token, one.url) for one in found]
+    heads = ("ID", "EVENT", "STATE", "TRIES", "NEXT", "ORDER", "URL")
+    show([shape(one) for one in found], as_json, lambda: table(heads, rows, "No deliveries."))
+
+
+@delivery.command("show")
+@click.argument("delivery", metavar="ID")
+@as_json
+@click.pass_obj
+def show_(desk: Desk, delivery: str, as_json: bool) -> None:
+    """Show a delivery with what the merchant answered each time."""
+    with desk.store.read() as db:
+        one, tries = store.deliveries.get(db, delivery), store.deliveries.attempts(db, delivery)
+    if one is None:
+        raise Refusal(Code.NOT_FOUND, "There is no such delivery: checkout delivery list.")
+    data = shape(one) | {"tries": [_attempt_shape(attempt) for attempt in tries]}
+    show(data, as_json, lambda: _told(one, tries))
+
+
+@delivery.command()
+@click.argument("delivery", metavar="ID")
+@as_json
+@click.pass_obj
+def resend(desk: Desk, delivery: str, as_json: bool) -> None:
+    """Send a message again, whatever became of it; a running server does so within a second."""
+    by = desk.by
+    again = deliveries.resend(desk.store, delivery, by["now"])
+    with desk.store.transaction() as db:
+        audit.note(db, by["actor"], "delivery.resend", delivery, {"url": again.url}, by["new_id"], by["now"])
+    show(shape(again), as_json, lambda: f"{again.id} is due now, to {again.url}")
+
+
+def shape(one: Delivery) -> dict[str, Any]:
+    """The JSON of a delivery."""
+    return {
+        "id": one.id, "order": one.order_token, "merchant": one.merchant, "dialect": one.dialect, "event": one.event,
+        "url": one.url, "state": one.state.value, "attempts": one.attempts, "due_at": one.due_at,
+        "created_at": one.created_at, "done_at": one.done_at,
+    }  # fmt: skip
+
+
+def _attempt_shape(one: Attempt) -> dict[str, Any]:
+    return {
+        "number": one.number, "at": one.at, "status": one.status, "elapsed_ms": one.elapsed_ms, "answer": one.answer,
+        "error": one.error,
+    }  # fmt: skip
+
+
+def _next(one: Delivery) -> str:
+    return when(one.due_at) if one.state is DeliveryState.WAITING else ""
+
+
+def _told(one: Delivery, tries: list[Attempt]) -> str:
+    pairs = [
+        ("id", one.id),
+        ("order", one.order_token),
+        ("event", f"{one.event} ({one.dialect})"),
+        ("url", one.url),
+        ("state", one.state.value),
+        ("next try", _next(one)),
+    ]
+    rows = [
+        (t.number, when(t.at), t.status, f"{t.elapsed_ms} ms", t.error or " ".join(t.answer.split())[:60])
+        for t in tries
+    ]
+    return f"{details(pairs)}\n\n{table(('TRY', 'AT', 'STATUS', 'TOOK', 'ANSWER'), rows, 'No tries yet.')}"

@@ -1,0 +1,70 @@
+"""checkout doctor, backup, restore and export: looking after an installation."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from checkout import backup as backups
+from checkout import exports
+from checkout.cli.desk import Desk
+from checkout.cli.output import as_json, next_steps, show
+from checkout.errors import Code, Refusal
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@as_json
+@click.pass_obj
+def backup(desk: Desk, file: Path, as_json: bool) -> None:
+    """Copy the whole database to FILE, beside a running server; the copy is checked before it gets its name.
+
+    FILE holds all keys: keep it as safe as the database. It is never overwritten.
+    """
+    size = backups.create(desk.store, file.absolute())
+    data = {"file": str(file.absolute()), "bytes": size, "checked": True}
+    show(data, as_json, lambda: f"{file} holds the whole database ({size:,} bytes), checked, readable for you alone.")
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@as_json
+@click.pass_obj
+def restore(desk: Desk, file: Path, as_json: bool) -> None:
+    """Put the backup FILE in the place of the database, which is kept beside it; the server must be stopped."""
+    former = backups.restore(desk.settings, file.absolute(), desk.clock())
+    kept = f" The former database is kept as {former}." if former else ""
+    data = {"database": desk.settings.database, "former": str(former) if former else None}
+    show(data, as_json, lambda: f"{file} is the database now.{kept}")
+    next_steps(as_json, "checkout doctor")
+
+
+@click.command()
+@click.argument("what", type=click.Choice(sorted(exports.EXPORTS)))
+@click.option("--csv", "file", required=True, metavar="FILE", help="Where to write; - for the standard output.")
+@click.pass_obj
+def export(desk: Desk, what: str, file: str) -> None:
+    """Write orders or payments for a spreadsheet."""
+    pieces = exports.EXPORTS[what](desk.store, desk.clock())
+    if file == "-":
+        for piece in pieces:
+            sys.stdout.buffer.write(piece.encode())
+        sys.stdout.buffer.flush()
+        return
+    _write(Path(file), pieces)
+    click.echo(f"Wrote {file}.", err=True)
+
+
+def _write(path: Path, pieces: Iterator[str]) -> None:
+    """Readable for its owner only: it holds who bought what."""
+    try:
+        with open(
+            os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8", newline=""
+        ) as file:
+            file.writelines(pieces)
+    except OSError as error:
+        raise Refusal(Code.BAD_REQUEST, f"{path} cannot be written: {error.strerror}.") from error

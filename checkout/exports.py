@@ -1,0 +1,99 @@
+"""Orders and payments as CSV for spreadsheets: streamed, with a byte order mark, safe to open.
+
+Times are Beijing's, as spreadsheets read them. A cell that a spreadsheet would take for a formula begins with `'`.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, datetime, timedelta, timezone
+
+from checkout import store
+from checkout.interfaces import Rows, Store, Value
+from checkout.model import Order, Payment
+from checkout.money import yuan
+from checkout.store.orders import Filter
+
+BOM = "\ufeff"
+_PAGE = 500
+_BEIJING = timezone(timedelta(hours=8))
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+ORDERS = (
+    "token", "merchant", "number", "state", "late", "method", "account", "price", "really_price", "refunded", "title",
+    "param", "buyer", "product", "quantity", "created_at", "expires_at", "paid_at",
+)  # fmt: skip
+PAYMENTS = (
+    "id", "channel", "device", "method", "amount", "judgement", "order", "account", "note",
+    "happened_at", "received_at",
+)  # fmt: skip
+
+
+def orders_csv(db_store: Store, now: int) -> Iterator[str]:
+    """All orders, the newest first, in pieces of a few hundred lines."""
+    before: tuple[int, str] | None = None
+    yield BOM + _lines([ORDERS])
+    while True:
+        with db_store.read() as db:
+            page = store.orders.listed(db, Filter(before=before, limit=_PAGE))
+            text = _lines(_order(db, one, now) for one in page)
+        if not page:
+            return
+        yield text
+        before = (page[-1].created_at, page[-1].token)
+
+
+def payments_csv(db_store: Store, now: int) -> Iterator[str]:
+    """All payments, the newest first, in pieces of a few hundred lines."""
+    before: tuple[int, str] | None = None
+    yield BOM + _lines([PAYMENTS])
+    while True:
+        with db_store.read() as db:
+            page = store.payments.listed(db, review=False, before=before, limit=_PAGE)
+        if not page:
+            return
+        yield _lines(map(_payment, page))
+        before = (page[-1].received_at, page[-1].id)
+
+
+EXPORTS: dict[str, Callable[[Store, int], Iterator[str]]] = {"orders": orders_csv, "payments": payments_csv}
+
+
+def _order(db: Rows, one: Order, now: int) -> tuple[Value, ...]:
+    return (
+        one.token, one.merchant, one.number, one.state_at(now).value, int(one.late), one.method, one.account,
+        yuan(one.price), _yuan(one.really_price), yuan(store.refunds.total(db, one.token)), one.title, one.param,
+        one.buyer, one.product, one.quantity, _when(one.created_at), _when(one.expires_at), _when(one.paid_at),
+    )  # fmt: skip
+
+
+def _payment(one: Payment) -> tuple[Value, ...]:
+    return (
+        one.id, one.channel, one.device, one.method, _yuan(one.amount), one.judgement.value, one.order_token,
+        one.account, one.note, _when(one.happened_at), _when(one.received_at),
+    )  # fmt: skip
+
+
+def _lines(rows: Iterable[Iterable[Value]]) -> str:
+    buffer = io.StringIO()
+    writer = csv.writer(buffer)
+    writer.writerows([_cell(value) for value in row] for row in rows)
+    return buffer.getvalue()
+
+
+def _cell(value: Value) -> str:
+    text = "" if value is None else str(value)
+    return f"'{text}" if text.startswith(_FORMULA) else text
+
+
+def _yuan(amount: int | None) -> str:
+    return "" if amount is None else yuan(amount)
+
+
+def _when(at: int | None) -> str:
+    """A phone may name any time."""
+    if at is None or not 0 <= at < 253_402_214_400:  # the year 10000
+        return ""
+    return datetime.fromtimestamp(at, UTC).astimezone(_BEIJING).strftime("%Y-%m-%d %H:%M:%S")
