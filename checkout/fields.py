@@ -1,0 +1,131 @@
+"""The parameters of a request, read strictly, in their raw spelling.
+
+Signatures cover what was sent, letter by letter, so nothing here changes a value; what two readers could read
+in two ways (a parameter that occurs twice, bytes that are not UTF-8, control characters) is refused instead.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Collection, Iterable
+from urllib.parse import parse_qsl
+
+from flask import Request, request
+from werkzeug.exceptions import HTTPException
+
+from checkout.errors import Code, Refusal
+
+MAX_BODY = 65536
+MAX_FIELD = 2048
+_MAX_FIELDS = 64
+
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+
+
+class BadField(Refusal):
+    """A parameter that cannot be read: `problem` is doubled, too_long, control, encoding or type."""
+
+    def __init__(self, field: str, problem: str, message: str) -> None:
+        super().__init__(Code.BAD_REQUEST, message)
+        self.field = field
+        self.problem = problem
+
+
+def fields(asked: Request | None = None, *, known: Collection[str] | None = None) -> dict[str, str]:
+    """The parameters of a request – query, form, multipart or a JSON object – exactly as they were sent.
+
+    Numbers in JSON keep their spelling. Each parameter at most once (a query and a body may say the same),
+    UTF-8, no control characters, at most 2,048 characters. With `known` the parameters of other names are
+    left out unread. Refused: `BadField`, BAD_REQUEST.
+    """
+    asked = asked or request
+    query = _once(_pairs(asked.query_string), known)
+    if not (asked.content_length or "Transfer-Encoding" in asked.headers):
+        return query
+    return _merged(query, _once(_body_pairs(asked), known))
+
+
+def _body_pairs(asked: Request) -> list[tuple[str, object]]:
+    if (asked.content_length or 0) > MAX_BODY:
+        raise Refusal(Code.BAD_REQUEST, "The body is too long: at most 64 KiB.")
+    try:
+        if asked.mimetype == "multipart/form-data":
+            return [(name, value) for name, values in asked.form.lists() for value in values]
+        body = asked.get_data(cache=True)
+    except HTTPException as error:  # longer than it may be, or broken off
+        raise Refusal(Code.BAD_REQUEST, "The body is too long, or ends too early.") from error
+    if len(body) > MAX_BODY:
+        raise Refusal(Code.BAD_REQUEST, "The body is too long: at most 64 KiB.")
+    return _json_pairs(body) if _is_json(asked.mimetype, body) else _pairs(body)
+
+
+def _is_json(kind: str, body: bytes) -> bool:
+    if kind == "application/x-www-form-urlencoded":
+        return False
+    return kind.endswith(("/json", "+json")) or body.lstrip()[:1] == b"{"
+
+
+def _pairs(encoded: bytes) -> list[tuple[str, object]]:
+    """Also from clients that send UTF-8 without percent signs."""
+    if not encoded:
+        return []
+    try:
+        text = encoded.decode()
+        return [*parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=_MAX_FIELDS)]
+    except UnicodeDecodeError as error:
+        raise BadField("", "encoding", "The parameters are not UTF-8 in URL encoding.") from error
+    except ValueError as error:
+        raise Refusal(Code.BAD_REQUEST, "There are too many parameters.") from error
+
+
+class _Object(list[tuple[str, object]]):
+    """A JSON object with its names in the order, and as often, as they were written."""
+
+
+def _json_pairs(body: bytes) -> list[tuple[str, object]]:
+    try:
+        text = body.decode("utf-8-sig")
+        found = json.loads(text, parse_float=str, parse_int=str, parse_constant=str, object_pairs_hook=_Object)
+    except (ValueError, RecursionError) as error:
+        raise Refusal(Code.BAD_REQUEST, "The body is not a JSON object in UTF-8.") from error
+    if not isinstance(found, _Object):
+        raise Refusal(Code.BAD_REQUEST, "The body is not a JSON object.")
+    if len(found) > _MAX_FIELDS:
+        raise Refusal(Code.BAD_REQUEST, "There are too many parameters.")
+    return [(name, value) for name, value in found if value is not None]
+
+
+def _once(pairs: Iterable[tuple[str, object]], known: Collection[str] | None) -> dict[str, str]:
+    seen: dict[str, str] = {}
+    for name, value in pairs:
+        if known is not None and name not in known:
+            continue
+        if name in seen:
+            raise BadField(name, "doubled", f"The parameter {_short(name)} occurs twice.")
+        seen[name] = _text(name, value)
+    return seen
+
+
+def _merged(query: dict[str, str], body: dict[str, str]) -> dict[str, str]:
+    for name in query.keys() & body.keys():
+        if query[name] != body[name]:
+            raise BadField(name, "doubled", f"The parameter {_short(name)} differs between query and body.")
+    return {**query, **body}
+
+
+def _text(name: str, value: object) -> str:
+    if not isinstance(value, str):
+        raise BadField(name, "type", f"The parameter {_short(name)} must be a string or a number.")
+    if len(name) > 64 or len(value) > MAX_FIELD:
+        raise BadField(name, "too_long", f"The parameter {_short(name)} is too long.")
+    text = name + value
+    if "\ufffd" in text:  # left behind by bytes that are not UTF-8 in a multipart body
+        raise BadField(name, "encoding", f"The parameter {_short(name)} is not UTF-8.")
+    if _CONTROL.search(text):
+        raise BadField(name, "control", f"The parameter {_short(name)} holds control characters.")
+    return value
+
+
+def _short(name: str) -> str:
+    return "".join(char if char.isprintable() else "?" for char in name[:32])

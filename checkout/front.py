@@ -1,0 +1,74 @@
+"""What stands before the application: proxies, and the path that clients really ask for."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from flask import request
+
+from checkout.settings import Settings
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+_SLASHES = re.compile("/{2,}")
+
+
+def client_address(environ: Mapping[str, Any] | None = None) -> str:
+    """The buyer's address; behind a configured proxy the one that it reports."""
+    return str((environ or request.environ).get("REMOTE_ADDR", ""))
+
+
+class Front:
+    """WSGI: believes `X-Forwarded-*` of configured proxies only, takes off the path prefix of the base URL
+    where the proxy has not, and reads doubled slashes as one: clients join `https://host/` and `/pay`."""
+
+    def __init__(self, app: WSGIApplication, settings: Settings) -> None:
+        self._app = app
+        self._proxies = [ip_network(proxy) for proxy in settings.trusted_proxies]
+        self._prefix = urlsplit(settings.base_url).path.rstrip("/")
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        if self._proxies:
+            self._believe(environ)
+        path = environ.get("PATH_INFO", "")
+        if "//" in path:
+            path = environ["PATH_INFO"] = _SLASHES.sub("/", path)
+        if self._prefix and (path == self._prefix or path.startswith(self._prefix + "/")):
+            environ["SCRIPT_NAME"] = environ.get("SCRIPT_NAME", "") + self._prefix
+            environ["PATH_INFO"] = path[len(self._prefix) :] or "/"
+        return self._app(environ, start_response)
+
+    def _believe(self, environ: WSGIEnvironment) -> None:
+        """The address is the last one in the chain that is not a proxy of ours: what stands before it anybody
+        can have written. The scheme is what the nearest proxy says."""
+        address = _address(environ.get("REMOTE_ADDR", ""))
+        if address is None or not self._is_proxy(address):
+            return
+        for link in reversed(environ.get("HTTP_X_FORWARDED_FOR", "").split(",")):
+            before = _address(link.strip())
+            if before is None:
+                break
+            address = before
+            if not self._is_proxy(before):
+                break
+        environ["REMOTE_ADDR"] = str(address)
+        scheme = environ.get("HTTP_X_FORWARDED_PROTO", "").rpartition(",")[2].strip().lower()
+        if scheme in ("http", "https"):
+            environ["wsgi.url_scheme"] = scheme
+
+    def _is_proxy(self, address: IPv4Address | IPv6Address) -> bool:
+        return any(address in network for network in self._proxies)
+
+
+def _address(text: str) -> IPv4Address | IPv6Address | None:
+    """An IP address; one that a dual-stack socket reports as IPv4-mapped is the IPv4 address."""
+    try:
+        found = ip_address(text)
+    except ValueError:
+        return None
+    return (found.ipv4_mapped if isinstance(found, IPv6Address) else None) or found
