@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from checkout import store
 from checkout.interfaces import Dialects, Store
@@ -54,8 +54,9 @@ def native_url(order: Order, url: str, key_id: str, private_pem: str, now: int) 
 
 def with_params(url: str, values: Mapping[str, str]) -> str:
     """`url` with more parameters: `?` or `&` by whether it has a `?` already; a fragment keeps them after it, as
-    single-page shops expect (`https://x/#/order/1` → `https://x/#/order/1?a=b`)."""
-    return f"{url}{'&' if '?' in url else '?'}{urlencode(values)}"
+    single-page shops expect (`https://x/#/order/1` → `https://x/#/order/1?a=b`). A space becomes `%20`, which every
+    reader understands; not all read `+`."""
+    return f"{url}{'&' if '?' in url else '?'}{urlencode(values, quote_via=quote, safe='')}"
 
 
 def signing_key(db_store: Store, now: int) -> tuple[str, str]:
