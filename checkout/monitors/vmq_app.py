@@ -1,9 +1,9 @@
 """The V免签 phone app and its kin.
 
-Configured by one text, `host[:port]/key`. The app calls `/appHeart` every 30 to 50 s (`md5(t+key)`) and `/appPush` for
-each receipt (`md5(type+price+t+key)`), `t` being its clock in milliseconds. Each device has a key of its own; the
-device is found by trying the keys. Every well-signed push is answered with success, whatever became of the money:
-the app would only repeat it. `(device, type, fen, t)` is the idempotency key.
+Configured by one text, `host[:port]/key`. The app calls `/appHeart` every 30 to 50 s (`md5(t+key)`) and `/appPush`
+for each receipt (`md5(type+price+t+key)`), `t` being its clock in milliseconds. Each device has a key of its own;
+the device is found by trying the keys. Every well-signed push is answered with success, whatever became of the
+money: the app would only repeat it. `(device, type, fen, t)` is the idempotency key.
 """
 
 from __future__ import annotations
@@ -19,15 +19,19 @@ from checkout.errors import Code, Refusal
 from checkout.model import Device
 from checkout.money import fen_from_phone
 from checkout.payments import Report
-from checkout.protocols import family
+from checkout.protocols import words
+from checkout.protocols.family import METHODS
+from checkout.protocols.words import Spoken
 from checkout.signing import signed_by
 from checkout.web import fields, parts
 
 NAME = "vmq"
+FAILURE = -1
 
-# A fixed length leaves only one way to cut `type+price+t` into its parts.
+# What else an app may send (texts of notifications, say) is nobody's business here, however it is written.
+_KNOWN = frozenset({"t", "type", "price", "sign", "force_push"})
+# Thirteen digits, and one for the type, leave only one way to cut `type+price+t` into its parts.
 _TIME_MS = re.compile(r"[0-9]{13}")
-_MAX_PRICE = 32
 
 
 def routes() -> Blueprint:
@@ -38,35 +42,31 @@ def routes() -> Blueprint:
 
 
 def heart() -> Response:
-    values = fields()
-    now = parts().clock()
-    device = _device(values, _time(values), now=now)
-    with parts().store.transaction() as db:
+    values = fields(known=_KNOWN)
+    shop, now = parts(), parts().clock()
+    t = _time(values)
+    device = _signer(values, t, now=now)
+    _check_window(t, now)
+    with shop.store.transaction() as db:
         store.devices.beat(db, device.id, now)
-    return family.success()
+    return words.success()
 
 
 def push() -> Response:
-    values = fields()
-    now = parts().clock()
+    values = fields(known=_KNOWN)
+    shop, now = parts(), parts().clock()
     kind, price, t = values.get("type", ""), values.get("price", ""), _time(values)
-    if kind not in family.METHODS:
-        raise family.Spoken(Code.BAD_REQUEST, "支付方式错误=>1|微信 2|支付宝")
-    if not price or len(price) > _MAX_PRICE:
-        raise family.Spoken(Code.BAD_REQUEST, "请传入订单金额")
-    device = _device(values, kind, price, t, now=now)
-    _check_window(int(t) // 1000, now)
-    outcome = payments.receive(
-        parts().store, _report(device, kind, price, t, values), new_id=parts().new_id, now=now
-    )
+    if kind not in METHODS:
+        raise Spoken(Code.BAD_REQUEST, words.BAD_TYPE)
+    if not price:
+        raise Spoken(Code.BAD_REQUEST, words.NO_PRICE)
+    device = _signer(values, kind, price, t, now=now)
+    _check_window(t, now)
+    report = _report(device, kind, price, t, values)
+    outcome = payments.receive(shop.store, report, new_id=shop.new_id, now=now)
     if outcome.order is not None:
-        parts().wake()
-    return family.success()
-
-
-def pairing(base_url: str, device: Device) -> str:
-    """The text that is typed into the app, or scanned as a QR code: `host[:port]/key`, no scheme, one slash."""
-    return f"{base_url.partition('://')[2].partition('/')[0]}/{device.key}"
+        shop.wake()
+    return words.success()
 
 
 def _report(device: Device, kind: str, price: str, t: str, values: Mapping[str, str]) -> Report:
@@ -77,31 +77,31 @@ def _report(device: Device, kind: str, price: str, t: str, values: Mapping[str, 
     except Refusal as refusal:
         amount, note = None, refusal.message
     reference = f"{device.id}:{kind}:{price if amount is None else amount}:{t}"
-    return Report(device, family.METHODS[kind], amount, reference, raw, int(t) // 1000, note)
+    return Report(device, METHODS[kind], amount, reference, raw, int(t) // 1000, note)
 
 
-def _device(values: Mapping[str, str], *signed: str, now: int) -> Device:
+def _signer(values: Mapping[str, str], *signed: str, now: int) -> Device:
     sign = values.get("sign", "")
     with parts().store.read() as db:
         devices = store.devices.working(db, NAME)
     for device in devices:
         if signed_by(sign, device.keys(now), *signed):
             return device
-    raise Refusal(Code.BAD_SIGNATURE, "No device of ours has signed this.")
+    raise Spoken(Code.BAD_SIGNATURE, words.WRONG_SIGN)
 
 
 def _time(values: Mapping[str, str]) -> str:
     t = values.get("t", "")
     if not _TIME_MS.fullmatch(t):
-        raise family.Spoken(Code.BAD_REQUEST, "参数t错误：应为13位毫秒时间戳")
+        raise Spoken(Code.BAD_REQUEST, words.BAD_TIME)
     return t
 
 
-def _check_window(sent_at: int, now: int) -> None:
+def _check_window(t: str, now: int) -> None:
     """Off by default: the clocks of phones and servers differ in practice."""
     window = parts().settings.push_window_s
-    if window and now - sent_at > window:
-        raise family.Spoken(Code.BAD_REQUEST, "客户端时间错误")
+    if window and now - int(t) // 1000 > window:
+        raise Spoken(Code.BAD_REQUEST, words.OUT_OF_WINDOW)
 
 
 def _spoken(view: Callable[[], Response]) -> Callable[[], Response]:
@@ -109,7 +109,6 @@ def _spoken(view: Callable[[], Response]) -> Callable[[], Response]:
         try:
             return view()
         except Refusal as refusal:
-            text = "签名校验不通过" if refusal.code is Code.BAD_SIGNATURE else family.sentence(refusal)
-            return family.answer(-1, text)
+            return words.refused(refusal, FAILURE)
 
     return speaking

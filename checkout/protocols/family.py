@@ -1,4 +1,4 @@
-"""What vmq and GOGO have in common: the envelope, the checks in their order, the answers.
+"""What vmq and GOGO have in common: the checks in their order, the answers and their words.
 
 Source: the documents of V免签 and GOGO支付, and clients of both. Errors are always HTTP 200 with a sentence in
 Chinese, as their clients show it to people.
@@ -6,13 +6,16 @@ Chinese, as their clients show it to people.
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
-from flask import Response, json as flask_json
+from flask import Response, request
 
 from checkout import orders, store
 from checkout.accounts import is_online
@@ -20,44 +23,28 @@ from checkout.errors import Code, Refusal
 from checkout.interfaces import Rows
 from checkout.model import DeliveryState, Merchant, Mode, Order, State
 from checkout.money import fen, yuan
-from checkout.signing import signed_by
-from checkout.web import BadField, check_merchant_url, is_known_host, parts, url_for_buyers
+from checkout.protocols import words
+from checkout.protocols.words import Spoken
+from checkout.signing import same_secret, signed_by
+from checkout.web import check_merchant_url, is_known_host, parts, url_for_buyers
 
+CREATE_FIELDS = frozenset(
+    {
+        "payId", "type", "price", "sign", "param", "isHtml", "notifyUrl", "returnUrl",
+        "appId", "title", "content", "returnParam",
+    }
+)  # fmt: skip
 METHODS = {"1": "wechat", "2": "alipay"}
 TYPES = {"wechat": 1, "alipay": 2}
-_GUARDED_PARAM = re.compile(r"[12][0-9.]*")
-_SUGGESTION = "checkout merchant set {id} --mode compat"
 
-SENTENCES = {
-    Code.BAD_SIGNATURE: "签名错误",
-    Code.BAD_AMOUNT: "订单金额格式错误",
-    Code.ZERO_AMOUNT: "订单金额必须大于0",
-    Code.PHONE_OFFLINE: "监控端状态异常，请检查",
-    Code.NO_ACCOUNT: "请您先进入后台配置程序",
-    Code.BUSY: "订单超出负荷，请稍后重试",
-    Code.DUPLICATE: "商户订单号已存在",
-    Code.BAD_REQUEST: "请求格式错误，请使用表单或JSON，UTF-8编码",
-    Code.BAD_URL: "通知或返回地址不可用，请检查域名、端口和格式",
-    Code.DISK_FULL: "服务器磁盘空间不足，暂停接单",
-    Code.NOT_FOUND: "云端订单编号不存在",
-    Code.NOT_ALLOWED: "订单状态不允许关闭",
-}
-_FIELD_SENTENCES = {
-    "doubled": "参数{}重复",
-    "too_long": "参数{}过长",
-    "control": "参数{}含有非法字符",
-    "encoding": "参数{}编码错误，请使用UTF-8",
-    "type": "参数{}类型错误",
-}
-
-
-class Spoken(Refusal):
-    """A refusal whose sentence stands in the dialect already."""
+_LONGEST = {"payId": 100, "param": 1024, "price": 32}
+# Whatever a dearer price can be cut into, the part that moves into `param` starts with the type.
+_CUT_PARAM = re.compile(r"[12][0-9.]*\Z")
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """The parameters of createOrder, read and in their grammar; the signature is not judged yet."""
+    """The parameters of createOrder; the signature and the amount are not judged yet."""
 
     number: str
     type: str
@@ -71,15 +58,15 @@ class Asked:
 
 def read_create(values: Mapping[str, str]) -> Asked:
     """The checks that come before the signature, in the order and words that clients know."""
-    number = _required(values, "payId", "请传入商户订单号")
-    kind = _required(values, "type", "请传入支付方式=>1|微信 2|支付宝")
+    number = _required(values, "payId", words.NO_NUMBER)
+    kind = _required(values, "type", words.NO_TYPE)
     if kind not in METHODS:
-        raise Spoken(Code.BAD_REQUEST, "支付方式错误=>1|微信 2|支付宝")
-    price = _required(values, "price", "请传入订单金额")
-    sign = _required(values, "sign", "请传入签名")
-    for name, longest in (("payId", 100), ("param", 1024), ("price", 32)):
+        raise Spoken(Code.BAD_REQUEST, words.BAD_TYPE)
+    price = _required(values, "price", words.NO_PRICE)
+    sign = _required(values, "sign", words.NO_SIGN)
+    for name, longest in _LONGEST.items():
         if len(values.get(name, "")) > longest:
-            raise Spoken(Code.BAD_REQUEST, _FIELD_SENTENCES["too_long"].format(name))
+            raise Spoken(Code.BAD_REQUEST, words.FIELDS["too_long"].format(name))
     return Asked(
         number, kind, price, values.get("param", ""), sign, values.get("isHtml", "") == "1",
         values.get("notifyUrl", ""), values.get("returnUrl", ""),
@@ -87,24 +74,31 @@ def read_create(values: Mapping[str, str]) -> Asked:
 
 
 def open_order(
-    asked: Asked, merchant: Merchant, dialect: str, *signed: str, is_server: bool, title: str = "", content: str = "",
+    asked: Asked, merchant: Merchant, dialect: str, *signed: str, now: int, title: str = "", content: str = "",
     extra: Mapping[str, Any] | None = None,
 ) -> Order:  # fmt: skip
-    """Judges the signature over `signed`, the merchant's mode and the amount, then opens the order."""
-    now = parts().clock()
+    """Judges the signature over `signed`, the amount and the merchant's mode, then opens the order."""
     if not signed_by(asked.sign, merchant.keys(now), *signed):
         raise Refusal(Code.BAD_SIGNATURE, "The signature does not fit.")
     price = fen(asked.price)
-    _check_mode(asked, merchant, is_server)
-    for url, what in ((asked.notify_url, "notify"), (asked.return_url, "return")):
-        if url:
-            check_merchant_url(url, what)
+    _check_merchant(asked, merchant, now)
     ask = orders.Ask(
         merchant=merchant, dialect=dialect, number=asked.number, price=price, price_text=asked.price,
         method=METHODS[asked.type], title=title, content=content, param=asked.param, notify_url=asked.notify_url,
         return_url=asked.return_url, extra=json.dumps(dict(extra or {})), shown=not asked.is_html,
     )  # fmt: skip
-    return orders.open_order(parts().store, ask, parts().rules, now)
+    shop = parts()
+    order = orders.open_order(shop.store, ask, shop.rules, now)
+    # The order may be one that was opened before for a browser, and this answer carries its code.
+    return order if asked.is_html else orders.show(shop.store, order, shop.rules.limits, now)
+
+
+def created(order: Order, is_html: bool, now: int) -> Response:
+    """JSON, or the page that sends a browser on."""
+    if is_html:
+        return _onwards(url_for_buyers(f"/pay/{order.token}"))
+    with parts().store.read() as db:
+        return words.success(data_of(db, order, now))
 
 
 def data_of(db: Rows, order: Order, now: int) -> dict[str, Any]:
@@ -125,35 +119,6 @@ def data_of(db: Rows, order: Order, now: int) -> dict[str, Any]:
     }
 
 
-def answer(code: int, message: str, data: object = None) -> Response:
-    body = flask_json.dumps({"code": code, "msg": message, "data": data}, ensure_ascii=False, sort_keys=False)
-    return Response(body, mimetype="application/json")
-
-
-def success(data: object = None) -> Response:
-    return answer(1, "成功", data)
-
-
-def sentence(refusal: Refusal) -> str:
-    """What the client is told, in Chinese; what an owner has to do stays in the words of the refusal."""
-    if isinstance(refusal, Spoken):
-        return refusal.message
-    if isinstance(refusal, BadField):
-        return _FIELD_SENTENCES[refusal.problem].format(refusal.field[:32])
-    return SENTENCES.get(refusal.code, refusal.message)
-
-
-def created(order: Order, is_html: bool) -> Response:
-    """JSON, or the page that sends a browser on; one known plugin cuts the address out from `http` up to `'<`."""
-    if is_html:
-        url = url_for_buyers(f"/pay/{order.token}")
-        script = f"<script>window.location.href = '{url}'</script>"
-        return Response(f'{script}<noscript><a href="{url}">{url}</a></noscript>', mimetype="text/html")
-    now = parts().clock()
-    with parts().store.read() as db:
-        return success(data_of(db, order, now))
-
-
 def callback_values(order: Order) -> dict[str, str]:
     """The parameters of callback and return, without the signature; also its parts, in this order."""
     assert order.really_price is not None
@@ -168,11 +133,12 @@ def callback_values(order: Order) -> dict[str, str]:
 
 def phones_state(now: int) -> dict[str, str]:
     """getState: `state` is -1 never bound, 0 offline, 1 online; all strings."""
-    with parts().store.read() as db:
+    shop = parts()
+    with shop.store.read() as db:
         devices = [device for device in store.devices.all_of(db) if device.revoked_at is None]
     beat = max((device.beat_at or 0 for device in devices), default=0)
     push = max((device.push_at or 0 for device in devices), default=0)
-    online = is_online(beat, parts().rules.offline_after_s, now)
+    online = is_online(beat, shop.rules.offline_after_s, now)
     state = "-1" if not beat else ("1" if online else "0")
     return {"lastheart": str(beat), "lastpay": str(push), "state": state, "jkstate": state}
 
@@ -184,22 +150,43 @@ def _required(values: Mapping[str, str], name: str, complaint: str) -> str:
     return value
 
 
-def _check_mode(asked: Asked, merchant: Merchant, is_server: bool) -> None:
-    """A create signature can serve as a notify signature, so by default no browser may carry one, and messages go
-    to the merchant's own hosts only."""
+def _check_merchant(asked: Asked, merchant: Merchant, now: int) -> None:
+    """What the merchant's settings allow; each refusal names the command that switches."""
+    command = f"checkout merchant set {merchant.id}"
     if merchant.disabled_at is not None:
-        raise Spoken(Code.FORBIDDEN, "商户已停用")
-    if merchant.guard_param and _GUARDED_PARAM.fullmatch(asked.param):
-        raise Spoken(Code.FORBIDDEN, "param不能是以1或2开头的数字（guard-param）；请加上字母前缀")
-    if merchant.mode is Mode.COMPAT:
-        return
-    switch = _SUGGESTION.format(id=merchant.id)
-    if asked.is_html and not is_server:
-        raise Spoken(Code.FORBIDDEN, f"strict模式下isHtml=1只能由服务器调用；如需浏览器跳转请执行：{switch}")
-    for url in (asked.notify_url, asked.return_url):
-        if url and not is_known_host(url, merchant):
-            allow = f"checkout merchant set {merchant.id} --allow-host 域名"
-            raise Spoken(Code.BAD_URL, f"通知或返回地址的域名不在商户名单内；请执行：{allow}")
+        raise Spoken(Code.FORBIDDEN, words.DISABLED)
+    if merchant.guard_param and _CUT_PARAM.search(asked.param):
+        raise Spoken(Code.FORBIDDEN, words.CUT_PARAM.format(command))
+    is_strict = merchant.mode is not Mode.COMPAT
+    # A create signature can serve as a notify signature, so no browser may carry one.
+    if is_strict and asked.is_html and not _is_server(merchant, now):
+        raise Spoken(Code.FORBIDDEN, words.HTML_BY_BROWSER.format(command))
+    for name, url in (("notifyUrl", asked.notify_url), ("returnUrl", asked.return_url)):
+        if not url:
+            continue
+        try:
+            check_merchant_url(url, "notify" if name == "notifyUrl" else "return")
+        except Refusal as refusal:
+            raise Spoken(Code.BAD_URL, words.BAD_URL.format(name)) from refusal
+        if is_strict and not is_known_host(url, merchant):
+            raise Spoken(Code.BAD_URL, words.FOREIGN_HOST.format(name, command, urlsplit(url).hostname))
+
+
+def _is_server(merchant: Merchant, now: int) -> bool:
+    """The App-Secret header shows that a server, not a browser, is calling; it never replaces the signature."""
+    secret = request.headers.get("App-Secret", "")
+    return any([same_secret(secret, key) for key in merchant.keys(now)])
+
+
+def _onwards(url: str) -> Response:
+    """One known plugin cuts the address out from the first `http` up to `'<`; browsers follow the script, which
+    the page's policy allows by its hash, or the link."""
+    script = f"window.location.href = '{url}'"
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    policy = f"default-src 'none'; script-src 'sha256-{digest}'; frame-ancestors 'none'"
+    body = f'<script>{script}</script><noscript><a href="{url}">{url}</a></noscript>'
+    page = f'<!DOCTYPE html><html><head><meta charset="utf-8"><title>…</title></head><body>{body}</body></html>'
+    return Response(page, mimetype="text/html", headers={"Content-Security-Policy": policy})
 
 
 def _state(db: Rows, order: Order, now: int) -> int:

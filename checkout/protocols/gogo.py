@@ -1,9 +1,10 @@
 """The dialect of GOGO支付.
 
-As vmq, with the merchant's number (APPID) in the `App-Id` header or in `appId`, and inside every signature: create
-`APPID+payId+param+type+price+APPSECRET`, callback `APPID+payId+param+type+price+reallyPrice+APPSECRET`. Failure is
-code 0. The `App-Secret` header, which clients send, never replaces the signature; it only shows that a server, not
-a browser, is calling. Callback: POST with the values both in the query and in the form, acknowledged by `success`.
+As vmq, with the merchant's number (APPID) in the `App-Id` header or in `appId`, and inside the signatures of
+create `APPID+payId+param+type+price+APPSECRET` and callback `APPID+payId+param+type+price+reallyPrice+APPSECRET`.
+Failure is code 0. The `App-Secret` header, which clients send, never replaces the signature; it only shows that a
+server, not a browser, is calling. Callback: POST with the values both in the query and in the form, acknowledged
+by `success`. The routes that GOGO shares with vmq stand in `vmq`.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from flask import Blueprint, Response, request
 
@@ -19,10 +20,11 @@ from checkout import returns, store
 from checkout.errors import Code, Refusal
 from checkout.http import Answer, Outgoing
 from checkout.model import Merchant, Mode, Order
-from checkout.protocols import family
+from checkout.protocols import family, words
 from checkout.protocols.acknowledged import says
-from checkout.signing import md5_of, same_secret
-from checkout.web import fields, parts
+from checkout.protocols.words import Spoken
+from checkout.signing import md5_of
+from checkout.web import BadField, fields, parts
 
 NAME = "gogo"
 FAILURE = 0
@@ -41,7 +43,7 @@ def routes() -> Blueprint:
 def callback(order: Order, merchant: Merchant, url: str, now: int) -> Outgoing:
     """Some handlers test the method and read the query, some read the form: both get the same values."""
     values = _signed_values(order, merchant)
-    body = urlencode(values).encode()
+    body = urlencode(values, quote_via=quote, safe="").encode()
     headers = {"Content-Type": "application/x-www-form-urlencoded"}
     return Outgoing("POST", returns.with_params(url.partition("#")[0], values), headers, body)
 
@@ -51,17 +53,30 @@ def acknowledged(answer: Answer) -> bool:
 
 
 def return_params(order: Order, merchant: Merchant, now: int) -> Mapping[str, str] | None:
-    """Nothing unless the order was made with returnParam=1."""
-    if not json.loads(order.extra).get("return_param"):
-        return {}
-    return _signed_values(order, merchant) if merchant.mode is Mode.COMPAT else None
+    """In strict mode the native signature; in compat mode ours, when the order was made with returnParam=1."""
+    if merchant.mode is not Mode.COMPAT:
+        return None
+    return _signed_values(order, merchant) if json.loads(order.extra).get("return_param") else {}
 
 
 def create_order() -> Response:
     try:
-        return create(fields())
+        return create(fields(known=family.CREATE_FIELDS))
     except Refusal as refusal:
-        return family.answer(FAILURE, family.sentence(refusal))
+        return words.refused(refusal, FAILURE)
+
+
+def create(values: Mapping[str, str]) -> Response:
+    """createOrder for a request that was read. Refused: in the words of the family."""
+    asked = family.read_create(values)
+    merchant = merchant_of(values)
+    now = parts().clock()
+    order = family.open_order(
+        asked, merchant, NAME, str(merchant.id), asked.number, asked.param, asked.type, asked.price, now=now,
+        title=values.get("title", "")[:_TITLE_LENGTH], content=values.get("content", ""),
+        extra={"return_param": values.get("returnParam", "") == "1"},
+    )  # fmt: skip
+    return family.created(order, asked.is_html, now)
 
 
 def is_addressed(values: Mapping[str, str]) -> bool:
@@ -69,16 +84,14 @@ def is_addressed(values: Mapping[str, str]) -> bool:
     return "App-Id" in request.headers or "appId" in values
 
 
-def create(values: Mapping[str, str]) -> Response:
-    asked = family.read_create(values)
-    title, content = values.get("title", ""), values.get("content", "")
-    merchant = merchant_of(values)
-    order = family.open_order(
-        asked, merchant, NAME, str(merchant.id), asked.number, asked.param, asked.type, asked.price,
-        is_server=_is_server(merchant), title=title[:_TITLE_LENGTH], content=content,
-        extra={"return_param": values.get("returnParam", "") == "1"},
-    )  # fmt: skip
-    return family.created(order, asked.is_html)
+def seems_addressed() -> bool:
+    """The same of a request that may not be readable as a whole."""
+    try:
+        return is_addressed(fields(known={"appId"}))
+    except BadField as bad:
+        return bad.field == "appId"
+    except Refusal:
+        return False
 
 
 def merchant_of(values: Mapping[str, str]) -> Merchant:
@@ -86,17 +99,12 @@ def merchant_of(values: Mapping[str, str]) -> Merchant:
     header, field = request.headers.get("App-Id", ""), values.get("appId", "")
     named = header or field
     if header and field and header != field:
-        raise family.Spoken(Code.BAD_REQUEST, "App-Id与appId不一致")
+        raise Spoken(Code.BAD_REQUEST, words.TWO_APPS)
     with parts().store.read() as db:
         merchant = store.merchants.get(db, int(named)) if _ID.fullmatch(named) else None
     if merchant is None:
-        raise family.Spoken(Code.NOT_FOUND, "APPID不存在")
+        raise Spoken(Code.NOT_FOUND, words.NO_APP)
     return merchant
-
-
-def _is_server(merchant: Merchant) -> bool:
-    secret = request.headers.get("App-Secret", "")
-    return any([same_secret(secret, key) for key in merchant.keys(parts().clock())])
 
 
 def _signed_values(order: Order, merchant: Merchant) -> dict[str, str]:

@@ -1,9 +1,10 @@
 """The dialect of V免签 (vmq).
 
-createOrder, getOrder, checkOrder, closeOrder, getState, enQrcode and the page address of V免签. There is no merchant
-number on the wire: the root paths serve the first merchant, `/vmq/<merchant>/…` the others. Signatures are the
-lower-case MD5 of the values and the key, joined: create `payId+param+type+price+key`, callback and return
-`payId+param+type+price+reallyPrice+key`, close `orderId+key`, state `t+key`. Callback: GET, acknowledged by `success`.
+createOrder, getOrder, checkOrder, closeOrder, getState, enQrcode and the page address of V免签. There is no
+merchant number on the wire: the root paths serve the first merchant, `/vmq/<merchant>/…` the others. Signatures
+are the lower-case MD5 of the values and the key, joined: create `payId+param+type+price+key`, callback and return
+`payId+param+type+price+reallyPrice+key`, close `orderId+key`, state `t+key`. Callback: GET, acknowledged by
+`success`. Failure is code -1. The root paths also serve GOGO: it shares all routes but one and most rules.
 """
 
 from __future__ import annotations
@@ -11,29 +12,39 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 
-from flask import Blueprint, Response, redirect, request
+from flask import Blueprint, Response, redirect
 
 from checkout import orders, qr, returns, store
 from checkout.errors import Code, Refusal
 from checkout.http import Answer, Outgoing
 from checkout.model import Merchant, Mode, Order, State
-from checkout.protocols import family, gogo
+from checkout.protocols import family, gogo, words
 from checkout.protocols.acknowledged import says
+from checkout.protocols.words import Spoken
 from checkout.signing import md5_of, signed_by
 from checkout.web import fields, parts, url_for_buyers
 
 NAME = "vmq"
+FAILURE = -1
 
 _BOTH = ["GET", "POST"]
-_TIME = re.compile(r"[0-9]{1,16}")
+_FAILURES = {NAME: FAILURE, gogo.NAME: gogo.FAILURE}
+_ORDER_FIELDS = frozenset({"orderId", "sign", "appId"})
+_STATE_FIELDS = frozenset({"t", "sign", "appId"})
+_ID = re.compile(r"[1-9][0-9]{0,15}")
+_TIME = re.compile(r"[0-9]{10}(?:[0-9]{3})?")  # other lengths leave more ways to cut another signature into one
 _TOKEN = re.compile(r"[0-9a-f]{32}")
+
+# Whom the path names: None at the root, 0 for what cannot be a merchant's number.
+_Path = int | None
+_View = Callable[[_Path], Response]
 
 
 def routes() -> Blueprint:
     blueprint = Blueprint(NAME, __name__)
     for path, view in _VIEWS.items():
         endpoint, speaking = path.strip("/").replace("/", "_").replace(".", "_"), _spoken(view)
-        for prefix in ("", "/vmq/<int:merchant_id>"):
+        for prefix in ("", "/vmq/<merchant>"):
             blueprint.add_url_rule(prefix + path, endpoint, speaking, methods=_BOTH)
     return blueprint
 
@@ -52,126 +63,158 @@ def return_params(order: Order, merchant: Merchant, now: int) -> Mapping[str, st
     return _signed_values(order, merchant) if merchant.mode is Mode.COMPAT else None
 
 
-def create_order(merchant_id: int | None) -> Response:
-    values = fields()
-    if merchant_id is None and gogo.is_addressed(values):
+def create_order(path: _Path) -> Response:
+    values = fields(known=family.CREATE_FIELDS)
+    if path is None and gogo.is_addressed(values):
         return gogo.create(values)
     asked = family.read_create(values)
-    merchant = _merchant(merchant_id)
+    now = parts().clock()
     signed = (asked.number, asked.param, asked.type, asked.price)
-    order = family.open_order(asked, merchant, NAME, *signed, is_server=False)
-    return family.created(order, asked.is_html)
+    order = family.open_order(asked, _merchant(path), NAME, *signed, now=now)
+    return family.created(order, asked.is_html, now)
 
 
-def get_order(merchant_id: int | None) -> Response:
-    order = _order(fields(), merchant_id)
-    now = parts().clock()
-    if order.really_price is None:
-        raise Refusal(Code.NOT_FOUND, "There is no such order.")
-    with parts().store.read() as db:
+def get_order(order: Order, now: int) -> Response:
+    shop = parts()
+    with shop.store.read() as db:
         data = family.data_of(db, order, now)
-    orders.show(parts().store, order, parts().rules.limits, now)
-    return family.success(data)
+    orders.show(shop.store, order, shop.rules.limits, now)
+    return words.success(data)
 
 
-def check_order(merchant_id: int | None) -> Response:
-    order = _order(fields(), merchant_id)
-    now = parts().clock()
+def check_order(order: Order, now: int) -> Response:
     state = order.state_at(now)
     if state is State.PENDING:
-        raise family.Spoken(Code.NOT_ALLOWED, "订单未支付")
+        raise Spoken(Code.NOT_ALLOWED, words.NOT_PAID)
     if state is not State.PAID:
-        raise family.Spoken(Code.NOT_ALLOWED, "订单已过期")
+        raise Spoken(Code.NOT_ALLOWED, words.EXPIRED)
     address = returns.address(parts().store, parts().dialects, order, now)
-    return family.success(address or url_for_buyers(f"/pay/{order.token}"))
+    return words.success(address or url_for_buyers(f"/pay/{order.token}"))
 
 
-def close_order(merchant_id: int | None) -> Response:
-    values = fields()
-    order = _order(values, merchant_id)
-    now = parts().clock()
-    with parts().store.read() as db:
-        merchant = store.merchants.get(db, order.merchant)
-    if merchant is None or not signed_by(values.get("sign", ""), merchant.keys(now), order.token):
-        raise family.Spoken(Code.BAD_SIGNATURE, "签名校验不通过")
-    orders.close(parts().store, order.token, parts().rules.limits, now)
-    return family.success()
-
-
-def get_state(merchant_id: int | None) -> Response:
-    values = fields()
-    now = parts().clock()
-    merchant = gogo.merchant_of(values) if merchant_id is None and gogo.is_addressed(values) else _merchant(merchant_id)
-    t = values.get("t", "")
-    if not _TIME.fullmatch(t) or not signed_by(values.get("sign", ""), merchant.keys(now), t):
-        raise family.Spoken(Code.BAD_SIGNATURE, "签名校验不通过")
-    return family.success(family.phones_state(now))
-
-
-def en_qrcode(merchant_id: int | None) -> Response:
-    """A PNG of one of our own codes: anything else would make us a free host for strangers' codes."""
-    text = fields().get("url", "")
-    with parts().store.read() as db:
-        known = bool(text) and store.accounts.handed_out(db, text)
-    if not known:
-        raise family.Spoken(Code.NOT_FOUND, "二维码内容不存在")
-    return Response(qr.png(text), mimetype="image/png", headers={"Cache-Control": "private, max-age=300"})
-
-
-def pay_page(merchant_id: int | None) -> Response:
-    order = _order(fields(), merchant_id)
+def pay_page(order: Order, now: int) -> Response:
     answer = redirect(url_for_buyers(f"/pay/{order.token}"), 302)
     assert isinstance(answer, Response)
     return answer
 
 
-_VIEWS: dict[str, Callable[[int | None], Response]] = {
+def close_order(path: _Path) -> Response:
+    values = fields(known=_ORDER_FIELDS)
+    order = _find(values, path)
+    now = parts().clock()
+    if order is None:
+        _check_close(values, _addressed(values, path), now)
+        raise Refusal(Code.NOT_FOUND, "There is no such order.")
+    return _in_words_of(order, lambda: _close(order, values, now))
+
+
+def get_state(path: _Path) -> Response:
+    values = fields(known=_STATE_FIELDS)
+    now = parts().clock()
+    merchant = _addressed(values, path)
+    t = values.get("t", "")
+    if not _TIME.fullmatch(t) or not signed_by(values.get("sign", ""), merchant.keys(now), t):
+        raise Spoken(Code.BAD_SIGNATURE, words.WRONG_SIGN)
+    return words.success(family.phones_state(now))
+
+
+def en_qrcode(path: _Path) -> Response:
+    """A PNG of one of our own codes: anything else would make us a free host for strangers' codes."""
+    text = fields(known={"url"}).get("url", "")
+    with parts().store.read() as db:
+        known = bool(text) and store.accounts.handed_out(db, text)
+    if not known:
+        raise Spoken(Code.NOT_FOUND, words.NO_CODE)
+    return Response(qr.png(text), mimetype="image/png", headers={"Cache-Control": "private, max-age=300"})
+
+
+def _about_order(act: Callable[[Order, int], Response]) -> _View:
+    """A view of the order whose token the request carries."""
+
+    def view(path: _Path) -> Response:
+        order = _find(fields(known=_ORDER_FIELDS), path)
+        if order is None:
+            raise Refusal(Code.NOT_FOUND, "There is no such order.")
+        return _in_words_of(order, lambda: act(order, parts().clock()))
+
+    return view
+
+
+_VIEWS: dict[str, _View] = {
     "/createOrder": create_order,
-    "/getOrder": get_order,
-    "/checkOrder": check_order,
+    "/getOrder": _about_order(get_order),
+    "/checkOrder": _about_order(check_order),
     "/closeOrder": close_order,
     "/index/index/closeOrder": close_order,
     "/getState": get_state,
     "/enQrcode": en_qrcode,
-    "/payPage/pay.html": pay_page,
+    "/payPage/pay.html": _about_order(pay_page),
 }
 
 
-def _spoken(view: Callable[[int | None], Response]) -> Callable[..., Response]:
-    """The view with its refusals in the words of the dialect: HTTP 200 and code -1 (GOGO: 0)."""
+def _spoken(view: _View) -> Callable[..., Response]:
+    """The view with its refusals in the words of the dialect that the request speaks."""
 
-    def speaking(merchant_id: int | None = None) -> Response:
+    def speaking(merchant: str | None = None) -> Response:
+        path = merchant if merchant is None else int(merchant) if _ID.fullmatch(merchant) else 0
         try:
-            return view(merchant_id)
+            return view(path)
         except Refusal as refusal:
-            return family.answer(gogo.FAILURE if _is_gogo() else -1, family.sentence(refusal))
+            is_gogo = path is None and gogo.seems_addressed()
+            return words.refused(refusal, gogo.FAILURE if is_gogo else FAILURE)
 
     return speaking
 
 
-def _is_gogo() -> bool:
-    return "App-Id" in request.headers or "appId" in request.values
+def _in_words_of(order: Order, act: Callable[[], Response]) -> Response:
+    """Clients of GOGO ask for their orders without naming an APPID, so the order tells the dialect."""
+    try:
+        return act()
+    except Refusal as refusal:
+        return words.refused(refusal, _FAILURES[order.dialect])
 
 
-def _merchant(merchant_id: int | None) -> Merchant:
+def _close(order: Order, values: Mapping[str, str], now: int) -> Response:
     with parts().store.read() as db:
-        merchant = store.merchants.default(db) if merchant_id is None else store.merchants.get(db, merchant_id)
-    if merchant is None:
-        raise Refusal(Code.NO_ACCOUNT, "There is no such merchant: checkout merchant add.")
-    return merchant
+        merchant = store.merchants.get(db, order.merchant)
+    assert merchant is not None
+    _check_close(values, merchant, now)
+    orders.close(parts().store, order.token, parts().rules.limits, now)
+    return words.success()
 
 
-def _order(values: Mapping[str, str], merchant_id: int | None) -> Order:
-    """The order behind a token; the root paths serve GOGO orders of every merchant, vmq orders of the first."""
+def _check_close(values: Mapping[str, str], merchant: Merchant, now: int) -> None:
+    if not signed_by(values.get("sign", ""), merchant.keys(now), values.get("orderId", "")):
+        raise Spoken(Code.BAD_SIGNATURE, words.WRONG_SIGN)
+
+
+def _find(values: Mapping[str, str], path: _Path) -> Order | None:
+    """The order behind a token. The root paths serve GOGO orders of every merchant, vmq orders of the first."""
     token = values.get("orderId", "")
+    if not _TOKEN.fullmatch(token):
+        return None
     with parts().store.read() as db:
-        order = store.orders.get(db, token) if _TOKEN.fullmatch(token) else None
-        if order is not None and merchant_id is None and order.dialect == gogo.NAME:
+        order = store.orders.get(db, token)
+        if order is None or order.dialect not in _FAILURES:
+            return None
+        if path is None and order.dialect == gogo.NAME:
             return order
-        merchant = store.merchants.default(db) if merchant_id is None else store.merchants.get(db, merchant_id)
-    if order is None or merchant is None or order.merchant != merchant.id or order.dialect not in (NAME, gogo.NAME):
-        raise Refusal(Code.NOT_FOUND, "There is no such order.")
-    return order
+        first = store.merchants.default(db) if path is None else None
+    return order if order.merchant == (first.id if first else path) else None
+
+
+def _addressed(values: Mapping[str, str], path: _Path) -> Merchant:
+    return gogo.merchant_of(values) if path is None and gogo.is_addressed(values) else _merchant(path)
+
+
+def _merchant(path: _Path) -> Merchant:
+    with parts().store.read() as db:
+        merchant = store.merchants.default(db) if path is None else store.merchants.get(db, path)
+    if merchant is None and path is None:
+        raise Refusal(Code.NO_ACCOUNT, "There is no merchant yet: checkout merchant add.")
+    if merchant is None:
+        raise Spoken(Code.NOT_FOUND, words.NO_MERCHANT)
+    return merchant
 
 
 def _signed_values(order: Order, merchant: Merchant) -> dict[str, str]:
