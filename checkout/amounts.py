@@ -4,9 +4,10 @@ The amount is an order's only identity, so an amount that was given out is dange
 It is *held* until `free_at` (never given out before) and *rests* until `rested_at` (given out only when nothing
 else is left). The rules, measured by `./dev simulate`:
 
-* paid: held two minutes more, so that a phone's repeated push cannot pay the next order; then free;
+* paid: held two minutes more, so that a phone's repeated push cannot pay the next order, and until the order would
+  have expired: while its QR code can be on a screen, a second payment must not find a stranger's order; then free;
 * ended without its QR code having been shown: free at once;
-* shown and not paid: held for the grace after it ended, resting for `rest` after it ended;
+* shown and not paid: held for the grace after it ended, then resting for `rest`;
 * the smallest rested offset goes first, the exact price before all;
 * when nothing has rested, the amount that has been free for longest; nothing free: a refusal with the time.
 
@@ -21,11 +22,12 @@ from dataclasses import dataclass
 from checkout.model import Rest
 
 HOLD_AFTER_PAID_S = 120
+LONGEST_HOLD_AFTER_PAID_S = 600  # an order that lives for a day must not take its amount away for a day
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How long orders and their amounts live, in seconds."""
+    """How long orders and their amounts live, in seconds; `rest` begins when the grace is over."""
 
     order_ttl: int = 300
     grace: int = 600
@@ -39,11 +41,14 @@ def rest_of_unshown(expires_at: int) -> Rest:
 
 def rest_of_shown(ended_at: int, limits: Limits) -> Rest:
     """After an order that was shown ends unpaid (`ended_at` may lie ahead: its expiry)."""
-    return Rest(ended_at + limits.grace, ended_at + max(limits.grace, limits.rest))
+    free_at = ended_at + limits.grace
+    return Rest(free_at, free_at + limits.rest)
 
 
-def rest_of_paid(paid_at: int) -> Rest:
-    return Rest(paid_at + HOLD_AFTER_PAID_S, paid_at + HOLD_AFTER_PAID_S)
+def rest_of_paid(paid_at: int, expires_at: int) -> Rest:
+    """After an order that was paid by a push; one that was paid late has no time of its own left."""
+    free_at = max(paid_at + HOLD_AFTER_PAID_S, min(expires_at, paid_at + LONGEST_HOLD_AFTER_PAID_S))
+    return Rest(free_at, free_at)
 
 
 def candidates(price: int, offset: str, max_offset: int) -> Iterable[int]:

@@ -158,7 +158,7 @@ def settle(
     account = payment.account or paid.account
     for amount in {payment.amount, paid.really_price} - {None}:
         assert amount is not None
-        store.slots.set_rest(db, paid.token, account, amount, amounts.rest_of_paid(now))
+        store.slots.set_rest(db, paid.token, account, amount, amounts.rest_of_paid(now, paid.expires_at))
     store.payments.judge(db, payment.id, judgement, token=paid.token, account=account, note=note, now=now)
     products.fulfil(db, paid, now)
     deliveries.owe(db, paid, "order.paid", new_id=new_id, now=now)
