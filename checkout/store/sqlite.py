@@ -209,8 +209,8 @@ def _retrying(work: object) -> None:
         try:
             work()
             return
-        except sqlite3.OperationalError:
-            if delay is None:
+        except sqlite3.OperationalError as error:
+            if delay is None or "lock" not in str(error):
                 raise
             time.sleep(delay)
 
