@@ -85,6 +85,16 @@ def rotate_key(db_store: Store, wanted: str, *, actor: str, new_id: NewId, now: 
         return _watching(db, rotated)
 
 
+def watch(db_store: Store, wanted: str, accounts: Sequence[str], *, actor: str, new_id: NewId, now: int) -> Watching:
+    """Lets a device watch further accounts. Refused: NOT_FOUND."""
+    with db_store.transaction() as db:
+        device = _found(db, wanted)
+        for account in _known(db, accounts):
+            store.devices.watch(db, device.id, account)
+        audit.note(db, actor, "device.watch", device.id, {"accounts": " ".join(accounts)}, new_id, now)
+        return _watching(db, device)
+
+
 def state(device: Device, offline_after_s: int, now: int) -> str:
     """revoked, never (no sign of life yet), online or offline."""
     if device.revoked_at is not None:

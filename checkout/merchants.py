@@ -118,14 +118,15 @@ def existing(db_store: Store, merchant_id: int) -> Merchant:
     return merchant
 
 
-def warnings(merchant: Merchant) -> list[str]:
-    """What an owner should know about the merchant's settings, one sentence each."""
-    found = [COMPAT_WARNING.format(id=merchant.id)] if merchant.mode is Mode.COMPAT else []
-    if not merchant.notify_url and merchant.disabled_at is None:
-        found.append(
-            f"Merchant {merchant.id} has no notify URL, so only orders that bring their own are reported:"
-            f" checkout merchant set {merchant.id} --notify-url https://…"
-        )
+def warnings(merchant: Merchant) -> list[tuple[str, str]]:
+    """What an owner should know about the merchant's settings: sentences, each with the command that helps."""
+    change = f"checkout merchant set {merchant.id}"
+    found = []
+    if merchant.mode is Mode.COMPAT:
+        found.append((COMPAT_WARNING.format(id=merchant.id), f"{change} --mode strict"))
+    if not merchant.notify_url:
+        told = f"Merchant {merchant.id} has no notify URL, so only orders that bring their own are reported."
+        found.append((told, f"{change} --notify-url https://…"))
     return found
 
 

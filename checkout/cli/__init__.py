@@ -25,6 +25,7 @@ COMMANDS = {
     "order": "orders",
     "payment": "payments",
     "delivery": "deliveries",
+    "doctor": "upkeep",
     "backup": "upkeep",
     "restore": "upkeep",
     "export": "upkeep",

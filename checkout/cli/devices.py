@@ -86,6 +86,18 @@ def rotate_key(desk: Desk, name: str, as_json: bool) -> None:
     _pair(desk, devices.rotate_key(desk.store, name, **desk.by), as_json)
 
 
+@device.command()
+@click.argument("name")
+@click.argument("accounts", nargs=-1, required=True, metavar="ACCOUNT...")
+@as_json
+@click.pass_obj
+def watch(desk: Desk, name: str, accounts: tuple[str, ...], as_json: bool) -> None:
+    """Let a device report the money of further accounts too."""
+    by = desk.by
+    one = devices.watch(desk.store, name, accounts, **by)
+    show(shape(desk, one, by["now"]), as_json, lambda: f"{one.device.name} watches {', '.join(one.accounts)}.")
+
+
 def shape(desk: Desk, one: Watching, now: int) -> dict[str, Any]:
     """The JSON of a device."""
     found = one.device

@@ -130,8 +130,8 @@ def shape(one: Merchant) -> dict[str, Any]:
 
 def _answer(one: Merchant, as_json: bool) -> None:
     show(shape(one), as_json, lambda: _told(one))
-    for sentence in merchants.warnings(one):
-        warn(sentence)
+    for sentence, command in merchants.warnings(one):
+        warn(f"{sentence} ({command})")
 
 
 def _told(one: Merchant) -> str:

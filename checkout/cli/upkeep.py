@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -13,7 +14,9 @@ from checkout import backup as backups
 from checkout import exports
 from checkout.cli.desk import Desk
 from checkout.cli.output import as_json, next_steps, show
-from checkout.errors import Code, Refusal
+from checkout.doctor.finding import Finding, Status
+from checkout.errors import Code, Refusal, StoreError
+from checkout.interfaces import Store
 
 
 @click.command()
@@ -68,3 +71,44 @@ def _write(path: Path, pieces: Iterator[str]) -> None:
             file.writelines(pieces)
     except OSError as error:
         raise Refusal(Code.BAD_REQUEST, f"{path} cannot be written: {error.strerror}.") from error
+
+
+@click.command()
+@as_json
+@click.pass_obj
+def doctor(desk: Desk, as_json: bool) -> None:
+    """Look at everything and say what to do about what is wrong; exit 1 when something fails."""
+    from checkout import doctor as doctors
+    from checkout import http
+
+    store: Store | None = None
+    try:
+        trouble, store = "", desk.store
+    except StoreError as error:
+        trouble = str(error)
+    ports = frozenset(desk.settings.callback_ports)
+    look = http.Client(allow_private=True, deadline_s=5).send
+    call = http.Client(allow_private=desk.settings.allow_private, ports=ports, deadline_s=5).send
+    patient = doctors.Patient(desk.settings, store, trouble, look, call, desk.clock())
+    found = []
+    for finding in doctors.examine(patient):
+        found.append(finding)
+        if not as_json:
+            _tell(finding)
+    failing = sum(finding.status is Status.FAIL for finding in found)
+    show([asdict(finding) for finding in found], as_json, lambda: _summary(failing))
+    if failing:
+        sys.exit(1)
+
+
+def _summary(failing: int) -> str:
+    return f"{failing} of these must be put right." if failing else "Ready to be paid."
+
+
+_MARKS = {"ok": "ok  ", "warn": "WARN", "fail": "FAIL"}
+
+
+def _tell(finding: Finding) -> None:
+    click.echo(f"{_MARKS[finding.status]}  {finding.check}: {finding.message}")
+    if finding.fix:
+        click.echo(f"      → {finding.fix}")

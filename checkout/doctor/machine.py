@@ -1,0 +1,104 @@
+"""The machine: database, disk, clock, files."""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+
+from checkout import store
+from checkout.doctor.finding import Finding, Patient, fail, ok, warn
+from checkout.errors import StoreError
+from checkout.interfaces import Store
+from checkout.resources import resource_dir
+
+_OLDEST = 1_767_225_600  # 2026: a clock before it was never set
+_AHEAD_S = 60
+_BEIJING = timezone(timedelta(hours=8))
+_SINGLE_WRITER = "SQLite before 3.51.3 has a rare fault with two writing connections; the server has one writer."
+
+
+def examine(patient: Patient) -> Iterator[Finding]:
+    yield from _database(patient)
+    if not patient.settings.is_postgres:
+        yield from _files(Path(patient.settings.database))
+        yield _sqlite()
+    if patient.store is not None:
+        yield from _disk(patient, patient.store)
+    yield _clock(patient)
+    yield _htmx(patient)
+
+
+def _database(patient: Patient) -> Iterator[Finding]:
+    if patient.store is None:
+        yield fail("database", patient.trouble, "See the sentence; checkout restore FILE brings a backup back.")
+        return
+    try:
+        patient.store.check()
+        with patient.store.transaction():
+            pass
+    except StoreError as error:
+        yield fail("database", str(error), "Until it can be written no order and no payment is taken.")
+        return
+    yield ok("database", "The database is sound and can be written.")
+
+
+def _files(database: Path) -> Iterator[Finding]:
+    """The database holds every key, and `secret` signs the sessions."""
+    open_to_others = [
+        path
+        for path in (database, database.with_name(database.name + "-wal"), database.parent / "secret")
+        if path.exists() and stat.S_IMODE(path.stat().st_mode) & 0o077
+    ]
+    if open_to_others:
+        names = " ".join(map(str, open_to_others))
+        yield fail("permissions", f"Other users of this machine can read {names}.", f"chmod 600 {names}")
+    elif database.exists():
+        yield ok("permissions", "Only the owner can read the database.")
+
+
+def _sqlite() -> Finding:
+    version = store.overview.sqlite_version()
+    note = f" {_SINGLE_WRITER}" if version < (3, 51, 3) else ""
+    return ok("sqlite", f"SQLite {'.'.join(map(str, version))}.{note}")
+
+
+def _disk(patient: Patient, db_store: Store) -> Iterator[Finding]:
+    room, least = db_store.free_bytes(), patient.settings.min_free_disk
+    if room is None:
+        return
+    told = f"{room // 2**20} MB are free beside the database"
+    if room < least:
+        yield fail("disk", f"{told}; new orders are refused below {least // 2**20} MB.", "Make room on the disk.")
+    elif room < 4 * least:
+        yield warn("disk", f"{told}; new orders are refused below {least // 2**20} MB.", "Make room soon.")
+    else:
+        yield ok("disk", f"{told}.")
+
+
+def _clock(patient: Patient) -> Finding:
+    """By itself, and by what is in the database; the answer of the base URL tells more."""
+    beijing = datetime.fromtimestamp(patient.now, UTC).astimezone(_BEIJING).strftime("%Y-%m-%d %H:%M:%S")
+    fix = "Set the clock, best for good with NTP: timedatectl set-ntp true"
+    if patient.now < _OLDEST:
+        return fail("clock", f"The clock says {beijing} in Beijing, which is long past.", fix)
+    if patient.store is not None:
+        with patient.store.read() as db:
+            ahead = store.overview.newest(db) - patient.now
+        if ahead > _AHEAD_S:
+            return fail("clock", f"The newest order or payment lies {ahead} s ahead of the clock ({beijing}).", fix)
+    return ok("clock", f"It is {beijing} in Beijing.")
+
+
+def _htmx(patient: Patient) -> Finding:
+    fix = "Install Checkout from its wheel or run ./dev once with the network, which fetches it."
+    try:
+        found = any(resource_dir("static").glob("vendor/htmx-*.min.js"))
+    except FileNotFoundError as error:
+        return fail("htmx", str(error), "Install Checkout again.")
+    if found:
+        return ok("htmx", "Our own copy of htmx is there for buyers whom the CDN does not reach.")
+    if patient.settings.htmx == "local":
+        return fail("htmx", 'htmx = "local" is set, but our own copy is missing; pages reload instead.', fix)
+    return warn("htmx", "Our own copy of htmx is missing; where the CDN is blocked, pages reload instead.", fix)

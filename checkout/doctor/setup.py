@@ -1,0 +1,123 @@
+"""What the owner has set up: merchants, accounts, phones; and what waits for him."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+from checkout import devices, merchants, store
+from checkout.doctor.finding import Finding, Patient, fail, ok, warn
+from checkout.interfaces import Rows, Store
+from checkout.model import Account, Device, Method
+from checkout.receiving import PERSONAL
+
+_WEEK_S = 7 * 86_400
+_MANY_TRIES = 3
+
+
+def examine(patient: Patient, db_store: Store) -> Iterator[Finding]:
+    with db_store.read() as db:
+        yield from _merchants(db)
+        yield from _accounts(patient, db)
+        yield from _phones(patient, db)
+        yield from _waiting(patient, db)
+
+
+def _merchants(db: Rows) -> Iterator[Finding]:
+    active = [one for one in store.merchants.all_of(db) if one.disabled_at is None]
+    if not active:
+        yield fail("merchants", "There is no merchant that could create orders.", "checkout merchant add NAME")
+        return
+    yield ok("merchants", f"{_count(len(active), 'merchant')}.")
+    for one in active:
+        for sentence, command in merchants.warnings(one):
+            yield warn("merchants", sentence, command)
+
+
+def _accounts(patient: Patient, db: Rows) -> Iterator[Finding]:
+    enabled = [one for one in store.accounts.all_of(db) if one.disabled_at is None]
+    add = "checkout account add NAME --method wechat|alipay --code TEXT-or-IMAGE"
+    if not enabled:
+        yield fail("accounts", "There is no account that could receive money.", add)
+        return
+    yield ok("accounts", f"{_count(len(enabled), 'account')}: {', '.join(one.id for one in enabled)}.")
+    for method in Method:
+        if not any(one.method is method for one in enabled):
+            yield warn("accounts", f"No account receives {method.value} payments; such orders are refused.", add)
+    for one in enabled:
+        yield from _account(patient, one)
+
+
+def _account(patient: Patient, one: Account) -> Iterator[Finding]:
+    change = f"checkout account set {one.id}"
+    if one.channel != PERSONAL and one.channel not in patient.settings.channels:
+        yield fail("accounts", f"The account {one.id} names the channel {one.channel}, which checkout.toml has not.",
+                   f"Add [channels.{one.channel}] to checkout.toml, or {change} --channel {PERSONAL}")  # fmt: skip
+    elif one.channel == PERSONAL and not one.code:
+        yield fail("accounts", f"The account {one.id} has no QR code.", f"{change} --code TEXT-or-IMAGE")
+
+
+def _phones(patient: Patient, db: Rows) -> Iterator[Finding]:
+    working = [one for one in store.devices.all_of(db) if one.revoked_at is None]
+    states = {one.id: devices.state(one, patient.settings.device_offline_after, patient.now) for one in working}
+    online = [one for one in working if states[one.id] == "online"]
+    if online:
+        yield ok("phones", f"{_count(len(online), 'phone')} online: {', '.join(one.name for one in online)}.")
+    for one in working:
+        if states[one.id] != "online":
+            yield _silent(one)
+    watched = {account for one in online for account in store.devices.accounts_of(db, one.id)}
+    for account in store.accounts.all_of(db):
+        if account.disabled_at is None and account.channel == PERSONAL and account.id not in watched:
+            yield _unwatched(account, db)
+
+
+def _silent(one: Device) -> Finding:
+    if one.beat_at is None:
+        return warn("phones", f"Phone {one.name} was never heard of.",
+                    f"Scan its pairing code, checkout device show {one.name}, and start the app.")  # fmt: skip
+    since = datetime.fromtimestamp(one.beat_at, UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    return warn("phones", f"Phone {one.name} is offline since {since}.",
+                "Open its app, keep it from being put to sleep, and look at its network.")  # fmt: skip
+
+
+def _unwatched(account: Account, db: Rows) -> Finding:
+    outcome = {
+        "block": "orders for it are refused",
+        "warn": "payments are not seen until a phone is back",
+        "sell": "payments are not seen until a phone is back, and buyers are not told",
+    }[account.offline]
+    has_none = account.id in store.devices.unwatched_accounts(db)
+    join = f"checkout device add NAME --account {account.id}, or checkout device watch NAME {account.id}"
+    fix = join if has_none else "Bring its phone online."
+    return fail("phones", f"No phone that is online watches the account {account.id}: {outcome}.", fix)
+
+
+def _waiting(patient: Patient, db: Rows) -> Iterator[Finding]:
+    since = patient.now - _WEEK_S
+    failed = store.overview.failed_deliveries(db, since)
+    struggling = store.overview.struggling_deliveries(db, _MANY_TRIES)
+    untold = store.overview.unaddressed_deliveries(db, since)
+    if failed:
+        yield fail("deliveries", f"Failed for good in the last seven days: {_count(failed, 'delivery')}.",
+                   "checkout delivery list --state failed, then checkout delivery resend ID")  # fmt: skip
+    if struggling:
+        yield warn("deliveries", f"Tried in vain at least {_MANY_TRIES} times: {_count(struggling, 'delivery')}.",
+                   "checkout delivery list --state waiting, then checkout delivery show ID")  # fmt: skip
+    if untold:
+        yield warn("deliveries", f"Without anybody to tell in the last seven days: {_count(untold, 'paid order')}.",
+                   "checkout merchant set ID --notify-url U, then checkout delivery resend ID")  # fmt: skip
+    if not failed + struggling + untold:
+        yield ok("deliveries", "Every shop was told about its payments.")
+    review = store.overview.to_review(db)
+    if review:
+        yield warn("payments", f"Waiting for your word on what they are for: {_count(review, 'payment')}.",
+                   "checkout payment list --review")  # fmt: skip
+    else:
+        yield ok("payments", "No payment waits for review.")
+
+
+def _count(number: int, noun: str) -> str:
+    if number == 1:
+        return f"1 {noun}"
+    return f"{number} {noun[:-1] + 'ies' if noun.endswith('ry') else noun + 's'}"
