@@ -135,8 +135,9 @@
   doc.addEventListener("click", (event) => {
     const on = (selector) => event.target.closest(selector);
     if (on("[data-copy]")) copy(on("[data-copy]"));
-    if (on("[data-zoom]") || on("#code img")) enlarge();
+    if (on("[data-zoom]") || (on("#code img") && find("[data-zoom]"))) enlarge();
     else if (on("#large")) find("#large").close();
+    if (on("[data-app]")) setTimeout(() => { if (!doc.hidden) find("#stuck").hidden = false; }, 2500);
     if (on("[data-stop]")) {
       event.preventDefault();
       clearInterval(leaving);

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, json
+import hashlib
+import mimetypes
+from pathlib import Path
+
+from flask import Blueprint, Response, json, request
 
 from checkout import returns, store
+from checkout.errors import Code, Refusal
 from checkout.pages import answers
 from checkout.pages.view import front_door
 from checkout.web import parts
@@ -20,6 +25,7 @@ def routes() -> Blueprint:
     blueprint = Blueprint("site", __name__)
     blueprint.add_url_rule("/", "landing", landing)
     blueprint.add_url_rule("/favicon.ico", "icon", icon)
+    blueprint.add_url_rule("/brand-logo", "logo", logo)
     blueprint.add_url_rule("/robots.txt", "robots", robots)
     blueprint.add_url_rule("/.well-known/checkout-keys.json", "keys", keys)
     return blueprint
@@ -34,6 +40,20 @@ def landing() -> Response:
 
 def icon() -> Response:
     return Response(_ICON, mimetype="image/svg+xml", headers={"Cache-Control": "public, max-age=86400"})
+
+
+def logo() -> Response:
+    """The owner's logo, as named in the settings."""
+    try:
+        path = Path(parts().settings.brand_logo or "-")
+        content = path.read_bytes()
+    except OSError as error:
+        raise Refusal(Code.NOT_FOUND, "There is no logo.") from error
+    mimetype = mimetypes.guess_type(path.name)[0]
+    answer = Response(content, mimetype=mimetype, headers={"Cache-Control": "public, max-age=86400"})
+    answer.set_etag(hashlib.sha256(content).hexdigest()[:16])
+    answer.make_conditional(request)
+    return answer
 
 
 def robots() -> Response:
