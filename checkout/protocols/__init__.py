@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from checkout.interfaces import Dialects
-from checkout.protocols import bufpay, embed, gogo, vmq
+from checkout.protocols import bufpay, embed, epay, gogo, vmq
 
 
 def dialects() -> Dialects:
     """Every dialect by its name."""
-    return {module.NAME: module for module in (vmq, gogo, bufpay, embed)}
+    return {module.NAME: module for module in (vmq, gogo, bufpay, epay, embed)}

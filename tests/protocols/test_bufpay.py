@@ -5,38 +5,24 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
 
 from checkout import orders, returns
 from checkout import store as stores
-from checkout.http import Answer, Outgoing
+from checkout.http import Answer
 from checkout.model import FixedCode, State
 from checkout.protocols import bufpay
 from tests.clients.bufpay import Shop, sign
 from tests.clients.forms import FORM, get, members, post, post_multipart, raw_path, send, token_of
+from tests.protocols.support import OTHER_KEY, deliver, rows, vectors
 from tests.world import MERCHANT_KEY, START, World, account, answer, merchant
-
-VECTORS = json.loads((Path(__file__).parent.parent / "vectors" / "merchants.json").read_text(encoding="utf-8"))
-OTHER_KEY = "another-merchants-key-0123456789"
 
 
 @pytest.fixture
 def shop(world: World) -> Shop:
     return Shop(raw_path(world.app), "1001", MERCHANT_KEY)
-
-
-def deliver(world: World, shop: Shop) -> None:
-    """Lets the shop's notify page receive what is due."""
-
-    def reply(request: Outgoing) -> Answer:
-        said = shop.receive(request.method, request.url, request.headers["Content-Type"], request.body)
-        return answer(200 if said == b"ok" else 500, said)
-
-    world.outside.reply = reply
-    world.work()
 
 
 def status_of(shop: Shop, values: Mapping[str, str], query: str = "?format=json") -> str:
@@ -50,19 +36,14 @@ def resigned(values: Mapping[str, str]) -> dict[str, str]:
     return {**values, "sign": sign(*(values.get(name, "") for name in signed), MERCHANT_KEY)}
 
 
-def rows(world: World) -> int:
-    with world.store.read() as db:
-        return sum(stores.orders.counts(db).values())
-
-
 @pytest.mark.parametrize("name", ["bufpay_seed", "bufpay_callback"])
 def test_published_signatures(name: str) -> None:
-    vector = next(one for one in VECTORS if one["name"] == name)
+    vector = next(one for one in vectors("bufpay") if one["name"] == name)
     assert sign(*vector["parts"], vector["key"]) == vector["expected"]
 
 
 def test_the_published_order_is_accepted_with_the_published_signature(world: World) -> None:
-    vector = next(one for one in VECTORS if one["name"] == "bufpay_seed")
+    vector = next(one for one in vectors("bufpay") if one["name"] == "bufpay_seed")
     world.change_merchant(key=vector["key"])
     names = ("name", "pay_type", "price", "order_id", "order_uid", "notify_url", "return_url")
     values = {**dict(zip(names, vector["parts"], strict=True)), "sign": vector["expected"]}
@@ -70,7 +51,7 @@ def test_the_published_order_is_accepted_with_the_published_signature(world: Wor
 
 
 def test_the_published_callback_is_what_we_send(world: World) -> None:
-    vector = next(one for one in VECTORS if one["name"] == "bufpay_callback")
+    vector = next(one for one in vectors("bufpay") if one["name"] == "bufpay_callback")
     made = Shop(raw_path(world.app), "1001", MERCHANT_KEY).create("888", "50.00")
     aoid, number, uid, price, paid = vector["parts"]
     order = replace(
@@ -92,13 +73,13 @@ def test_the_whole_road(world: World, shop: Shop) -> None:
     assert shop.status(made["aoid"]) == "new"
     world.push("50.0")
     assert shop.status(made["aoid"]) == "payed"
-    deliver(world, shop)
+    deliver(world, shop.receive)
     (told,) = shop.told
     assert (told["aoid"], told["order_id"], told["price"], told["pay_price"]) == (made["aoid"], "102", "50.00", "50.00")
     assert shop.status(made["aoid"]) == "success"
     order = world.order(made["aoid"])
     assert returns.address(world.store, world.parts.dialects, order, world.clock()) == shop.return_url
-    deliver(world, shop)
+    deliver(world, shop.receive)
     assert len(shop.told) == 1
 
 
@@ -126,7 +107,7 @@ def test_the_price_comes_back_as_it_was_spelt_beside_the_amount_that_was_paid(wo
     second = shop.create("B", "9.9")
     assert second["really_price"] == "9.91"
     world.push("9.91")
-    deliver(world, shop)
+    deliver(world, shop.receive)
     assert [(one["order_id"], one["price"], one["pay_price"]) for one in shop.told] == [("B", "9.9", "9.91")]
 
 
@@ -237,7 +218,7 @@ def test_a_key_before_the_last_still_signs_for_a_day_and_callbacks_use_the_new_o
     shop.create("A", "1")
     world.push("1.0")
     shop.secret = OTHER_KEY
-    deliver(world, shop)
+    deliver(world, shop.receive)
     assert len(shop.told) == 1
     shop.secret = MERCHANT_KEY
     world.clock.go(86400)
@@ -269,7 +250,7 @@ def test_a_merchant_that_fails_is_told_again_with_the_same_values(world: World, 
     world.outside.reply = lambda request: answer(500, b"locked error")
     world.work()
     world.clock.go(10)
-    deliver(world, shop)
+    deliver(world, shop.receive)
     assert len(shop.told) == 1
     assert world.outside.sent[0].body == world.outside.sent[1].body
 
@@ -283,7 +264,7 @@ def test_merchants_do_not_see_each_others_orders(world: World, shop: Shop) -> No
     foreign = Shop(shop.wire, "1002", MERCHANT_KEY)
     assert status_of(foreign, foreign.values("103", "1")) == "sign_error"
     world.push(theirs["really_price"])
-    deliver(world, other)
+    deliver(world, other.receive)
     assert [one["aoid"] for one in other.told] == [theirs["aoid"]]
     assert [sent.url for sent in world.outside.sent] == ["https://other.example/n"]
     assert shop.status(made["aoid"]) == "new"

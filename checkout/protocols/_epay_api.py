@@ -1,0 +1,122 @@
+"""epay's api.php: what a merchant's server asks with `act`, authenticated by `key` or by `sign`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from checkout import store
+from checkout.model import Merchant, Order, State
+from checkout.money import fen
+from checkout.protocols._epay_answer import (
+    NOT_AUTHENTIC,
+    OTHER,
+    Spoken,
+    described,
+    payment_page,
+)
+from checkout.protocols._epay_request import DIALECTS, is_signed, meant, merchant_of, parameters
+from checkout.signing import same_secret
+from checkout.web import parts
+
+_COUNT = re.compile(r"[0-9]{1,9}")
+_MOST, _USUAL = 50, 20
+_DAY_S, _BEIJING_S = 86_400, 8 * 3600
+
+Values = Mapping[str, str]
+
+
+def answer() -> Mapping[str, Any]:
+    values = parameters()
+    merchant = merchant_of(values)
+    keys = merchant.keys(parts().clock())
+    has_key = any([same_secret(values.get("key", ""), key) for key in keys])
+    if not has_key and not is_signed(values, keys):
+        raise Spoken(NOT_AUTHENTIC, "商户密钥(key)或签名(sign)错误")
+    act = _ACTS.get(values.get("act", ""))
+    if act is None:
+        raise Spoken(OTHER, "不支持的操作(act)，可用：order、orders、query、settle、refund")
+    return act(values, merchant)
+
+
+def refused_refund(order: Order, values: Values) -> Spoken:
+    """Why the money of an order cannot be sent back from here."""
+    fen(values.get("money", ""))
+    if order.state is not State.PAID:
+        return Spoken(OTHER, "订单未支付，无法退款")
+    return Spoken(OTHER, "个人收款码无法自动退款，请在微信或支付宝中向买家手动退款")
+
+
+def _order(values: Values, merchant: Merchant) -> dict[str, Any]:
+    """`trade_status` only when paid: some shops look for nothing else."""
+    with parts().store.read() as db:
+        order = meant(db, values, merchant)
+    found = {"code": 1, "msg": "查询订单号成功！", **described(order), "payurl": payment_page(order)}
+    return {**found, "trade_status": "TRADE_SUCCESS"} if order.state is State.PAID else found
+
+
+def _orders(values: Values, merchant: Merchant) -> dict[str, Any]:
+    limit = min(_number(values, "limit", _USUAL), _MOST)
+    offset = _number(values, "offset", (max(_number(values, "page", 1), 1) - 1) * limit)
+    with parts().store.read() as db:
+        found = store.merchant_orders.page(db, merchant.id, DIALECTS, limit=limit, offset=offset)
+    return {
+        "code": 1,
+        "msg": "查询订单列表成功！",
+        "count": len(found),
+        "data": [described(order) for order in found],
+    }
+
+
+def _query(values: Values, merchant: Merchant) -> dict[str, Any]:
+    """There is no balance: the money went to the owner's own wallet. Shops know the counts by two names."""
+    now = parts().clock()
+    midnight = now - (now + _BEIJING_S) % _DAY_S
+    with parts().store.read() as db:
+        total = store.merchant_orders.count(db, merchant.id)
+        today = store.merchant_orders.count(db, merchant.id, since=midnight)
+        lastday = store.merchant_orders.count(db, merchant.id, since=midnight - _DAY_S, until=midnight)
+    return {
+        "code": 1,
+        "msg": "查询商户信息成功！",
+        "pid": merchant.id,
+        "active": 1 if merchant.disabled_at is None else 0,
+        "money": "0.00",
+        "type": 0,
+        "account": "",
+        "username": merchant.name,
+        "orders": total,
+        "orders_today": today,
+        "orders_lastday": lastday,
+        "order_today": today,
+        "order_lastday": lastday,
+    }
+
+
+def _settle(values: Values, merchant: Merchant) -> dict[str, Any]:
+    return {"code": 1, "msg": "款项直接进入收款账户，没有结算记录", "count": 0, "data": []}
+
+
+def _refund(values: Values, merchant: Merchant) -> dict[str, Any]:
+    with parts().store.read() as db:
+        order = meant(db, values, merchant)
+    raise refused_refund(order, values)
+
+
+_ACTS: dict[str, Callable[[Values, Merchant], dict[str, Any]]] = {
+    "order": _order,
+    "orders": _orders,
+    "query": _query,
+    "settle": _settle,
+    "refund": _refund,
+}
+
+
+def _number(values: Values, name: str, usual: int) -> int:
+    text = values.get(name, "")
+    if not text:
+        return usual
+    if not _COUNT.fullmatch(text):
+        raise Spoken(OTHER, f"参数{name}必须是整数")
+    return int(text)
