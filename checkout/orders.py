@@ -68,7 +68,7 @@ def open_order(db_store: Store, ask: Ask, rules: Rules, now: int) -> Order:
     with db_store.transaction() as db:
         before = store.orders.by_number(db, ask.merchant.id, ask.number)
         if before and _answers(before, ask, now):
-            return before
+            return _noted_as_shown(db, before, rules.limits, now) if ask.shown else before
         order = _new_order(ask, rules.limits, now, attempt=before.attempt + 1 if before else 1)
         if ask.method:
             order = _with_amount(db, order, ask.method, rules, now, shown=ask.shown)
@@ -94,16 +94,13 @@ def choose_method(db_store: Store, token: str, method: str, rules: Rules, now: i
 
 
 def show(db_store: Store, order: Order, limits: Limits, now: int) -> Order:
-    """Notes that the QR code left the house; from now on the amount has to wait for late payers."""
+    """Notes that the QR code leaves the house; from now on the amount has to wait for late payers.
+
+    Gives the order as it is now: one that ended meanwhile must not be shown any more."""
     if order.shown_at is not None or order.state_at(now) is not State.PENDING or order.really_price is None:
         return order
     with db_store.transaction() as db:
-        shown = store.orders.show(db, order.token, now)
-        if shown is None:
-            return _existing(db, order.token)
-        rest = amounts.rest_of_shown(order.expires_at, limits)
-        store.slots.set_rest(db, order.token, order.account, order.really_price, rest)
-        return shown
+        return _noted_as_shown(db, order, limits, now)
 
 
 def close(db_store: Store, token: str, limits: Limits, now: int) -> Order:
@@ -218,6 +215,16 @@ def _with_amount(db: Rows, order: Order, method: str, rules: Rules, now: int, *,
         order, method=method, account=account.id, channel=account.channel, really_price=amount,
         shown_at=now if shown else None,
     )  # fmt: skip
+
+
+def _noted_as_shown(db: Rows, order: Order, limits: Limits, now: int) -> Order:
+    shown = store.orders.show(db, order.token, now) if order.really_price is not None else None
+    if shown is None:
+        return _existing(db, order.token)
+    assert shown.really_price is not None
+    rest = amounts.rest_of_shown(shown.expires_at, limits)
+    store.slots.set_rest(db, shown.token, shown.account, shown.really_price, rest)
+    return shown
 
 
 def _rest_after_end(db: Rows, order: Order, limits: Limits, now: int) -> None:

@@ -124,9 +124,10 @@ def any_expiring(db: Rows, now: int) -> bool:
 
 
 def show(db: Rows, token: str, now: int) -> Order | None:
-    """Notes that the QR code left the house. None: it had before."""
+    """Notes that the QR code leaves the house. None: it had before, or the order does not wait any more."""
     row = db.one(
-        f"UPDATE orders SET shown_at = :now WHERE token = :token AND shown_at IS NULL RETURNING {_COLUMNS}",
+        "UPDATE orders SET shown_at = :now WHERE token = :token AND shown_at IS NULL"
+        f" AND state = 'pending' AND expires_at > :now RETURNING {_COLUMNS}",
         token=token, now=now,
     )  # fmt: skip
     return _order(row) if row else None
