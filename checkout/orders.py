@@ -117,15 +117,15 @@ def close(db_store: Store, token: str, limits: Limits, now: int) -> Order:
 def confirm(db_store: Store, token: str, *, amount: int, reason: str, actor: str, new_id: NewId, now: int) -> Order:
     """Books an order as paid by hand: the owner has seen the money. `amount` (fen) must be the order's own.
 
-    Audited. Refused: NOT_FOUND, BAD_AMOUNT, BAD_REQUEST (no reason), NOT_ALLOWED (paid already).
+    Audited. Refused: NOT_FOUND, BAD_AMOUNT, BAD_REQUEST (no reason), NOT_ALLOWED (paid already, no method chosen).
     """
     if not reason.strip():
         raise Refusal(Code.BAD_REQUEST, "Confirming by hand needs a reason.")
     with db_store.transaction() as db:
         order = _existing(db, token)
-        if amount != (order.really_price or order.price):
-            due = yuan(order.really_price or order.price)
-            raise Refusal(Code.BAD_AMOUNT, f"The amount does not fit: the order is for {due}.")
+        due = amount_due(order)
+        if amount != due:
+            raise Refusal(Code.BAD_AMOUNT, f"The amount does not fit: the order is for {yuan(due)}.")
         payment = _payment_by_hand(order, amount, reason, new_id, now)
         store.payments.add(db, payment)
         paid = settle(db, order, payment, Judgement.LINKED, note=reason, new_id=new_id, now=now)
@@ -133,6 +133,13 @@ def confirm(db_store: Store, token: str, *, amount: int, reason: str, actor: str
             raise Refusal(Code.NOT_ALLOWED, "The order, or another one of the same number, is paid already.")
         audit.note(db, actor, "order.confirm", token, {"amount": yuan(amount), "reason": reason}, new_id, now)
         return paid
+
+
+def amount_due(order: Order) -> int:
+    """What the payer sends, in fen. Refused (NOT_ALLOWED): no method was chosen, so no QR code was ever shown."""
+    if order.really_price is None:
+        raise Refusal(Code.NOT_ALLOWED, "The buyer has not chosen how to pay, so nobody can have paid this order.")
+    return order.really_price
 
 
 def settle(
@@ -153,9 +160,7 @@ def settle(
     if judgement is Judgement.MATCHED and paid.late:
         judgement = Judgement.LATE
     account = payment.account or paid.account
-    for amount in {payment.amount, paid.really_price} - {None}:
-        assert amount is not None
-        store.slots.set_rest(db, paid.token, account, amount, amounts.rest_of_paid(now, paid.expires_at))
+    _rest_after_payment(db, paid, judgement, now)
     store.payments.judge(db, payment.id, judgement, token=paid.token, account=account, note=note, now=now)
     products.fulfil(db, paid, now)
     deliveries.owe(db, paid, "order.paid", new_id=new_id, now=now)
@@ -225,6 +230,15 @@ def _noted_as_shown(db: Rows, order: Order, limits: Limits, now: int) -> Order:
     rest = amounts.rest_of_shown(shown.expires_at, limits)
     store.slots.set_rest(db, shown.token, shown.account, shown.really_price, rest)
     return shown
+
+
+def _rest_after_payment(db: Rows, paid: Order, judgement: Judgement, now: int) -> None:
+    rest = amounts.rest_of_paid(now, paid.expires_at)
+    if judgement is Judgement.LINKED:
+        # The owner may have been faster than the phone: its push must not find a stranger's order later on.
+        store.slots.prolong(db, paid.token, rest, now)
+    else:
+        store.slots.set_rest(db, paid.token, paid.account, amount_due(paid), rest)
 
 
 def _rest_after_end(db: Rows, order: Order, limits: Limits, now: int) -> None:

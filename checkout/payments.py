@@ -53,7 +53,8 @@ def link(
 ) -> Order:
     """Books a payment from the review inbox to an order by hand; audited.
 
-    Refused: NOT_FOUND, BAD_REQUEST (no reason), CONFLICT (dealt with already), NOT_ALLOWED (the order is paid).
+    Refused: NOT_FOUND, BAD_REQUEST (no reason), CONFLICT (dealt with already), NOT_ALLOWED (the order is paid, or no
+    method was chosen).
     """
     if not reason.strip():
         raise Refusal(Code.BAD_REQUEST, "Linking by hand needs a reason.")
@@ -63,6 +64,7 @@ def link(
             raise Refusal(Code.NOT_FOUND, "There is no such payment." if payment is None else "There is no such order.")
         if payment.judgement not in (Judgement.SUSPECTED, Judgement.UNMATCHED, Judgement.UNREADABLE):
             raise Refusal(Code.CONFLICT, "This payment has been dealt with already.")
+        orders.amount_due(order)
         paid = orders.settle(db, order, payment, Judgement.LINKED, note=reason, new_id=new_id, now=now)
         if paid is None:
             raise Refusal(Code.NOT_ALLOWED, "The order, or another one of the same number, is paid already.")

@@ -43,6 +43,15 @@ def set_rest(db: Rows, token: str, account: str, amount: int, rest: Rest) -> Non
     )  # fmt: skip
 
 
+def prolong(db: Rows, token: str, rest: Rest, now: int) -> None:
+    """What the order holds at `now` it holds at least as long as `rest` says, and no shorter than before."""
+    db.run(
+        "UPDATE slots SET free_at = max(free_at, :free_at), rested_at = max(rested_at, :rested_at)"
+        " WHERE order_token = :token AND free_at > :now",
+        token=token, free_at=rest.free_at, rested_at=rest.rested_at, now=now,
+    )  # fmt: skip
+
+
 def holders(db: Rows, accounts: Iterable[str], amount: int, now: int) -> list[tuple[str, str]]:
     """The (account, order token) pairs that the amount stands for right now."""
     found = []
