@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from checkout import accounts, amounts, audit, deliveries, products, store
@@ -57,10 +58,13 @@ class Rules:
     min_free_disk: int = 50 * 1024 * 1024
 
 
-def open_order(db_store: Store, ask: Ask, rules: Rules, now: int) -> Order:
+def open_order(
+    db_store: Store, ask: Ask, rules: Rules, now: int, *, check: Callable[[Rows], None] | None = None
+) -> Order:
     """Opens the order, or gives back the pending one that was asked for before in the same words.
 
-    Refused: DUPLICATE, NO_ACCOUNT, PHONE_OFFLINE, BUSY (with `retry_after`), DISK_FULL.
+    Refused: DUPLICATE, NO_ACCOUNT, PHONE_OFFLINE, BUSY (with `retry_after`), DISK_FULL, and by `check`, which looks
+    at the database in the transaction of a new order.
     """
     room = db_store.free_bytes()
     if room is not None and room < rules.min_free_disk:
@@ -69,6 +73,8 @@ def open_order(db_store: Store, ask: Ask, rules: Rules, now: int) -> Order:
         before = store.orders.by_number(db, ask.merchant.id, ask.number)
         if before and _answers(before, ask, now):
             return _noted_as_shown(db, before, rules.limits, now) if ask.shown else before
+        if check:
+            check(db)
         order = _new_order(ask, rules.limits, now, attempt=before.attempt + 1 if before else 1)
         if ask.method:
             order = _with_amount(db, order, ask.method, rules, now, shown=ask.shown)
