@@ -30,11 +30,17 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class Caps:
-    """How many orders buyers may have waiting at once: an order that waits holds an amount."""
+    """How many amounts the unpaid orders of buyers may hold at once, so that nobody can use them all up."""
 
     per_address: int = 5
     per_product: int = 60
     in_all: int = 80
+
+    def within(self, pool: int) -> Caps:
+        """These caps where only `pool` amounts can be given out: a fifth of them stays for the merchant's own."""
+        in_all = max(1, min(self.in_all, pool * 4 // 5))
+        per_product = max(1, min(self.per_product, pool * 3 // 5))
+        return Caps(min(self.per_address, per_product), per_product, in_all)
 
 
 def get(db: Rows, product_id: str) -> Product:
@@ -59,11 +65,8 @@ def price_of(product: Product, wish: Wish) -> int:
     return wish.amount * wish.quantity
 
 
-def check(db: Rows, product: Product, wish: Wish, caps: Caps, now: int) -> None:
-    """Whether the wish may become an order now.
-
-    Refused: NOT_ALLOWED (no longer sold, sold out, over the buyer's limit), LIMITED (too many wait; `retry_after`).
-    """
+def check(db: Rows, product: Product, wish: Wish, now: int) -> None:
+    """Whether the wish may become an order now. Refused: NOT_ALLOWED (no longer sold, sold out, over the limit)."""
     if product.disabled_at is not None:
         raise Refusal(Code.NOT_ALLOWED, "This product is no longer sold.")
     left = pieces_left(db, product, now)
@@ -73,7 +76,23 @@ def check(db: Rows, product: Product, wish: Wish, caps: Caps, now: int) -> None:
         has = store.products.bought_by(db, product.id, wish.ref, wish.client, now)
         if has + wish.quantity > product.per_buyer:
             raise Refusal(Code.NOT_ALLOWED, f"At most {product.per_buyer} for each buyer.")
-    _check_caps(db, product, wish, caps, now)
+
+
+def check_caps(db: Rows, product: Product, wish: Wish, method: str, caps: Caps, *, since: int, now: int) -> None:
+    """Whether buyers' orders hold few enough amounts of the method. Older orders than `since` hold none any more.
+
+    Refused: LIMITED, with the seconds until one of the amounts in question is free.
+    """
+    held = store.products.holding(db, method, since, now)
+    groups = (
+        ([one for one in held if wish.client and one.client == wish.client], caps.per_address),
+        ([one for one in held if one.product == product.id], caps.per_product),
+        (held, caps.in_all),
+    )
+    for group, cap in groups:
+        if len(group) >= cap:
+            wait = max(1, min(one.free_at for one in group) - now)
+            raise Refusal(Code.LIMITED, f"Too many orders wait for payment; try again in {wait} s.", retry_after=wait)
 
 
 def pieces_left(db: Rows, product: Product, now: int) -> int | None:
@@ -124,15 +143,3 @@ def client_digest(secret: str, address: str) -> str:
     except ValueError:
         home = address
     return hmac.digest(secret.encode(), f"client:{home}".encode(), hashlib.sha256).hex()[:32]
-
-
-def _check_caps(db: Rows, product: Product, wish: Wish, caps: Caps, now: int) -> None:
-    counts = (
-        (store.products.waiting(db, now, client=wish.client) if wish.client else 0, caps.per_address),
-        (store.products.waiting(db, now, product_id=product.id), caps.per_product),
-        (store.products.waiting(db, now), caps.in_all),
-    )
-    if any(count >= cap for count, cap in counts):
-        raise Refusal(
-            Code.LIMITED, "Many orders wait for payment right now; please try again.", retry_after=30
-        )

@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 import json
-from dataclasses import fields
+from dataclasses import dataclass, fields
 
 from checkout.interfaces import Row, Rows, Value
 from checkout.model import Product
 from checkout.store.mapping import columns, insert
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """An amount that a buyer's order keeps from others until `free_at`."""
+
+    product: str
+    client: str
+    free_at: int
+
 
 _COLUMNS = columns(Product)
 _ORIGINS = [field.name for field in fields(Product)].index("origins")
@@ -68,15 +78,16 @@ def bought_by(db: Rows, product_id: str, buyer: str, client: str, now: int) -> i
     return int(row[0])
 
 
-def waiting(db: Rows, now: int, *, product_id: str | None = None, client: str | None = None) -> int:
-    """Orders opened by buyers that wait for payment: all, those of a product, or those of one address."""
-    row = db.one(
-        "SELECT count(*) FROM orders WHERE state = 'pending' AND expires_at > :now AND product <> ''"
-        " AND (:product = '' OR product = :product) AND (:client = '' OR client = :client)",
-        now=now, product=product_id or "", client=client or "",
+def holding(db: Rows, method: str, since: int, now: int) -> list[Held]:
+    """Every amount of the method's accounts that an unpaid order of a buyer, opened after `since`, holds."""
+    rows = db.all(
+        "SELECT orders.product, orders.client, slots.free_at FROM orders"
+        " JOIN slots ON slots.order_token = orders.token JOIN accounts ON accounts.id = slots.account"
+        " WHERE orders.created_at > :since AND orders.product <> '' AND orders.state <> 'paid'"
+        " AND slots.free_at > :now AND accounts.method = :method",
+        method=method, since=since, now=now,
     )  # fmt: skip
-    assert row is not None
-    return int(row[0])
+    return [Held(*row) for row in rows]
 
 
 def add_keys(db: Rows, product_id: str, keys: list[str], now: int) -> int:

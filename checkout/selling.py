@@ -1,0 +1,113 @@
+"""A buyer takes a product: the order is opened, or the one that the same form has opened is found again."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from dataclasses import dataclass
+
+from checkout import orders, products, store, targets
+from checkout.errors import Code, Refusal
+from checkout.interfaces import Rows, Store
+from checkout.model import Method, Order, Product
+from checkout.money import yuan
+from checkout.orders import Ask, Rules
+from checkout.products import Caps, Wish
+
+DIALECT = "embed"
+
+
+@dataclass(frozen=True, slots=True)
+class Purchase:
+    """A product, what the buyer wants of it, and how the money comes."""
+
+    product: Product
+    wish: Wish
+    method: str
+    number: str  # the same for every sending of one form, and nobody can guess it
+    language: str
+    return_url: str = ""  # instead of the product's own
+
+
+def open_order(db_store: Store, purchase: Purchase, rules: Rules, caps: Caps, now: int) -> Order:
+    """The order of the purchase; the same one again when its form is sent twice, whatever became of it.
+
+    Refused: NOT_ALLOWED (closed, sold out, over the limit), BAD_AMOUNT, BAD_REQUEST, BAD_URL, LIMITED and BUSY (both
+    with `retry_after`), NO_ACCOUNT, PHONE_OFFLINE, DISK_FULL.
+    """
+    with db_store.read() as db:
+        before = store.orders.by_number(db, purchase.product.merchant, purchase.number)
+    if before is not None:
+        return before
+    ask = _ask(db_store, purchase)
+    try:
+        return orders.open_order(db_store, ask, rules, now, check=lambda db: _check(db, purchase, rules, caps, now))
+    except Refusal as refusal:
+        if refusal.code is not Code.DUPLICATE:
+            raise
+    with db_store.read() as db:  # the form was sent twice at once
+        before = store.orders.by_number(db, purchase.product.merchant, purchase.number)
+    assert before is not None
+    return before
+
+
+def number_of(secret: str, product_id: str, form: str) -> str:
+    """The order number that a form leads to."""
+    return hmac.digest(secret.encode(), f"order:{product_id}:{form}".encode(), hashlib.sha256).hex()[:20]
+
+
+def methods(db: Rows) -> tuple[Method, ...]:
+    """The methods that some account could be paid by."""
+    return tuple(method for method in Method if any(one.account.code for one in store.accounts.open_for(db, method)))
+
+
+def pool(db: Rows, method: str) -> int:
+    """How many orders of one price the method's accounts can hold at once. Accounts on one phone share theirs."""
+    size, counted = 0, set[str]()
+    for one in store.accounts.open_for(db, method):
+        if one.account.id not in counted:
+            size += one.account.max_offset + 1
+            counted.update(store.accounts.neighbours(db, one.account.id))
+    return size
+
+
+def origin(url: str) -> str:
+    """`scheme://host[:port]` of an address, as browsers write it; "" for what is no plain http(s) address."""
+    try:
+        target = targets.parsed(url)
+    except ValueError:
+        return ""
+    return f"{'https' if target.tls else 'http'}://{target.authority}"
+
+
+def may_return_to(product: Product, url: str) -> bool:
+    """Whether a buyer may be sent to an address that a page has named: only on the product's own sites."""
+    own = origin(product.return_url) if product.return_url else ""
+    return origin(url) in {*product.origins, own} - {""}
+
+
+def _check(db: Rows, purchase: Purchase, rules: Rules, caps: Caps, now: int) -> None:
+    """In the transaction that opens the order: of two buyers of the last piece one gets it."""
+    products.check(db, purchase.product, purchase.wish, now)
+    caps = caps.within(pool(db, purchase.method))
+    since = now - rules.limits.order_ttl - rules.limits.grace
+    products.check_caps(db, purchase.product, purchase.wish, purchase.method, caps, since=since, now=now)
+
+
+def _ask(db_store: Store, purchase: Purchase) -> Ask:
+    product, wish = purchase.product, purchase.wish
+    if purchase.return_url and not may_return_to(product, purchase.return_url):
+        raise Refusal(Code.BAD_URL, "The return address is on no site that this product is sold on.")
+    with db_store.read() as db:
+        merchant = store.merchants.get(db, product.merchant)
+    assert merchant is not None
+    if merchant.disabled_at is not None:
+        raise Refusal(Code.NOT_ALLOWED, "This product is no longer sold.")
+    price = products.price_of(product, wish)
+    title = product.title(purchase.language)
+    return Ask(
+        merchant=merchant, dialect=DIALECT, number=purchase.number, price=price, price_text=yuan(price),
+        method=purchase.method, title=title if wish.quantity == 1 else f"{title} × {wish.quantity}",
+        buyer=wish.ref, return_url=purchase.return_url or product.return_url, product=product.id,
+        quantity=wish.quantity, client=wish.client,
+    )  # fmt: skip
