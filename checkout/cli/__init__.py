@@ -21,6 +21,7 @@ COMMANDS = {
     "merchant": "merchants",
     "account": "accounts",
     "code": "accounts",
+    "product": "products",
     "device": "devices",
     "order": "orders",
     "payment": "payments",
