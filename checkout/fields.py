@@ -32,18 +32,22 @@ class BadField(Refusal):
         self.problem = problem
 
 
-def fields(asked: Request | None = None, *, known: Collection[str] | None = None) -> dict[str, str]:
+def fields(
+    asked: Request | None = None, *, known: Collection[str] | None = None, free: Collection[str] = ()
+) -> dict[str, str]:
     """The parameters of a request – query, form, multipart or a JSON object – exactly as they were sent.
 
     Numbers in JSON keep their spelling. Each parameter at most once (a query and a body may say the same),
     UTF-8, no control characters, at most 2,048 characters. With `known` the parameters of other names are
-    left out unread. Refused: `BadField`, BAD_REQUEST.
+    left out unread. `free` names what no signature covers and strangers may have written: any character may
+    stand in it (half of a surrogate pair becomes U+FFFD), and JSON's true and false are words.
+    Refused: `BadField`, BAD_REQUEST.
     """
     asked = asked or request
-    query = _once(_pairs(asked.query_string), known)
+    query = _once(_pairs(asked.query_string), known, free)
     if not (asked.content_length or "Transfer-Encoding" in asked.headers):
         return query
-    return _merged(query, _once(_body_pairs(asked), known))
+    return _merged(query, _once(_body_pairs(asked), known, free))
 
 
 def _body_pairs(asked: Request) -> list[tuple[str, object]]:
@@ -96,14 +100,14 @@ def _json_pairs(body: bytes) -> list[tuple[str, object]]:
     return [(name, value) for name, value in found if value is not None]
 
 
-def _once(pairs: Iterable[tuple[str, object]], known: Collection[str] | None) -> dict[str, str]:
+def _once(pairs: Iterable[tuple[str, object]], known: Collection[str] | None, free: Collection[str]) -> dict[str, str]:
     seen: dict[str, str] = {}
     for name, value in pairs:
         if known is not None and name not in known:
             continue
         if name in seen:
             raise BadField(name, "doubled", f"The parameter {_short(name)} occurs twice.")
-        seen[name] = _text(name, value)
+        seen[name] = _free(name, value) if name in free else _strict(name, value)
     return seen
 
 
@@ -119,6 +123,17 @@ def _text(name: str, value: object) -> str:
         raise BadField(name, "type", f"The parameter {_short(name)} must be a string or a number.")
     if len(name) > 64 or len(value) > MAX_FIELD:
         raise BadField(name, "too_long", f"The parameter {_short(name)} is too long.")
+    return value
+
+
+def _free(name: str, value: object) -> str:
+    if isinstance(value, bool):
+        value = "true" if value else "false"
+    return _text(name, value).encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+
+def _strict(name: str, value: object) -> str:
+    value = _text(name, value)
     text = name + value
     if "\ufffd" in text:  # left behind by bytes that are not UTF-8 in a multipart body
         raise BadField(name, "encoding", f"The parameter {_short(name)} is not UTF-8.")
