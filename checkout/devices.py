@@ -25,21 +25,25 @@ class Watching:
 
 
 def add(
-    db_store: Store, name: str, kind: str, accounts: Sequence[str], *, actor: str, new_id: NewId, now: int
-) -> Watching:
+    db_store: Store, name: str, kind: str, accounts: Sequence[str], *,
+    actor: str, new_id: NewId, now: int, signed: bool = False,
+) -> Watching:  # fmt: skip
     """A new device with a key of its own. Without `accounts` it watches every account that has no device yet.
 
+    A generic one that is `signed` must sign what it sends; the other kinds always do.
     Refused: BAD_REQUEST, DUPLICATE (a working device of that name), NOT_FOUND (an account).
     """
     name = name.strip()
     if kind not in KINDS:
         raise Refusal(Code.BAD_REQUEST, f"A device's kind is one of {', '.join(KINDS)}.")
+    if signed and kind != "generic":
+        raise Refusal(Code.BAD_REQUEST, f"Devices of the kind {kind} always sign; only generic ones may or may not.")
     if not name.isprintable() or not 1 <= len(name) <= 64:
         raise Refusal(Code.BAD_REQUEST, "A device's name has 1 to 64 printable characters.")
     device = Device(
         id=new_id("dev"), name=name, kind=kind, key=secrets.token_hex(32), previous_key="",
         previous_key_until=0, token=secrets.token_hex(16), beat_at=None, push_at=None,
-        revoked_at=None, created_at=now,
+        revoked_at=None, created_at=now, signed=signed,
     )  # fmt: skip
     with db_store.transaction() as db:
         if any(other.name == name and other.revoked_at is None for other in store.devices.all_of(db)):

@@ -108,14 +108,15 @@ class Device:
     id: str
     name: str
     kind: str  # vmq | smsforwarder | generic
-    key: str
-    previous_key: str
+    key: str = field(repr=False)
+    previous_key: str = field(repr=False)
     previous_key_until: int
-    token: str  # stands in the URL of the kinds that have no key of their own
+    token: str = field(repr=False)  # stands in the URL of the kinds other than vmq; as secret as the key
     beat_at: int | None
     push_at: int | None
     revoked_at: int | None
     created_at: int
+    signed: bool = False  # generic only: what is not signed with the key is refused
 
     def keys(self, now: int) -> tuple[str, ...]:
         """The keys that are valid at `now`, the current one first."""

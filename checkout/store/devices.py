@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from checkout.interfaces import Rows
+from checkout.interfaces import Row, Rows
 from checkout.model import Device
 from checkout.store.mapping import columns, insert, values
 
@@ -37,16 +37,16 @@ def unwatched_accounts(db: Rows) -> list[str]:
 
 def get(db: Rows, device_id: str) -> Device | None:
     row = db.one(f"SELECT {_COLUMNS} FROM devices WHERE id = :id", id=device_id)
-    return Device(*row) if row else None
+    return _device(row) if row else None
 
 
 def by_token(db: Rows, token: str) -> Device | None:
     row = db.one(f"SELECT {_COLUMNS} FROM devices WHERE token = :token AND revoked_at IS NULL", token=token)
-    return Device(*row) if row else None
+    return _device(row) if row else None
 
 
 def all_of(db: Rows) -> list[Device]:
-    return [Device(*row) for row in db.all(f"SELECT {_COLUMNS} FROM devices ORDER BY created_at, id")]
+    return [_device(row) for row in db.all(f"SELECT {_COLUMNS} FROM devices ORDER BY created_at, id")]
 
 
 def working(db: Rows, kind: str) -> list[Device]:
@@ -54,7 +54,7 @@ def working(db: Rows, kind: str) -> list[Device]:
     rows = db.all(
         f"SELECT {_COLUMNS} FROM devices WHERE kind = :kind AND revoked_at IS NULL ORDER BY created_at, id", kind=kind
     )
-    return [Device(*row) for row in rows]
+    return [_device(row) for row in rows]
 
 
 def accounts_of(db: Rows, device_id: str, method: str | None = None) -> list[str]:
@@ -78,7 +78,10 @@ def pushed(db: Rows, device_id: str, now: int) -> None:
 
 
 def revoke(db: Rows, device_id: str, now: int) -> bool:
-    return db.run("UPDATE devices SET revoked_at = :now WHERE id = :id AND revoked_at IS NULL", id=device_id, now=now) > 0
+    changed = db.run(
+        "UPDATE devices SET revoked_at = :now WHERE id = :id AND revoked_at IS NULL", id=device_id, now=now
+    )
+    return changed > 0
 
 
 def set_key(db: Rows, device: Device) -> None:
@@ -86,3 +89,8 @@ def set_key(db: Rows, device: Device) -> None:
         "UPDATE devices SET key = :key, previous_key = :previous_key, previous_key_until = :until WHERE id = :id",
         id=device.id, key=device.key, previous_key=device.previous_key, until=device.previous_key_until,
     )  # fmt: skip
+
+
+def _device(row: Row) -> Device:
+    *cells, signed = row
+    return Device(*cells, signed=bool(signed))
