@@ -15,11 +15,18 @@ from checkout.model import Device, Judgement, Order, Payment, State
 
 # One phone app repeats a push after a second, under a new time, when it did not see our answer.
 REPEAT_WINDOW_S = 3
+# How far off "when the money came" may be where a phone counts in whole seconds.
+CLOCK_SLACK_S = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What a phone says: `amount` in fen (None: unreadable), `reference` is the same when it says it again."""
+    """What a phone says: `amount` in fen (None: unreadable), `reference` is the same when it says it again.
+
+    `event` is how the references of all messages about the same notification begin ("": nothing tells); it ends with
+    a colon. `came_at` is when the money came by our clock, where that is known: an order that was opened later
+    was not meant. An equal amount within the `repeat_s` before makes this one a suspected repeat.
+    """
 
     device: Device
     method: str
@@ -28,6 +35,9 @@ class Report:
     raw: str
     happened_at: int
     note: str = ""
+    event: str = ""
+    came_at: int | None = None
+    repeat_s: int = REPEAT_WINDOW_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +54,7 @@ def receive(db_store: Store, report: Report, *, new_id: NewId, now: int) -> Outc
         if not store.payments.add(db, payment):
             return Outcome(payment, None, repeated=True)
         store.devices.pushed(db, report.device.id, now)
-        paid = _judge(db, payment, new_id, now)
+        paid = _judge(db, report, payment, new_id, now)
         return Outcome(payment, paid, repeated=False)
 
 
@@ -82,7 +92,7 @@ def ignore(db_store: Store, payment_id: str, *, reason: str, actor: str, new_id:
         audit.note(db, actor, "payment.ignore", payment_id, {"reason": reason}, new_id, now)
 
 
-def _judge(db: Rows, payment: Payment, new_id: NewId, now: int) -> Order | None:
+def _judge(db: Rows, report: Report, payment: Payment, new_id: NewId, now: int) -> Order | None:
     """The order that the payment settles, or None with the reason noted on the payment."""
     if payment.amount is None:
         _file(db, payment, Judgement.UNREADABLE, payment.note or "The amount could not be read.", now)
@@ -96,17 +106,28 @@ def _judge(db: Rows, payment: Payment, new_id: NewId, now: int) -> Order | None:
     (account, token), = holders
     order = store.orders.get(db, token)
     assert order is not None
-    if order.state is State.PAID:
-        _file(db, payment, Judgement.SUSPECTED, "Its order was paid a moment ago: a repeat, or paid twice.", now, token)
+    if doubt := _doubt(db, report, payment, order, now):
+        _file(db, payment, Judgement.SUSPECTED, doubt, now, token)
         return None
-    if store.payments.equal_since(db, payment, now - REPEAT_WINDOW_S):
-        _file(db, payment, Judgement.SUSPECTED, "The phone pushed the same amount seconds before.", now, token)
+    if report.came_at is not None and order.created_at > report.came_at + CLOCK_SLACK_S:
+        _file(db, payment, Judgement.UNMATCHED, "The money came before the order of this amount was opened.", now)
         return None
     found = replace(payment, account=account)
     paid = orders.settle(db, order, found, Judgement.MATCHED, note="", new_id=new_id, now=now)
     if paid is None:
         _file(db, payment, Judgement.SUSPECTED, "Another order of the same number is paid already.", now, token)
     return paid
+
+
+def _doubt(db: Rows, report: Report, payment: Payment, order: Order, now: int) -> str:
+    """Why this may be a payment that is known already, "" if nothing says so."""
+    if order.state is State.PAID:
+        return "Its order was paid a moment ago: a repeat, or paid twice."
+    if store.payments.equal_since(db, payment, now - report.repeat_s):
+        return "The phone pushed the same amount shortly before."
+    if report.event and store.payments.told_before(db, payment, report.event):
+        return "The phone told of the same notification before."
+    return ""
 
 
 def _file(db: Rows, payment: Payment, judgement: Judgement, note: str, now: int, token: str = "") -> None:

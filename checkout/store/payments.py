@@ -54,6 +54,16 @@ def equal_since(db: Rows, payment: Payment, since: int) -> bool:
     return row is not None
 
 
+def told_before(db: Rows, payment: Payment, event: str) -> bool:
+    """Whether another reference of the channel begins with `event`, which ends with a colon."""
+    row = db.one(
+        "SELECT 1 FROM payments WHERE channel = :channel AND reference >= :event AND reference < :behind"
+        " AND id <> :id LIMIT 1",
+        channel=payment.channel, event=event, behind=event[:-1] + ";", id=payment.id,
+    )  # fmt: skip
+    return row is not None
+
+
 def listed(db: Rows, *, review: bool, before: tuple[int, str] | None = None, limit: int = 50) -> list[Payment]:
     """Newest first; `review`: only those that wait for a person."""
     at, last = before or (None, None)
