@@ -52,7 +52,7 @@ def add(
         store.devices.add(db, device, watched)
         detail = {"name": name, "kind": kind, "accounts": " ".join(watched)}
         audit.note(db, actor, "device.add", device.id, detail, new_id, now)
-        return Watching(device, watched)
+        return _watching(db, device)
 
 
 def all_of(db_store: Store) -> list[Watching]:

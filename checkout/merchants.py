@@ -20,6 +20,11 @@ COMPAT_WARNING = (
     " where the shop's param is never a plain number."
 )
 
+_HINTS = {
+    http.Reason.ADDRESS: " (CHECKOUT_ALLOW_PRIVATE=1 allows it.)",
+    http.Reason.PORT: " (CHECKOUT_CALLBACK_PORTS names them.)",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Wish:
@@ -60,7 +65,8 @@ def check_url(url: str, what: str, reach: Reach) -> None:
             ports=reach.ports if is_notify and not reach.allow_private else None,
         )
     except http.Forbidden as error:
-        raise Refusal(Code.BAD_URL, f"The {what} URL may not be used: {error.message}") from error
+        hint = _HINTS.get(error.reason, "")
+        raise Refusal(Code.BAD_URL, f"The {what} URL may not be used: {error.message}{hint}") from error
 
 
 def add(db_store: Store, wish: Wish, reach: Reach, *, actor: str, new_id: NewId, now: int) -> Merchant:

@@ -60,13 +60,13 @@ def cli(context: click.Context) -> None:
     context.call_on_close(desk.close)
 
 
-def main(arguments: list[str] | None = None) -> None:
+def main(arguments: list[str] | None = None, desk: Desk | None = None) -> None:
     """Runs a command and exits: 0 done, 1 refused (one sentence on stderr), 2 wrong usage."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # names and QR codes on a terminal that is not UTF-8
     try:
-        cli(args=arguments, prog_name="checkout")
+        cli(args=arguments, prog_name="checkout", obj=desk)
     except (Refusal, StoreError, SettingsError) as error:
         click.echo(f"checkout: {error}", err=True)
         sys.exit(1)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, BinaryIO
 
 import click
 
-from checkout import merchants, store
+from checkout import merchant_keys, merchants, store
 from checkout.cli.desk import Desk
 from checkout.cli.output import as_json, details, next_steps, show, table, warn, when, yes
 from checkout.merchants import Reach, Wish
@@ -115,6 +115,35 @@ def list_(desk: Desk, as_json: bool) -> None:
         as_json,
         lambda: table(heads, rows, "No merchants yet: checkout merchant add NAME"),
     )
+
+
+@merchant.command()
+@click.argument("number", type=int, metavar="ID")
+@click.option(
+    "--merchant-public-key",
+    "public_key",
+    metavar="FILE",
+    type=click.File("rb"),
+    help="The shop's own public key (PEM or base64); without it a pair is made for the shop.",
+)
+@click.option("--renew", is_flag=True, help="Make new keys in place of those that are kept.")
+@as_json
+@click.pass_obj
+def rsa(desk: Desk, number: int, public_key: BinaryIO | None, renew: bool, as_json: bool) -> None:
+    """Set up the RSA keys for the second version of epay, and show what to enter in the shop."""
+    text = public_key.read().decode("utf-8-sig", "replace") if public_key else None
+    keys = merchant_keys.set_up(desk.store, number, public_key=text, renew=renew, **desk.by)
+    pairs = [
+        ("pid", keys.merchant),
+        ("platform public key", keys.platform_public),
+        ("merchant private key", keys.merchant_private),
+        ("merchant public key", keys.merchant_public),
+    ]
+    names = ("id", "platform_public_key", "merchant_private_key", "merchant_public_key")
+    data = {name: value or None for name, (_, value) in zip(names, pairs, strict=True)}
+    show(data, as_json, lambda: details(pairs))
+    if keys.merchant_private:
+        warn("The merchant's private key is shown this once and kept nowhere; enter it in the shop now.")
 
 
 def shape(one: Merchant) -> dict[str, Any]:

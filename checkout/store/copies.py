@@ -73,7 +73,7 @@ def restore(database: Path, source: Path, now: int) -> Path | None:
     draft = database.with_name(f".{database.name}.{os.getpid()}.part")
     try:
         database.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with closing(guard.Lock(database)):
+        with closing(guard.Lock(database, alone=True)):
             os.close(os.open(draft, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
             shutil.copyfile(source, draft)
             guard.check(draft, alone=True)

@@ -21,8 +21,9 @@ _DYING_S = 5
 class Lock:
     """Held by a server and the workers that it forks until the last of them has ended, however it ended."""
 
-    def __init__(self, database: Path) -> None:
-        """Raises `StoreError`, naming the process, while another server holds it."""
+    def __init__(self, database: Path, *, alone: bool = False) -> None:
+        """Raises `StoreError`, naming the process, while another server holds it; `alone`: while any does."""
+        self._alone = alone
         self._path = database.with_name(database.name + ".lock")
         self._owner = _owner()
         self._file = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
@@ -45,8 +46,10 @@ class Lock:
         if self._flock(fcntl.LOCK_EX):
             os.ftruncate(self._file, 0)
             os.pwrite(self._file, f"{self._owner}\n".encode(), 0)
+            if self._alone:
+                return True
         # Turning one lock into the other is not atomic: whoever slipped in between has written its own number.
-        return self._flock(fcntl.LOCK_SH) and self._holder() == self._owner
+        return not self._alone and self._flock(fcntl.LOCK_SH) and self._holder() == self._owner
 
     def _flock(self, operation: int) -> bool:
         try:
@@ -66,21 +69,6 @@ class Lock:
         if may_wait and not _is_alive(holder):
             return
         raise StoreError(f"Another server (process {holder}) uses this database; stop it first.")
-
-
-def is_served(database: Path) -> bool:
-    """Whether a server holds the database right now."""
-    try:
-        file = os.open(database.with_name(database.name + ".lock"), os.O_RDWR)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(file)
-    return False
 
 
 def check_at_start(database: Path) -> None:
