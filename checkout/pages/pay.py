@@ -54,10 +54,10 @@ def poll(token: str) -> Response:
 def picture(token: str) -> Response:
     """The QR code as a PNG, while it may be paid."""
     now = parts().clock()
-    order = _order(token)
+    order = _shown(_order(token), now)
     if look(order, parts().settings.grace, now).stage is not Stage.PENDING:
         raise Refusal(Code.NOT_FOUND, "There is no QR code to pay: the order is not waiting for payment.")
-    code, _ = code_of(parts(), _shown(order, now))
+    code, _ = code_of(parts(), order)
     answer = Response(qr.png(code), mimetype="image/png", headers={"Cache-Control": "private, no-cache"})
     answer.set_etag(hashlib.sha256(code.encode()).hexdigest()[:16])
     answer.make_conditional(request)
