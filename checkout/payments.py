@@ -15,6 +15,8 @@ from checkout.model import Device, Judgement, Order, Payment, State
 
 # One phone app repeats a push after a second, under a new time, when it did not see our answer.
 REPEAT_WINDOW_S = 3
+# Where several phones watch an account each reports the same money, one of them perhaps only when it wakes up.
+ECHO_WINDOW_S = 3600
 # How far off "when the money came" may be where a phone counts in whole seconds.
 CLOCK_SLACK_S = 5
 
@@ -113,6 +115,9 @@ def _judge(db: Rows, report: Report, payment: Payment, new_id: NewId, now: int) 
         _file(db, payment, Judgement.UNMATCHED, "The money came before the order of this amount was opened.", now)
         return None
     found = replace(payment, account=account)
+    if store.payments.echoes(db, found, now - ECHO_WINDOW_S):
+        _file(db, payment, Judgement.SUSPECTED, "Perhaps the money that another phone reported before.", now, token)
+        return None
     paid = orders.settle(db, order, found, Judgement.MATCHED, note="", new_id=new_id, now=now)
     if paid is None:
         _file(db, payment, Judgement.SUSPECTED, "Another order of the same number is paid already.", now, token)

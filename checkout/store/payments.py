@@ -64,6 +64,23 @@ def told_before(db: Rows, payment: Payment, event: str) -> bool:
     return row is not None
 
 
+def echoes(db: Rows, payment: Payment, since: int) -> bool:
+    """Whether other phones of the account had more payments of this amount booked since than this one reported."""
+    row = db.one(
+        "SELECT (SELECT count(*) FROM device_accounts JOIN devices ON devices.id = device_accounts.device"
+        " JOIN payments ON payments.device = devices.id AND payments.method = :method"
+        " AND payments.amount = :amount AND payments.received_at >= :since"
+        " WHERE device_accounts.account = :account AND devices.id <> :device AND devices.revoked_at IS NULL"
+        " AND payments.account = :account AND payments.judgement IN ('matched', 'late'))"
+        " > (SELECT count(*) FROM payments WHERE device = :device AND method = :method AND amount = :amount"
+        " AND received_at >= :since AND id <> :id)",
+        device=payment.device, account=payment.account, method=payment.method, amount=payment.amount, since=since,
+        id=payment.id,
+    )  # fmt: skip
+    assert row is not None
+    return bool(row[0])
+
+
 def listed(db: Rows, *, review: bool, before: tuple[int, str] | None = None, limit: int = 50) -> list[Payment]:
     """Newest first; `review`: only those that wait for a person."""
     at, last = before or (None, None)
