@@ -10,7 +10,7 @@ from checkout.errors import Code, Refusal
 from checkout.interfaces import Store
 from checkout.model import MOVES, DeliveryState, FixedCode, Judgement, Method, Order, State
 from tests.shop import Shop
-from tests.world import START, account
+from tests.world import START, account, merchant
 
 TTL, GRACE, REST = 300, 600, 7200
 
@@ -112,8 +112,6 @@ def test_the_number_of_an_order_that_ended_may_be_asked_for_again_with_other_det
 def test_the_number_of_another_merchant_is_another_number(shop: Shop) -> None:
     first = shop.open()
     with shop.store.transaction() as db:
-        from tests.world import merchant
-
         stores.merchants.add(db, merchant(id=1002))
     assert shop.open(merchant=merchant(id=1002)).token != first.token
 
