@@ -26,7 +26,7 @@ def take_slot(
     willing = _willing(store.accounts.open_for(db, method), method, offline_after_s, now)
     waits = []
     for account in _rotated(willing, offline_after_s, now):
-        if account.daily_cap is not None and not _under_cap(db, account, price, now):
+        if not _under_cap(db, account, price, now):
             waits.append(_DAY_S - (now + _BEIJING_S) % _DAY_S)
             continue
         amount, wait = _try(db, account, price, token, rest, now)
@@ -35,7 +35,7 @@ def take_slot(
         waits.append(wait)
     raise Refusal(
         Code.BUSY,
-        f"Every amount near this price is taken; one will be free in {min(waits)} s. (Another account helps.)",
+        f"No account has an amount near this price for {min(waits)} s yet; another account, or a higher cap, helps.",
         retry_after=min(waits),
     )
 
@@ -81,9 +81,10 @@ def _shuffled(accounts: list[Account]) -> list[Account]:
 
 
 def _under_cap(db: Rows, account: Account, price: int, now: int) -> bool:
+    if account.daily_cap is None:
+        return True
     midnight = now - (now + _BEIJING_S) % _DAY_S
-    received = store.accounts.received_since(db, account.id, midnight)
-    return account.daily_cap is None or received + price <= account.daily_cap
+    return store.accounts.received_since(db, account.id, midnight) + price <= account.daily_cap
 
 
 def _try(db: Rows, account: Account, price: int, token: str, rest: Rest, now: int) -> tuple[int | None, int]:

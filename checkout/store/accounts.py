@@ -57,10 +57,12 @@ def open_for(db: Rows, method: str) -> list[Watched]:
 
 
 def neighbours(db: Rows, account_id: str) -> list[str]:
-    """The account and those of its method that one phone watches together with it: their pushes look alike."""
+    """The account and those of its method that a working phone watches together with it: their
+    pushes look alike."""
     rows = db.all(
         "SELECT DISTINCT other.id FROM accounts mine"
         " JOIN device_accounts a ON a.account = mine.id JOIN device_accounts b ON b.device = a.device"
+        " JOIN devices ON devices.id = a.device AND devices.revoked_at IS NULL"
         " JOIN accounts other ON other.id = b.account AND other.method = mine.method"
         " WHERE mine.id = :id AND other.id <> :id ORDER BY other.id",
         id=account_id,
