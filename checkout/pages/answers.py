@@ -23,7 +23,8 @@ def page(template: str, /, status: int = 200, **values: Any) -> Response:
 
 def fragment(template: str, **values: Any) -> Response:
     """A part of a page, for htmx."""
-    answer = Response(render_template(template, path=links.path, settings=parts().settings, **values))
+    shared = {"path": links.path, "here": links.here, "theme": links.theme(), "settings": parts().settings}
+    answer = Response(render_template(template, **shared, **values))
     answer.headers["X-Robots-Tag"] = "noindex, nofollow"
     answer.headers["Referrer-Policy"] = "no-referrer"
     answer.headers["Cache-Control"] = "no-store"

@@ -8,10 +8,11 @@ from __future__ import annotations
 import gzip
 import hashlib
 import mimetypes
+import re
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from flask import Flask, Response, request
 from werkzeug.exceptions import NotFound
@@ -29,6 +30,7 @@ HTMX_LOCAL = f"vendor/htmx-{HTMX_VERSION}.min.js"
 
 _TEXTS = (".css", ".js", ".svg", ".txt")
 _STYLE = "checkout.css"
+_COLOUR = re.compile(r"[0-9a-f]{6}")
 _YEAR = "public, max-age=31536000, immutable"
 
 
@@ -48,7 +50,8 @@ def install(app: Flask) -> None:
 
 def serve(filename: str) -> Response:
     """A file below static/, or 404."""
-    asset = find(filename)
+    colour = request.args.get("colour", "")
+    asset = find(filename, f"#{colour}" if _COLOUR.fullmatch(colour) else "")
     if asset is None:
         raise NotFound
     zipped = asset.zipped is not None and request.accept_encodings.quality("gzip") > 0
@@ -64,19 +67,22 @@ def serve(filename: str) -> Response:
     return answer
 
 
-def address(filename: str) -> str:
-    """The path of a file below static/, with its version."""
+def address(filename: str, colour: str | None = None) -> str:
+    """The path of a file below static/, with its version; `colour` (#rrggbb) goes before the owner's own."""
     base = urlsplit(parts().settings.base_url).path.rstrip("/")
-    asset = find(filename)
-    return f"{base}/static/{filename}" + (f"?v={asset.version}" if asset else "")
+    asset = find(filename, colour or "")
+    query = {"v": asset.version} if asset else {}
+    if colour:
+        query["colour"] = colour.removeprefix("#")
+    return f"{base}/static/{filename}" + (f"?{urlencode(query)}" if query else "")
 
 
-def find(filename: str) -> Asset | None:
+def find(filename: str, colour: str = "") -> Asset | None:
     place = safe_join(str(resource_dir("static")), filename)
     path = Path(place) if place else None
     if path is None or not path.is_file():
         return None
-    tail = brand.css(parts().settings.brand_color) if filename == _STYLE else ""
+    tail = brand.css(colour or parts().settings.brand_color) if filename == _STYLE else ""
     return _read(path, path.stat().st_mtime_ns, tail)
 
 

@@ -4,17 +4,31 @@ from __future__ import annotations
 
 from urllib.parse import quote, urlencode, urlsplit
 
-from checkout.pages import language
+from flask import request
+
+from checkout.pages import frames, language
 from checkout.web import parts
 
 
 def path(*segments: str, **query: str) -> str:
     """`path("pay", token, "poll", rev="3")` → `/pay/<token>/poll?rev=3`, below the base URL's own path, if it has one.
 
-    A language that was chosen in the address stays chosen.
+    A language and a theme that were chosen in the address stay chosen, and so does the page around (`embed`).
     """
     base = urlsplit(parts().settings.base_url).path.rstrip("/")
     if "lang" not in query and (chosen := language.chosen()):
         query["lang"] = chosen
+    query |= {name: value for name, value in (("theme", theme()), ("embed", frames.asked())) if value}
     place = "/".join([base, *(quote(segment, safe="") for segment in segments)])
     return f"{place}?{urlencode(query)}" if query else place
+
+
+def here(**query: str) -> str:
+    """The address of this page with other parameters: what the buyer has chosen stays."""
+    return "?" + urlencode({**request.args, **query})
+
+
+def theme() -> str:
+    """light or dark, where the address insists (`?theme=`); "" where the buyer's own setting decides."""
+    asked = request.args.get("theme", "")
+    return asked if asked in ("light", "dark") else ""
