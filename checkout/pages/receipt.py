@@ -1,0 +1,113 @@
+"""`/receipt/<token>`: what a buyer keeps. The proof of the purchase, and the goods.
+
+Files and links are reached by addresses that end after ten minutes, so that one that is passed on is soon worthless;
+the receipt itself, whose token nobody can guess, always has fresh ones. Nothing is handed over by any other road.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from flask import Blueprint, Response, json, redirect, request, send_file
+
+from checkout import catalogue, events, grants, store
+from checkout.errors import Code, Refusal
+from checkout.model import Order, Product, Receipt
+from checkout.pages import answers, frames, goods, language, links
+from checkout.settings import secret_for
+from checkout.web import parts
+
+GRANT_S = 600
+_TOKEN = re.compile(r"[0-9a-f]{32}")
+_ANYONE = {"Access-Control-Allow-Origin": "*"}
+
+
+def routes() -> Blueprint:
+    blueprint = Blueprint("receipt", __name__)
+    blueprint.add_url_rule("/receipt/<token>", "page", page)
+    blueprint.add_url_rule("/receipt/<token>/file", "file", file)
+    blueprint.add_url_rule("/receipt/<token>/link", "link", link)
+    blueprint.add_url_rule("/api/v1/receipts/<token>", "api", api)
+    return blueprint
+
+
+def page(token: str) -> Response:
+    """The receipt, for ever; it prints well."""
+    receipt, order, product = _found(token)
+    frame = frames.of_order(order, product)
+    answer = answers.page(
+        "receipt.html", receipt=receipt, order=order, frame=frame, title=_title(order, product),
+        look=catalogue.brand(product) if product else {}, keys=receipt.goods.splitlines(),
+        text=goods.html(receipt.goods) if receipt.deliver == "text" else "", goods_url=_goods_url(receipt),
+        file_name=Path(receipt.goods).name,
+    )  # fmt: skip
+    return frames.allowed(answer, frame)
+
+
+def file(token: str) -> Response:
+    """The file that was bought, as a download."""
+    receipt = _granted(token, "file")
+    path = Path(receipt.goods)
+    if not path.is_file():
+        raise Refusal(Code.NOT_FOUND, "The file is missing on our side; please ask the shop, your receipt stays valid.")
+    answer = send_file(path, as_attachment=True, download_name=path.name, conditional=True, etag=False)
+    answer.headers["Cache-Control"] = "private, no-store"
+    answer.headers["Content-Security-Policy"] = "sandbox; default-src 'none'; frame-ancestors 'none'"
+    return answer
+
+
+def link(token: str) -> Response:
+    """On to the address that was bought."""
+    answer = redirect(_granted(token, "link").goods, 302)
+    assert isinstance(answer, Response)
+    return answer
+
+
+def api(token: str) -> Response:
+    """What a page, on any site, may know of a receipt: what was paid for, not the goods."""
+    try:
+        receipt, order, _ = _found(token)
+    except Refusal as refusal:
+        body = {"type": "about:blank", "title": "Not Found", "status": 404, "detail": refusal.message}
+        return Response(json.dumps(body), 404, _ANYONE, mimetype="application/problem+json")
+    assert order.paid_at is not None
+    shown = {
+        "receipt": receipt.token, "state": order.state.value, "product": order.product or None,
+        "quantity": order.quantity, "ref": order.buyer or None, "price": events.money(order.price),
+        "paid_at": events.rfc3339(order.paid_at),
+    }  # fmt: skip
+    return Response(json.dumps(shown, ensure_ascii=False), 200, _ANYONE, mimetype="application/json")
+
+
+def _found(token: str) -> tuple[Receipt, Order, Product | None]:
+    with parts().store.read() as db:
+        receipt = store.receipts.get(db, token) if _TOKEN.fullmatch(token) else None
+        order = store.orders.get(db, receipt.order_token) if receipt else None
+    if receipt is None or order is None:
+        raise Refusal(Code.NOT_FOUND, "There is no such receipt.")
+    return receipt, order, frames.product_of(order)
+
+
+def _granted(token: str, deliver: str) -> Receipt:
+    receipt, _, _ = _found(token)
+    given = request.args.get("grant", "")
+    if receipt.deliver != deliver or not grants.is_granted(given, _secret(), deliver, token, parts().clock()):
+        raise Refusal(Code.FORBIDDEN, "This link has ended: open your receipt again for a fresh one.")
+    return receipt
+
+
+def _goods_url(receipt: Receipt) -> str:
+    if receipt.deliver not in ("file", "link"):
+        return ""
+    grant = grants.grant(_secret(), receipt.deliver, receipt.token, parts().clock() + GRANT_S)
+    return links.path("receipt", receipt.token, receipt.deliver, grant=grant)
+
+
+def _title(order: Order, product: Product | None) -> str:
+    """The title as the order had it: products may change."""
+    return order.title or (product.title(language.current()) if product else "")
+
+
+def _secret() -> str:
+    return secret_for(parts().settings)
