@@ -6,6 +6,7 @@ is never used inside a transaction.
 
 from __future__ import annotations
 
+import logging
 import secrets
 
 from checkout import store
@@ -14,6 +15,8 @@ from checkout.http import Answer, Outgoing, Unreachable
 from checkout.interfaces import Clock, Dialects, NewId, Rows, Send, Store
 from checkout.model import Attempt, Delivery, DeliveryState, Merchant, Order
 from checkout.signing import webhook_signature
+
+log = logging.getLogger(__name__)
 
 # Seconds from one try to the next; after the last one the delivery has failed.
 SCHEDULE = (0, 5, 30, 120, 600, 1800, 3600, 3 * 3600, 8 * 3600, 12 * 3600, 24 * 3600, 24 * 3600)
@@ -47,10 +50,8 @@ def deliver(db_store: Store, dialects: Dialects, send: Send, claimed: Delivery, 
         merchant = store.merchants.get(db, claimed.merchant)
     assert order is not None
     assert merchant is not None
-    dialect = dialects[claimed.dialect]
     started = clock()
-    answer, error = _send(send, _message(dialects, claimed, order, merchant, started))
-    acknowledged = answer is not None and dialect.acknowledged(answer)
+    answer, acknowledged, error = _try(dialects, send, claimed, order, merchant, started)
     with db_store.transaction() as db:
         store.deliveries.add_attempt(db, _attempt(claimed, started, answer, error))
         _book(db, claimed, acknowledged, clock())
@@ -73,11 +74,13 @@ def resend(db_store: Store, delivery_id: str, now: int) -> Delivery:
 
 
 def delay_after(attempts: int) -> int | None:
-    """Seconds to the next try after `attempts` tries, spread by ± 10 %; None: no more tries."""
+    """Seconds to the next try after `attempts` tries, up to a tenth more than planned; None: no more tries.
+
+    Never less: the last try must come after three days, however the dice fall."""
     if attempts >= len(SCHEDULE):
         return None
     delay = SCHEDULE[attempts]
-    return delay * (900 + secrets.randbelow(201)) // 1000
+    return delay * (1000 + secrets.randbelow(101)) // 1000
 
 
 def _message(dialects: Dialects, delivery: Delivery, order: Order, merchant: Merchant, now: int) -> Outgoing:
@@ -88,25 +91,34 @@ def _message(dialects: Dialects, delivery: Delivery, order: Order, merchant: Mer
     return Outgoing(message.method, message.url, {**message.headers, **extra}, message.body)
 
 
-def _send(send: Send, message: Outgoing) -> tuple[Answer | None, str]:
+def _try(
+    dialects: Dialects, send: Send, delivery: Delivery, order: Order, merchant: Merchant, now: int
+) -> tuple[Answer | None, bool, str]:
+    """(the answer, whether it acknowledges, why there is none). A fault of ours is one more failed try: left to the
+    lease, it would be repeated twice a minute for ever."""
     try:
-        return send(message), ""
+        answer = send(_message(dialects, delivery, order, merchant, now))
+        return answer, dialects[delivery.dialect].acknowledged(answer), ""
     except Unreachable as error:
-        return None, str(error)
+        return None, False, str(error)
+    except Exception:
+        log.exception("Delivery %s could not be tried", delivery.id)
+        return None, False, "The message could not be made or its answer not be read; the log says why."
 
 
 def _attempt(delivery: Delivery, at: int, answer: Answer | None, error: str) -> Attempt:
     if answer is None:
         return Attempt(delivery.id, delivery.attempts, at, None, 0, "", error)
     text = answer.body[:_KEPT_ANSWER].decode("utf-8", "replace").replace("\x00", "\ufffd")
+    text = text.encode()[:_KEPT_ANSWER].decode("utf-8", "ignore")  # each replaced byte has become three
     return Attempt(delivery.id, delivery.attempts, at, answer.status, answer.elapsed_ms, text, "")
 
 
 def _book(db: Rows, delivery: Delivery, acknowledged: bool, now: int) -> None:
     delay = delay_after(delivery.attempts)
     if acknowledged:
-        store.deliveries.finish(db, delivery.id, DeliveryState.DELIVERED, now)
+        store.deliveries.acknowledge(db, delivery.id, now)
     elif delay is None:
-        store.deliveries.finish(db, delivery.id, DeliveryState.FAILED, now)
+        store.deliveries.fail(db, delivery, now)
     else:
-        store.deliveries.postpone(db, delivery.id, now + delay)
+        store.deliveries.postpone(db, delivery, now + delay)

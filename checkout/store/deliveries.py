@@ -63,19 +63,29 @@ def claim(db: Rows, delivery: Delivery, lease_until: int) -> Delivery | None:
     return _delivery(row) if row else None
 
 
-def finish(db: Rows, delivery_id: str, state: DeliveryState, now: int) -> bool:
-    """WAITING → DELIVERED or FAILED."""
-    return (
-        db.run(
-            "UPDATE deliveries SET state = :state, done_at = :now WHERE id = :id AND state = 'waiting'",
-            id=delivery_id, state=state.value, now=now,
-        )
-        > 0
+def acknowledge(db: Rows, delivery_id: str, now: int) -> None:
+    """WAITING or FAILED → DELIVERED: an acknowledgement counts, whoever brings it and however late."""
+    db.run(
+        "UPDATE deliveries SET state = 'delivered', done_at = :now WHERE id = :id AND state IN ('waiting', 'failed')",
+        id=delivery_id, now=now,
     )  # fmt: skip
 
 
-def postpone(db: Rows, delivery_id: str, due_at: int) -> None:
-    db.run("UPDATE deliveries SET due_at = :due_at WHERE id = :id AND state = 'waiting'", id=delivery_id, due_at=due_at)
+def fail(db: Rows, claimed: Delivery, now: int) -> None:
+    """WAITING → FAILED, unless another worker has claimed it since."""
+    db.run(
+        "UPDATE deliveries SET state = 'failed', done_at = :now"
+        " WHERE id = :id AND state = 'waiting' AND attempts = :attempts",
+        id=claimed.id, attempts=claimed.attempts, now=now,
+    )  # fmt: skip
+
+
+def postpone(db: Rows, claimed: Delivery, due_at: int) -> None:
+    """Sets the time of the next try, unless another worker has claimed it since."""
+    db.run(
+        "UPDATE deliveries SET due_at = :due_at WHERE id = :id AND state = 'waiting' AND attempts = :attempts",
+        id=claimed.id, attempts=claimed.attempts, due_at=due_at,
+    )  # fmt: skip
 
 
 def resend(db: Rows, delivery_id: str, url: str, now: int) -> Delivery | None:
