@@ -10,6 +10,9 @@ from checkout.pages import frames, language
 from checkout.web import parts
 
 
+_KEPT = ("method", "quantity", "amount", "ref", "return", "theme", "embed", "stay", "lang")
+
+
 def path(*segments: str, **query: str) -> str:
     """`path("pay", token, "poll", rev="3")` → `/pay/<token>/poll?rev=3`, below the base URL's own path, if it has one.
 
@@ -25,7 +28,8 @@ def path(*segments: str, **query: str) -> str:
 
 def here(**query: str) -> str:
     """The address of this page with other parameters: what the buyer has chosen stays."""
-    return "?" + urlencode({**request.args, **query})
+    kept = {name: value for name, value in request.args.items() if name in _KEPT}
+    return "?" + urlencode({**kept, **query})
 
 
 def theme() -> str:
