@@ -86,7 +86,8 @@
       count.textContent = Math.max(seconds, 0);
       if (seconds > 0) return;
       clearInterval(leaving);
-      location.assign(way.href);
+      const leave = new CustomEvent("checkout:leave", { cancelable: true, detail: way.href });
+      if (doc.dispatchEvent(leave)) location.assign(way.href); // in a frame the page around goes
     }, 1000);
   }
 
