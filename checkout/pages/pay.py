@@ -11,10 +11,10 @@ from typing import Any
 
 from flask import Blueprint, Response, redirect, request
 
-from checkout import orders, qr, store
+from checkout import catalogue, orders, qr, store
 from checkout.errors import Code, Refusal
 from checkout.model import Method, Order
-from checkout.pages import answers, links
+from checkout.pages import answers, frames, links
 from checkout.pages.stages import Look, Stage, is_same_view, look
 from checkout.pages.view import Client, View, code_of, view
 from checkout.web import fields, parts
@@ -35,7 +35,11 @@ def routes() -> Blueprint:
 
 def page(token: str) -> Response:
     """The page in whatever state the order is; safe to reload."""
-    return answers.page("pay.html", 200, view=_view(token), **_refused())
+    shown = _view(token)
+    product = frames.product_of(shown.order)
+    frame = frames.of_order(shown.order, product)
+    style = catalogue.brand(product) if product else {}
+    return frames.allowed(answers.page("pay.html", 200, view=shown, frame=frame, look=style, **_refused()), frame)
 
 
 def poll(token: str) -> Response:

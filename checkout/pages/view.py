@@ -14,6 +14,7 @@ from checkout.web import Parts
 AUTO_RETURN_S = 5
 # A page that is reloaded, or come back to, long after the payment stays where it is.
 _RETURN_WITHIN_S = 60
+_RECEIPT_WITHIN_S = 86_400
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,8 @@ class View:
     is_unwatched: bool = False  # no phone watches the account right now
     methods: tuple[str, ...] = ()
     return_url: str = ""
+    receipt: str = ""  # its token, for a day: the order's token travels in return addresses, this one does not
+    has_goods: bool = False  # the receipt holds more than the proof
     return_in: int = 0  # seconds until the page leaves by itself; 0: it stays
     shop_url: str = ""  # the shop's front door
 
@@ -101,8 +104,14 @@ def _pending(shop: Parts, order: Order, at: Look, client: Client, now: int) -> V
 def _paid(shop: Parts, order: Order, at: Look, client: Client, now: int, *, stays: bool) -> View:
     address = returns.address(shop.store, shop.dialects, order, now) or ""
     assert order.paid_at is not None
+    with shop.store.read() as db:
+        receipt = store.receipts.of_order(db, order.token) if now - order.paid_at < _RECEIPT_WITHIN_S else None
+    has_goods = receipt is not None and receipt.deliver != "return"  # nobody is taken away from what was bought
     leaves = address and not stays and now - order.paid_at < _RETURN_WITHIN_S
-    return View(order, at, now, client, return_url=address, return_in=AUTO_RETURN_S if leaves else 0)
+    return View(
+        order, at, now, client, return_url=address, return_in=AUTO_RETURN_S if leaves and not has_goods else 0,
+        receipt=receipt.token if receipt else "", has_goods=has_goods,
+    )  # fmt: skip
 
 
 def _methods(shop: Parts) -> tuple[str, ...]:
