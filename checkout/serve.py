@@ -54,7 +54,7 @@ def run(app: Flask, settings: Settings, host: str, port: int, ready: Ready = lam
     database is damaged or another server has it.
     """
     app.extensions["checkout"].store.guard()
-    _try_address(host, port)
+    try_address(host, port)
     logs.set_up()
     _Server(app, settings, f"[{host}]:{port}" if ":" in host else f"{host}:{port}", ready).run()
 
@@ -135,7 +135,7 @@ class _Cpus:
                 os.sched_setaffinity(0, {worker.cpu})
 
 
-def _try_address(host: str, port: int) -> None:
+def try_address(host: str, port: int) -> None:
     """gunicorn would try five times and then give up without saying what to do."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:

@@ -20,14 +20,15 @@ LAYERS = [  # from the ground up; a module imports from its own layer and those 
     {"interfaces"},
     {"store"},
     {"accounts", "amounts", "audit", "backup", "deliveries", "devices", "exports", "merchants", "orders", "payments"}
-    | {"catalogue", "products", "receiving", "refunds", "returns", "selling", "snippets"},
+    | {"catalogue", "merchant_keys", "products", "receiving", "refunds", "returns", "selling", "snippets"},
     {"worker"},
     {"fields", "front", "web"},  # Flask from here on
     {"protocols", "channels", "monitors"},
     {"pages", "admin", "health", "metrics"},
     {"app"},
     {"doctor", "serve"},
-    {"cli", "demo", "wsgi", "__main__"},
+    {"demo"},
+    {"cli", "wsgi", "__main__"},
 ]
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}
 FLASK = {"flask", "flask_limiter", "flask_wtf", "werkzeug"}

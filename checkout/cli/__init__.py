@@ -16,6 +16,7 @@ from checkout.setting_values import SettingsError
 # command → the module of this package that defines it, under the command's name
 COMMANDS = {
     "serve": "server",
+    "demo": "demos",
     "worker": "server",
     "migrate": "server",
     "merchant": "merchants",

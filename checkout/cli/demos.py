@@ -1,0 +1,32 @@
+"""checkout demo: see it work in a minute."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from checkout.cli.output import details
+
+
+@click.command()
+@click.option("--port", default=8000, show_default=True, type=click.IntRange(1, 65535), help="Of the server.")
+@click.option("--shop-port", type=click.IntRange(1, 65535), help="Of the demo shop; the next one by default.")
+@click.option("--data", type=click.Path(path_type=Path), metavar="DIR", help="Where its database lies (./data/demo).")
+def demo(port: int, shop_port: int | None, data: Path | None) -> None:
+    """Start the server with a demo shop and a simulated phone on this machine; no money moves."""
+    from checkout import demo as demos
+    from checkout.demo.stage import Stage
+
+    def tell(stage: Stage) -> None:
+        pairs = [
+            ("商店 Shop", f"{stage.shop_url}/   ← open this, press Buy, then Simulate the phone"),
+            ("收银台 Checkout", f"{stage.base_url}/"),
+            ("手机 Phone", f"{stage.base_url}/demo/phone"),
+            ("数据 Database", stage.database),
+        ]
+        click.echo(
+            f"\nThe demo runs; no money moves. 演示已启动，不会产生真实付款。\n\n{details(pairs)}\n\nCtrl+C ends it."
+        )
+
+    demos.run(port, shop_port or port % 65535 + 1, demos.folder_for(data), tell)

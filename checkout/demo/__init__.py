@@ -1,0 +1,63 @@
+"""`checkout demo`: the server with a shop, an owner's phone and a buyer's way through all of it. No money moves.
+
+The shop is a process of its own and speaks to the server as any merchant does, by HTTP; so does the phone.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import tempfile
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from checkout import serve
+from checkout.app import create_app
+from checkout.demo import bar, street
+from checkout.demo.phone import Phone
+from checkout.demo.stage import Stage, set_up
+from checkout.resources import resource_dir
+from checkout.settings import Settings
+
+HOST = "127.0.0.1"
+
+
+def run(port: int, shop_port: int, folder: Path, tell: Callable[[Stage], None]) -> None:
+    """Serves until a signal ends it; `tell` is given what there is to open when all of it listens.
+
+    Refused: BAD_REQUEST (a port is taken). `StoreError`: another demo runs in `folder`.
+    """
+    serve.try_address(HOST, port)
+    serve.try_address(HOST, shop_port)
+    settings = settings_for(f"http://{HOST}:{port}", folder)
+    stage = set_up(settings, f"http://{HOST}:{shop_port}")
+    neighbours = street.start(stage, HOST, shop_port)
+    try:
+        app = create_app(settings, work=False)
+        bar.install(app, Phone(settings.base_url, stage.device_key))
+        serve.run(app, settings, HOST, port, ready=lambda: tell(stage))
+    finally:
+        with suppress(ProcessLookupError):
+            os.kill(neighbours, signal.SIGTERM)
+
+
+def settings_for(base_url: str, folder: Path) -> Settings:
+    """Those of the demo alone: what the environment says belongs to a real installation."""
+    has_htmx = any(resource_dir("static").glob("vendor/htmx-*.min.js"))
+    return Settings(
+        database=str(folder / "checkout.db"), folder=folder, base_url=base_url, allow_private=True,
+        shop_name="茶语 Tea House", htmx="local" if has_htmx else "cdn",
+    )  # fmt: skip
+
+
+def folder_for(wanted: Path | None) -> Path:
+    """`wanted`, else ./data/demo, else, where that cannot be written, a temporary folder."""
+    if wanted is not None:
+        return wanted.absolute()
+    usual = Path("data", "demo").absolute()
+    try:
+        usual.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError:
+        return Path(tempfile.mkdtemp(prefix="checkout-demo-"))
+    return usual if os.access(usual, os.W_OK) else Path(tempfile.mkdtemp(prefix="checkout-demo-"))

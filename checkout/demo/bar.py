@@ -1,0 +1,76 @@
+"""What the server shows in the demo only: a bar under the checkout page, and the screen of the simulated phone.
+
+The bar is a template in front of the checkout page's own, so the page and its content policy stay as they are.
+"""
+
+from __future__ import annotations
+
+import re
+
+from flask import Blueprint, Flask, Response, redirect, request
+from jinja2 import BaseLoader, ChoiceLoader, FileSystemLoader, PrefixLoader
+from werkzeug.wrappers import Response as AnyResponse
+
+from checkout import store
+from checkout.demo.phone import Phone
+from checkout.errors import Code, Refusal
+from checkout.model import Method, State
+from checkout.money import yuan
+from checkout.pages import answers, links
+from checkout.resources import resource_dir
+from checkout.store.orders import Filter
+from checkout.web import parts
+
+_SCREEN = "/demo/phone"
+_AMOUNT = re.compile(r"[0-9]{1,6}(?:\.[0-9]{1,2})?")
+
+
+def install(app: Flask, phone: Phone) -> None:
+    """Adds the bar and the phone to an application that does not serve yet."""
+    real = app.jinja_loader
+    assert isinstance(real, BaseLoader)
+    own = FileSystemLoader(resource_dir("templates") / "demo")
+    app.jinja_env.loader = ChoiceLoader([own, real, PrefixLoader({"real": real})])
+    app.register_blueprint(_routes(phone))
+
+
+def _routes(phone: Phone) -> Blueprint:
+    blueprint = Blueprint("demo", __name__, url_prefix="/demo")
+
+    @blueprint.get("/phone")
+    def screen() -> Response:
+        """The phone: what it could be paid for, and what it heard."""
+        now = parts().clock()
+        with parts().store.read() as db:
+            orders = store.orders.listed(db, Filter(state=State.PENDING.value, limit=20))
+            payments = store.payments.listed(db, review=False, limit=10)
+        waiting = [one for one in orders if one.state_at(now) is State.PENDING and one.really_price is not None]
+        return answers.page("phone.html", waiting=waiting, payments=payments)
+
+    @blueprint.post("/phone")
+    def receive() -> AnyResponse:
+        """Any amount, as somebody might send it."""
+        method, amount = request.form.get("method", ""), request.form.get("amount", "")
+        if method not in list(Method) or not _AMOUNT.fullmatch(amount):
+            raise Refusal(Code.BAD_AMOUNT, "The amount must look like 9.90.")
+        return _sent(phone.received(method, amount), _SCREEN)
+
+    @blueprint.post("/phone/<token>")
+    def pay(token: str) -> AnyResponse:
+        """The buyer of this order pays exactly what the page asks for."""
+        with parts().store.read() as db:
+            order = store.orders.get(db, token)
+        if order is None or order.really_price is None:
+            raise Refusal(Code.NOT_FOUND, "There is no such order, or its buyer has not chosen how to pay.")
+        back = links.path("pay", token) if request.form.get("from") == "page" else _SCREEN
+        if order.state is State.PAID:
+            return _sent(True, back)
+        return _sent(phone.received(order.method, yuan(order.really_price)), back)
+
+    return blueprint
+
+
+def _sent(has_arrived: bool, back: str) -> AnyResponse:
+    if not has_arrived:
+        raise Refusal(Code.BAD_REQUEST, "The server did not take what the simulated phone sent.")
+    return redirect(back, 303)

@@ -1,0 +1,64 @@
+"""What the demo's database holds: one merchant, two accounts, one phone. Kept from one demo to the next."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import dataclass
+
+from checkout import devices, ids, merchants, receiving, store
+from checkout.interfaces import Store
+from checkout.merchants import Reach, Wish
+from checkout.model import Method
+from checkout.settings import Settings
+
+_PHONE = "demo-phone"
+_CODES = {  # the accounts' names and QR codes; no wallet stands behind them
+    Method.WECHAT: ("wx-demo", "wxp://demo-no-money-moves"),
+    Method.ALIPAY: ("ali-demo", "https://qr.alipay.com/demo-no-money-moves"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """What the players know of each other."""
+
+    base_url: str
+    shop_url: str
+    merchant_key: str
+    device_key: str
+    database: str
+
+
+def set_up(settings: Settings, shop_url: str) -> Stage:
+    """Makes what is missing; the shop's address may have changed since the last time."""
+    with closing(store.open_store(settings.database)) as db_store:
+        merchant_key = _merchant(db_store, Reach.of(settings), shop_url)
+        _accounts(db_store)
+        return Stage(settings.base_url, shop_url, merchant_key, _device(db_store), settings.database)
+
+
+def _merchant(db_store: Store, reach: Reach, shop_url: str) -> str:
+    wish = Wish(name="Tea House", notify_url=f"{shop_url}/notify", return_url=f"{shop_url}/")
+    with db_store.read() as db:
+        known = store.merchants.default(db)
+    if known is None:
+        return merchants.add(db_store, wish, reach, actor="demo", new_id=ids.new_id, now=ids.now()).key
+    return merchants.change(db_store, known.id, wish, reach, actor="demo", new_id=ids.new_id, now=ids.now()).key
+
+
+def _accounts(db_store: Store) -> None:
+    with db_store.read() as db:
+        known = {account.id for account in store.accounts.all_of(db)}
+    for method, (name, code) in _CODES.items():
+        if name not in known:
+            wish = receiving.Wish(code=code)
+            receiving.add(db_store, name, method, wish, frozenset(), actor="demo", new_id=ids.new_id, now=ids.now())
+
+
+def _device(db_store: Store) -> str:
+    for known in devices.all_of(db_store):
+        if known.device.name == _PHONE and known.device.revoked_at is None:
+            return known.device.key
+    names = [name for name, _ in _CODES.values()]
+    added = devices.add(db_store, _PHONE, "vmq", names, actor="demo", new_id=ids.new_id, now=ids.now())
+    return added.device.key

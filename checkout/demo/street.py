@@ -1,0 +1,47 @@
+"""The other side of the street: the shop and the owner's phone, in a process of their own."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from typing import TYPE_CHECKING
+
+from werkzeug.serving import WSGIRequestHandler, make_server
+
+from checkout.demo.phone import Phone
+from checkout.demo.shop import Shop, make_shop
+from checkout.demo.stage import Stage
+
+if TYPE_CHECKING:
+    from werkzeug.serving import BaseWSGIServer
+
+
+def start(stage: Stage, host: str, port: int) -> int:
+    """Forks the process, which ends with this one; gives its number. No thread may run and no store be open yet."""
+    shop = make_shop(Shop(stage.base_url, stage.shop_url, stage.merchant_key))
+    server = make_server(host, port, shop, threaded=True, request_handler=_Quiet)
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child:
+        server.socket.close()
+        os.close(reading)  # `writing` stays open as long as this process lives
+        return child
+    os.close(writing)
+    _live(server, Phone(stage.base_url, stage.device_key), reading)
+    os._exit(0)
+
+
+class _Quiet(WSGIRequestHandler):
+    """Writes nothing: signatures travel in the addresses."""
+
+    def log(self, type: str, message: str, *args: object) -> None:
+        pass
+
+
+def _live(server: BaseWSGIServer, phone: Phone, parent: int) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C ends the demo, and the demo ends us
+    threading.Thread(target=phone.beat_for_ever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    os.read(parent, 1)

@@ -1,0 +1,98 @@
+"""The demo's shop judges callbacks as every shop should."""
+
+from __future__ import annotations
+
+import json
+from urllib.parse import parse_qsl
+
+import pytest
+
+from checkout.demo.shop import PRICE, Shop, make_shop
+from checkout.http import Answer, Outgoing, Reason, Unreachable
+from tests.world import md5
+
+KEY = "k" * 64
+
+
+class Server:
+    """Takes every order, and keeps what it was asked."""
+
+    def __init__(self) -> None:
+        self.asked: dict[str, str] = {}
+
+    def send(self, request: Outgoing) -> Answer:
+        self.asked = dict(parse_qsl(request.body.decode(), keep_blank_values=True))
+        return Answer(200, {}, json.dumps({"code": 1, "msg": "成功", "data": {"orderId": "t" * 32}}).encode(), 1)
+
+
+@pytest.fixture
+def server() -> Server:
+    return Server()
+
+
+@pytest.fixture
+def shop(server: Server) -> Shop:
+    return Shop("http://pay.example", "http://shop.example", KEY, server.send)
+
+
+def callback(number: str, **changes: str) -> dict[str, str]:
+    values = {"payId": number, "param": "", "type": "1", "price": PRICE, "reallyPrice": "9.91", **changes}
+    return {**values, "sign": changes.get("sign", md5(*values.values(), KEY))}
+
+
+def test_the_shop_signs_what_it_asks_for(shop: Shop, server: Server) -> None:
+    assert shop.sell("wechat", "en") == f"http://pay.example/pay/{'t' * 32}?lang=en"
+    number = server.asked["payId"]
+    assert server.asked["sign"] == md5(number, "", "1", PRICE, KEY)
+    assert server.asked["returnUrl"] == f"http://shop.example/orders/{number}?lang=en"
+
+
+def test_a_signed_callback_for_its_own_order_is_believed(shop: Shop, server: Server) -> None:
+    shop.sell("wechat", "en")
+    number = server.asked["payId"]
+    assert shop.told(callback(number))
+    assert shop.sales[number].is_paid
+    assert shop.told(callback(number)), "a repeat is acknowledged too"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"sign": "0" * 32}, {"sign": ""}, {"price": "0.01"}, {"type": "2"}, {"param": "1"}, {"payId": "TEA-OTHER"},
+     {"reallyPrice": ""}, {"reallyPrice": "", "price": "9.909.91"}],
+)  # fmt: skip
+def test_what_is_not_exactly_its_own_order_is_refused_even_when_it_is_signed(
+    shop: Shop, server: Server, changes: dict[str, str]
+) -> None:
+    shop.sell("wechat", "en")
+    assert not shop.told(callback(server.asked["payId"], **changes))
+    assert not any(sale.is_paid for sale in shop.sales.values())
+
+
+def test_the_signature_of_its_own_order_is_no_callback(shop: Shop, server: Server) -> None:
+    shop.sell("wechat", "en")
+    asked = server.asked
+    assert not shop.told({**callback(asked["payId"]), "reallyPrice": "", "sign": asked["sign"]})
+    assert not shop.told({"payId": asked["payId"] + "1" + PRICE, "sign": asked["sign"]})
+
+
+def test_missing_and_foreign_values_are_refused_and_never_an_error(shop: Shop) -> None:
+    client = make_shop(shop).test_client()
+    for query in ("", "sign=ä", "payId=x&sign=" + "0" * 32, "a=b&a=c"):
+        assert client.get(f"/notify?{query}").status_code == 400
+    assert client.post("/notify", data=b"\xff\xfe").status_code == 400
+    assert client.post("/buy", data={"method": "cash"}).status_code == 400
+    assert client.get("/orders/nothing").status_code == 404
+
+
+def test_the_buyer_is_told_when_no_order_can_be_made(shop: Shop) -> None:
+    def refuses(request: Outgoing) -> Answer:
+        return Answer(200, {}, json.dumps({"code": -1, "msg": "订单超出负荷", "data": None}).encode(), 1)
+
+    def fails(request: Outgoing) -> Answer:
+        raise Unreachable(Reason.CONNECT, "The connection was refused.")
+
+    for send, told in ((refuses, "订单超出负荷"), (fails, "The connection was refused.")):
+        shop.send = send
+        answer = make_shop(shop).test_client().post("/buy", data={"method": "wechat"})
+        assert answer.status_code == 503
+        assert told in answer.text

@@ -1,0 +1,119 @@
+"""Real servers as processes of their own, on free ports of 127.0.0.1."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from http.client import HTTPConnection, HTTPMessage
+from pathlib import Path
+from urllib.parse import urlencode, urlsplit
+
+ROOT = Path(__file__).resolve().parent.parent
+CHECKOUT = (sys.executable, "-m", "checkout")
+_START_S = 30
+
+
+@dataclass(frozen=True)
+class Reply:
+    status: int
+    headers: HTTPMessage
+    text: str
+
+
+def free_port() -> int:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return int(sock.getsockname()[1])
+
+
+def ask(url: str, form: Mapping[str, str] | None = None) -> Reply:
+    """GET, or POST with a form; redirects are not followed."""
+    parts = urlsplit(url)
+    connection = HTTPConnection(parts.netloc, timeout=10)
+    headers = {"Content-Type": "application/x-www-form-urlencoded"} if form is not None else {}
+    body = urlencode(form) if form is not None else None
+    path = parts.path + (f"?{parts.query}" if parts.query else "")
+    try:
+        connection.request("GET" if form is None else "POST", path or "/", body, headers)
+        answer = connection.getresponse()
+        return Reply(answer.status, answer.headers, answer.read().decode())
+    finally:
+        connection.close()
+
+
+class Server:
+    """A process that serves; `log` is what it has written."""
+
+    def __init__(self, command: tuple[str, ...], environ: Mapping[str, str], log: Path, cwd: Path) -> None:
+        self._log = log
+        own = {name: value for name, value in os.environ.items() if not name.startswith(("CHECKOUT_", "COVERAGE_"))}
+        with log.open("wb") as file:
+            self.process = subprocess.Popen(
+                command, env={**own, "PYTHONPATH": str(ROOT), **environ}, cwd=cwd, stdout=file,
+                stderr=subprocess.STDOUT, start_new_session=True,
+            )  # fmt: skip
+
+    @property
+    def log(self) -> str:
+        return self._log.read_text(errors="replace")
+
+    def wait_until_ready(self, url: str) -> None:
+        deadline = time.monotonic() + _START_S
+        while time.monotonic() < deadline:
+            assert self.process.poll() is None, self.log
+            with suppress(OSError):
+                if ask(url).status == 200:
+                    return
+            time.sleep(0.02)
+        raise AssertionError(f"{url} did not answer: {self.log}")
+
+    def stop(self) -> int:
+        """Asks it to end, as an init system does; gives its exit status."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        try:
+            return self.process.wait(20)
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(self.process.pid, signal.SIGKILL)
+
+    def children(self) -> list[int]:
+        found = []
+        for stat in Path("/proc").glob("[0-9]*/stat"):
+            with suppress(OSError):
+                fields = re.sub(r"\(.*\)", "x", stat.read_text()).split()
+                if int(fields[3]) == self.process.pid:
+                    found.append(int(fields[0]))
+        return found
+
+
+@contextmanager
+def serving(
+    tmp_path: Path,
+    *command: str,
+    environ: Mapping[str, str] | None = None,
+    port: int | None = None,
+    path: str = "/healthz",
+) -> Iterator[tuple[Server, str]]:
+    """Starts `command` (with {port} in it), waits until it answers, and stops it at the end."""
+    port = port or free_port()
+    url = f"http://127.0.0.1:{port}"
+    database = str(tmp_path / "data" / "checkout.db")
+    values = {"CHECKOUT_DATABASE": database, "CHECKOUT_ALLOW_PRIVATE": "1", "CHECKOUT_BASE_URL": url, **(environ or {})}
+    started = Server(tuple(word.format(port=port) for word in command), values, tmp_path / f"{port}.log", ROOT)
+    try:
+        started.wait_until_ready(url + path)
+        yield started, url
+    finally:
+        started.stop()
+
+
+__all__ = ["CHECKOUT", "ROOT", "Reply", "Server", "ask", "free_port", "serving"]
