@@ -288,6 +288,15 @@ def test_a_json_body_that_names_an_appid_is_refused_with_code_0(world: World, bo
     assert found == {"code": 0, "msg": complaint, "data": None}
 
 
+@pytest.mark.parametrize("body", [b"{", b"", b"\xff", b"[]", b"appId=1001", b"{" * 60_000])
+def test_a_body_that_cannot_be_read_is_refused_with_code_0_when_the_header_names_an_appid(
+    world: World, body: bytes
+) -> None:
+    headers = {"App-Id": "1001"}
+    found = world.client.post("/createOrder", data=body, content_type="application/json", headers=headers).get_json()
+    assert (found["code"], found["data"]) == (0, None)
+
+
 def test_json_is_read_with_a_byte_order_mark_and_under_other_content_types(world: World) -> None:
     sign = md5("1001", "N1", "", "1", "1", MERCHANT_KEY)
     text = json.dumps({"appId": 1001, "payId": "N1", "type": 1, "price": 1, "sign": sign, "param": None, "x": [1]})
