@@ -1,7 +1,7 @@
 """What happens without anybody asking: callbacks that are due, orders whose time is over.
 
-A thread in the server's own process by default, or `checkout worker` beside it; leases make several of them safe. A slow
-merchant holds at most two threads of a pool that grows only when it is needed, so it delays nobody else.
+A thread in the server's own process by default, or `checkout worker` beside it; leases make several of them safe. A
+slow merchant holds at most two threads of a pool that grows only when it is needed, so it delays nobody else.
 """
 
 from __future__ import annotations
@@ -94,18 +94,22 @@ class Worker:
 
     def _hand_over(self, delivery: Delivery) -> bool:
         """False when the pool is full."""
-        host = urlsplit(delivery.url).netloc
+        host = _host(delivery.url)
         with self._lock:
             if self._in_flight.total() >= _MOST_AT_ONCE:
                 return False
             if self._in_flight[host] >= _MOST_PER_HOST:
                 return True
             self._in_flight[host] += 1
-        claimed = deliveries.claim(self._store, delivery, self._clock())
+        try:
+            claimed = deliveries.claim(self._store, delivery, self._clock())
+        except BaseException:
+            self._done(host)
+            raise
         if claimed is None:
             self._done(host)
-            return True
-        self._pool.submit(self._deliver, claimed, host)
+        else:
+            self._pool.submit(self._deliver, claimed, host)
         return True
 
     def _deliver(self, claimed: Delivery, host: str) -> None:
@@ -122,3 +126,12 @@ class Worker:
             self._in_flight[host] -= 1
             if not self._in_flight[host]:
                 del self._in_flight[host]
+
+
+def _host(url: str) -> str:
+    """The name of the server, in one spelling. What cannot be read is sent too, and refused there: it must neither
+    stop the others nor stay in the outbox."""
+    try:
+        return (urlsplit(url).hostname or "").rstrip(".")
+    except ValueError:
+        return ""

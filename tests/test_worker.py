@@ -1,0 +1,315 @@
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from types import SimpleNamespace
+from typing import cast
+from urllib.parse import urlsplit
+
+import pytest
+
+from checkout import store as stores
+from checkout.errors import StoreError
+from checkout.http import Answer, Outgoing
+from checkout.interfaces import Dialects, Store
+from checkout.model import DeliveryState, Merchant, Order, State
+from checkout.worker import Worker
+from tests.shop import Shop
+from tests.world import START, FakeClock, answer
+
+PATIENCE_S = 30
+
+
+def callback(order: Order, merchant: Merchant, url: str, now: int) -> Outgoing:
+    return Outgoing("GET", f"{url}?order={order.number}")
+
+
+DIALECTS = cast(Dialects, {"vmq": SimpleNamespace(callback=callback, acknowledged=lambda found: found.status == 200)})
+
+
+class Merchants:
+    """The merchants' servers: hosts named in `hanging` do not answer until they are let go."""
+
+    def __init__(self) -> None:
+        self.hanging: set[str] = set()
+        self.let_go = threading.Event()
+        self.changed = threading.Condition()
+        self.sent: list[str] = []
+        self.in_flight: Counter[str] = Counter()
+        self.most: Counter[str] = Counter()
+
+    def send(self, request: Outgoing) -> Answer:
+        host = urlsplit(request.url).hostname or ""
+        with self.changed:
+            self.sent.append(request.url)
+            self.in_flight[host] += 1
+            self.most[host] = max(self.most[host], self.in_flight[host])
+            self.changed.notify_all()
+        if host in self.hanging:
+            self.let_go.wait(PATIENCE_S)
+        with self.changed:
+            self.in_flight[host] -= 1
+            self.changed.notify_all()
+        return answer()
+
+    def wait_for(self, happened: Callable[[], bool]) -> None:
+        with self.changed:
+            assert self.changed.wait_for(happened, PATIENCE_S)
+
+
+class Trade:
+    """A shop whose orders are paid, and the worker that tells the merchants."""
+
+    def __init__(self, shop: Shop, clock: FakeClock, merchants: Merchants, worker: Worker) -> None:
+        self.shop, self.clock, self.merchants, self.worker = shop, clock, merchants, worker
+
+    def owe(self, *urls: str) -> list[Order]:
+        """One paid order for each URL; all messages are due."""
+        found = []
+        for url in urls:
+            number = f"N{len(self.numbers())}"
+            order = self.shop.open(number, price=1000, notify_url=url)
+            self.shop.push(order.really_price)
+            found.append(order)
+        return found
+
+    def numbers(self) -> list[Order]:
+        with self.shop.store.read() as db:
+            return stores.orders.listed(db, stores.orders.Filter(limit=1000))
+
+    def state(self, order: Order) -> DeliveryState:
+        (owed,) = self.shop.deliveries(order)
+        return owed.state
+
+    def wait_until_delivered(self, orders: list[Order]) -> None:
+        """Polls the database: the worker books after the answer."""
+        done = threading.Event()
+        for _ in range(PATIENCE_S * 100):
+            if all(self.state(order) is DeliveryState.DELIVERED for order in orders):
+                return
+            done.wait(0.01)
+        pytest.fail("not everything was delivered")
+
+
+@pytest.fixture
+def merchants() -> Iterator[Merchants]:
+    made = Merchants()
+    yield made
+    made.let_go.set()
+
+
+@pytest.fixture
+def trade(store: Store, clock: FakeClock, merchants: Merchants) -> Iterator[Trade]:
+    shop = Shop(store).fill()
+    shop.change_account(max_offset=500)
+    worker = Worker(store, DIALECTS, merchants.send, clock)
+    yield Trade(shop, clock, merchants, worker)
+    merchants.let_go.set()
+    worker.stop()
+
+
+def test_what_is_due_is_delivered_when_the_worker_is_woken(trade: Trade) -> None:
+    trade.worker.start()
+    orders = trade.owe("https://a.example/n", "https://b.example/n")
+    trade.worker.wake()
+    trade.wait_until_delivered(orders)
+    assert sorted(trade.merchants.sent) == ["https://a.example/n?order=N0", "https://b.example/n?order=N1"]
+
+
+def test_a_merchant_that_hangs_delays_nobody_else(trade: Trade) -> None:
+    trade.merchants.hanging = {"slow.example"}
+    slow = trade.owe(*["https://slow.example/n"] * 150)
+    quick = trade.owe(*[f"https://quick{number}.example/n" for number in range(5)])
+    trade.worker.start()
+    trade.wait_until_delivered(quick)
+    assert all(trade.state(order) is DeliveryState.WAITING for order in slow)
+    assert trade.merchants.in_flight["slow.example"] == 2
+
+
+def test_a_host_gets_two_messages_at_a_time_and_all_of_them_in_the_end(trade: Trade) -> None:
+    trade.merchants.hanging = {"slow.example"}
+    orders = trade.owe(*["https://slow.example/n"] * 7)
+    trade.worker.start()
+    trade.merchants.wait_for(lambda: trade.merchants.in_flight["slow.example"] == 2)
+    trade.merchants.let_go.set()
+    trade.wait_until_delivered(orders)
+    assert trade.merchants.most["slow.example"] == 2
+    assert len(trade.merchants.sent) == 7
+
+
+def test_a_host_is_one_host_however_its_name_is_spelt(trade: Trade) -> None:
+    trade.merchants.hanging = {"slow.example"}
+    orders = trade.owe(
+        "https://slow.example/n", "https://SLOW.example/n", "https://slow.example:443/n", "http://Slow.Example/n",
+        "https://quick.example/n",
+    )  # fmt: skip
+    trade.worker.start()
+    trade.wait_until_delivered(orders[-1:])
+    trade.merchants.let_go.set()
+    trade.wait_until_delivered(orders)
+    assert trade.merchants.most["slow.example"] == 2
+
+
+def test_a_full_pool_takes_up_the_rest_when_there_is_room(trade: Trade, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("checkout.worker._MOST_AT_ONCE", 3)
+    hosts = [f"slow{number}.example" for number in range(6)]
+    trade.merchants.hanging = set(hosts)
+    orders = trade.owe(*[f"https://{host}/n" for host in hosts])
+    trade.worker.start()
+    trade.merchants.wait_for(lambda: trade.merchants.in_flight.total() == 3)
+    trade.worker.wake()
+    trade.merchants.let_go.set()
+    trade.wait_until_delivered(orders)
+    assert len(trade.merchants.sent) == 6
+
+
+def test_an_address_that_cannot_be_read_does_not_stop_the_others(trade: Trade) -> None:
+    (bad,) = trade.owe("http://[::1/n")
+    trade.clock.go(1)
+    trade.shop.go(1)
+    good = trade.owe("https://a.example/n")
+    trade.worker.start()
+    trade.wait_until_delivered(good)
+    assert trade.shop.deliveries(bad)[0].attempts >= 1
+
+
+def test_a_database_that_was_busy_at_the_claim_does_not_block_the_host_for_ever(
+    trade: Trade, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    failures = iter(range(3))
+    real = stores.deliveries.claim
+
+    def claim(*values: object) -> object:
+        if next(failures, None) is not None:
+            trade.worker.wake()
+            raise StoreError("The database is locked by another program; try again in a moment.")
+        return real(*values)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(stores.deliveries, "claim", claim)
+    orders = trade.owe("https://a.example/n")
+    with caplog.at_level(logging.WARNING):
+        trade.worker.start()
+        trade.wait_until_delivered(orders)
+    assert caplog.text.count("The worker waits for the database") == 3
+
+
+def test_a_fault_in_a_turn_is_logged_and_the_worker_goes_on(
+    trade: Trade, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    failures = iter(range(2))
+    real = stores.deliveries.due
+
+    def due(*values: object, **named: object) -> object:
+        if next(failures, None) is not None:
+            trade.worker.wake()
+            raise ZeroDivisionError
+        return real(*values, **named)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(stores.deliveries, "due", due)
+    orders = trade.owe("https://a.example/n")
+    trade.worker.start()
+    trade.wait_until_delivered(orders)
+    assert caplog.text.count("The worker's turn failed") == 2
+
+
+def test_a_delivery_that_cannot_be_booked_comes_back_with_its_lease(
+    trade: Trade, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    failures = iter(range(1))
+    real = stores.deliveries.add_attempt
+    failed = threading.Event()
+
+    def add_attempt(*values: object) -> None:
+        if next(failures, None) is not None:
+            failed.set()
+            raise StoreError("The disk is full; make room, nothing that was acknowledged is lost.")
+        real(*values)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(stores.deliveries, "add_attempt", add_attempt)
+    orders = trade.owe("https://a.example/n")
+    trade.worker.start()
+    assert failed.wait(PATIENCE_S)
+    assert trade.state(orders[0]) is DeliveryState.WAITING
+    trade.clock.go(30)
+    trade.worker.wake()
+    trade.wait_until_delivered(orders)
+    assert len(trade.merchants.sent) == 2
+    assert "its lease brings it back" in caplog.text
+
+
+def test_what_another_worker_has_claimed_is_left_to_it(trade: Trade, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two workers look, both see the same delivery as due; the second finds it taken."""
+    real, seen = stores.deliveries.claim, threading.Event()
+
+    def claim(db: object, delivery: object, lease: object) -> object:
+        monkeypatch.setattr(stores.deliveries, "claim", real)
+        assert real(db, delivery, lease) is not None  # type: ignore[arg-type]
+        found = real(db, delivery, lease)  # type: ignore[arg-type]
+        seen.set()
+        return found
+
+    monkeypatch.setattr(stores.deliveries, "claim", claim)
+    taken = trade.owe("https://a.example/n")
+    trade.worker.start()
+    assert seen.wait(PATIENCE_S)
+    others = trade.owe("https://a.example/n", "https://a.example/n")
+    trade.worker.wake()
+    trade.wait_until_delivered(others)
+    assert trade.state(taken[0]) is DeliveryState.WAITING
+    assert len(trade.merchants.sent) == 2
+
+
+def test_orders_expire_without_anybody_asking(trade: Trade) -> None:
+    order = trade.shop.open()
+    trade.clock.go(300)
+    trade.worker.turn()
+    assert trade.shop.order(order).state is State.EXPIRED
+
+
+def test_starting_twice_starts_one_loop_and_stopping_an_idle_worker_does_nothing(trade: Trade) -> None:
+    before = threading.active_count()
+    trade.worker.stop()
+    trade.worker.start()
+    trade.worker.start()
+    assert threading.active_count() == before + 1
+
+
+def test_stopping_waits_for_the_tries_that_are_under_way(trade: Trade) -> None:
+    trade.merchants.hanging = {"slow.example"}
+    orders = trade.owe("https://slow.example/n")
+    trade.worker.start()
+    trade.merchants.wait_for(lambda: trade.merchants.in_flight["slow.example"] == 1)
+    threading.Timer(0.05, trade.merchants.let_go.set).start()
+    trade.worker.stop()
+    assert trade.state(orders[0]) is DeliveryState.DELIVERED
+
+
+def test_a_forked_child_starts_with_nothing_in_flight(trade: Trade, monkeypatch: pytest.MonkeyPatch) -> None:
+    trade.merchants.hanging = {"slow.example"}
+    trade.owe(*["https://slow.example/n"] * 2)
+    trade.worker.start()
+    trade.merchants.wait_for(lambda: trade.merchants.in_flight["slow.example"] == 2)
+    real = os.getpid()
+    monkeypatch.setattr(os, "getpid", lambda: real + 1)
+    first, trade.worker._thread = trade.worker._thread, None
+    parent_pool = trade.worker._pool
+    stopped = trade.worker._stopped
+    trade.worker.start()
+    more = trade.owe("https://slow.example/n")
+    trade.worker.wake()
+    trade.merchants.wait_for(lambda: trade.merchants.in_flight["slow.example"] == 3)
+    trade.merchants.let_go.set()
+    trade.wait_until_delivered(more)
+    stopped.set()
+    assert first is not None
+    parent_pool.shutdown()
+
+
+def test_each_delivery_is_tried_at_the_time_of_the_clock(trade: Trade) -> None:
+    orders = trade.owe("https://a.example/n")
+    trade.worker.start()
+    trade.wait_until_delivered(orders)
+    assert trade.shop.deliveries(orders[0])[0].done_at == START
