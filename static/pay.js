@@ -33,7 +33,8 @@
   }
 
   body.addEventListener("htmx:beforeRequest", (event) => {
-    if (event.target.id !== "poll") return;
+    acting = event.target.id !== "poll";
+    if (acting) return;
     if (!awake && performance.now() - lastPoll < calm() - 250) return event.preventDefault();
     awake = false;
     lastPoll = performance.now();
@@ -44,16 +45,16 @@
     failures = lost ? failures + 1 : 0;
     find("#net").hidden = !lost;
     const left = event.detail.xhr.getResponseHeader("Checkout-Left");
-    if (left) setLeft(+left);
+    if (left && Math.abs(left - secondsLeft()) > 2) setLeft(+left); // a nap, not the server's rounding
   });
   addEventListener("online", wake);
   addEventListener("focus", wake);
   addEventListener("pageshow", (event) => { if (event.persisted) wake(); });
   doc.addEventListener("visibilitychange", () => { if (!doc.hidden) wake(); });
 
-  // A new state: heard once, and the keyboard goes to the result.
+  // A new state: heard once. The keyboard goes to the result of paying and of what the buyer did, never elsewhere.
 
-  let stage = find("#state").dataset.stage;
+  let acting = false, stage = find("#state").dataset.stage;
 
   function begin() {
     setLeft(+find("#state").dataset.left);
@@ -67,9 +68,9 @@
     const heading = find("#state h1");
     if (find("#state").dataset.stage === stage) return;
     stage = find("#state").dataset.stage;
-    if (stage === "pending") return;
-    say(heading.textContent);
-    if (heading.tabIndex === -1 && heading.hasAttribute("tabindex")) heading.focus({ preventScroll: true });
+    if (stage !== "pending") say(heading.textContent);
+    if (stage === "paid" || acting) heading.focus();
+    acting = false;
     scrollTo(0, 0);
   });
 

@@ -1,0 +1,54 @@
+"""One Chromium for all tests; each has its own context and its own served shop."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from checkout.pages.assets import HTMX_LOCAL
+from hatch_build import compile_catalogues
+from tests.browser.site import CHROMIUM_ARGS, DESKTOP, STATIC, Site, Watch, chromium, served, with_cdn
+from tests.conftest import skip_or_fail
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    path = chromium()
+    if path is None:
+        skip_or_fail("browser", "no Chromium is installed (apt install chromium)")
+    if not (STATIC / HTMX_LOCAL).is_file():
+        skip_or_fail("browser", "the local copy of htmx is missing (./dev fetches it)")
+    compile_catalogues(STATIC.parent)
+    with sync_playwright() as playwright:
+        yield playwright.chromium.launch(executable_path=path, args=CHROMIUM_ARGS)
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    with served(tmp_path) as site:
+        yield site
+
+
+@pytest.fixture
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    """A buyer on a desktop who reads English."""
+    made = browser.new_context(viewport=DESKTOP, locale="en-US")
+    made.set_default_timeout(10_000)
+    with_cdn(made)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def page(context: BrowserContext, watch: Watch) -> Page:
+    page = context.new_page()
+    watch.on(page)
+    return page
+
+
+@pytest.fixture
+def watch() -> Watch:
+    return Watch()

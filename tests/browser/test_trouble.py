@@ -1,0 +1,119 @@
+"""Clocks that are wrong, servers that are gone, tabs that nobody looks at."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import BrowserContext, Page, expect
+
+from tests.browser.site import Site, Watch, wake
+
+pytestmark = pytest.mark.browser
+
+DAY_MS = 86_400_000
+WRONG_CLOCK = """
+const Real = Date;
+window.Date = class extends Real {
+  constructor(...given) { given.length ? super(...given) : super(Real.now() + OFFSET); }
+  static now() { return Real.now() + OFFSET; }
+};
+"""
+HIDDEN = """
+window.away = false;
+Object.defineProperty(Document.prototype, "hidden", {get: () => window.away});
+Object.defineProperty(Document.prototype, "visibilityState", {get: () => window.away ? "hidden" : "visible"});
+"""
+
+
+@pytest.mark.parametrize("offset", [DAY_MS, -DAY_MS])
+def test_a_clock_that_is_wrong_by_a_day_changes_nothing(
+    site: Site, context: BrowserContext, page: Page, offset: int
+) -> None:
+    context.add_init_script(WRONG_CLOCK.replace("OFFSET", str(offset)))
+    order = site.order()
+    page.goto(site.page_of(order))
+    expect(page.locator("[role=timer]")).to_have_text("4:58")
+    assert page.locator("#state").get_attribute("data-stage") == "pending"
+    site.settle(order)
+    wake(page)
+    expect(page.locator("h1")).to_have_text("Payment received")
+
+
+def test_only_the_server_says_expired(site: Site, page: Page) -> None:
+    order = site.order()
+    site.world.clock.go(298)
+    page.goto(site.page_of(order))
+    with page.expect_response("**/poll*") as answer:
+        expect(page.locator("[role=timer]")).to_have_text("0:00")
+    assert answer.value.status in (200, 204)
+    expect(page.locator("img")).to_be_visible()
+    assert page.locator("#state").get_attribute("data-stage") == "pending"
+    site.world.clock.go(2)
+    wake(page)
+    expect(page.locator("h1")).to_have_text("The time for this payment is over")
+    expect(page.locator("#say")).to_have_text("The time for this payment is over")
+
+
+def test_after_a_nap_the_countdown_is_the_servers_again(site: Site, page: Page) -> None:
+    order = site.order()
+    page.goto(site.page_of(order))
+    site.world.clock.go(80)
+    with page.expect_response("**/poll*"):
+        wake(page)
+    expect(page.locator("[role=timer]")).to_have_text("3:39")
+
+
+def test_while_the_server_is_gone_the_code_stays_and_afterwards_the_page_goes_on(
+    site: Site, page: Page, watch: Watch
+) -> None:
+    order = site.order()
+    page.goto(site.page_of(order))
+    site.stop()
+    expect(page.locator("#net")).to_be_visible()
+    expect(page.locator("#say")).to_have_text("The connection is lost. Trying again…")
+    expect(page.locator("img")).to_be_visible()
+    page.wait_for_timeout(3000)
+    assert watch.polls() <= 4
+    assert page.locator("img").evaluate("image => image.naturalWidth") >= 280
+    site.start()
+    site.settle(order)
+    expect(page.locator("h1")).to_have_text("Payment received", timeout=16_000)
+    expect(page.locator("#net")).to_be_hidden()
+    assert [fault for fault in watch.faults if not fault.startswith(("Failed to load", "htmx:"))] == []
+
+
+def test_one_error_of_the_server_does_not_end_the_polls(site: Site, context: BrowserContext, page: Page) -> None:
+    order = site.order()
+    failing = True
+
+    def broken(route: object) -> None:
+        nonlocal failing
+        from playwright.sync_api import Route
+
+        assert isinstance(route, Route)
+        if failing:
+            failing = False
+            route.fulfill(status=500, body="<h1>Broken</h1>")
+        else:
+            route.continue_()
+
+    context.route("**/poll*", broken)
+    page.goto(site.page_of(order))
+    expect(page.locator("#net")).to_be_visible()
+    expect(page.locator("h1")).to_have_text("WeChat Pay CN¥9.90")
+    site.settle(order)
+    expect(page.locator("h1")).to_have_text("Payment received")
+
+
+def test_a_hidden_tab_is_quiet_and_wakes_at_once(site: Site, context: BrowserContext, page: Page, watch: Watch) -> None:
+    context.add_init_script(HIDDEN)
+    order = site.order()
+    page.goto(site.page_of(order))
+    with page.expect_response("**/poll*"):
+        pass
+    page.evaluate("window.away = true; document.dispatchEvent(new Event('visibilitychange'))")
+    before = watch.polls()
+    page.wait_for_timeout(4500)
+    assert watch.polls() == before
+    site.settle(order)
+    page.evaluate("window.away = false; document.dispatchEvent(new Event('visibilitychange'))")
+    expect(page.locator("h1")).to_have_text("Payment received", timeout=1500)
