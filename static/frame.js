@@ -1,4 +1,4 @@
-// Our page inside another page: says what happens, to the one origin that the server has allowed, and hears from it alone.
+// Our page inside another page: says what happens to the one origin that the server has allowed, and hears it alone.
 (() => {
   "use strict";
   const { origin, close } = document.currentScript.dataset;
@@ -9,7 +9,8 @@
 
   // What happens to the order
 
-  const NEWS = { choose: "pending", pending: "pending", paid: "paid", expired: "expired", closed: "expired", review: "review", error: "error" };
+  const NEWS = { choose: "pending", pending: "pending", paid: "paid", expired: "expired", closed: "expired" };
+  Object.assign(NEWS, { review: "review", error: "error" });
   let told;
 
   function tell() {
