@@ -1,7 +1,7 @@
 """QR codes: drawn as PNG for buyers, read from the pictures that owners upload.
 
-Drawn black on white with four modules of quiet zone, error correction M, at an integer scale of at least 280 pixels: what
-phone cameras read best. The libraries are loaded when they are needed first; the server starts without them.
+Drawn black on white with four modules of quiet zone, error correction M, at an integer scale of at least 280 pixels:
+what phone cameras read best. The libraries are loaded when they are needed first; the server starts without them.
 """
 
 from __future__ import annotations
@@ -66,9 +66,10 @@ def read(picture: bytes) -> str:
     import zxingcpp
 
     image = _opened(picture)
-    found = {result.text for result in zxingcpp.read_barcodes(image, formats=zxingcpp.BarcodeFormats(zxingcpp.BarcodeFormat.QRCode))}
+    kinds = zxingcpp.BarcodeFormats(zxingcpp.BarcodeFormat.QRCode)
+    found = {result.text for result in zxingcpp.read_barcodes(image, formats=kinds)}
     if not found:
-        raise Refusal(Code.BAD_REQUEST, "There is no readable QR code in the picture; crop it closer or take a new one.")
+        raise Refusal(Code.BAD_REQUEST, "There is no readable QR code in the picture; crop it or take a new one.")
     if len(found) > 1:
         raise Refusal(Code.BAD_REQUEST, "There is more than one QR code in the picture; crop it to the one you mean.")
     return str(found.pop())
@@ -80,14 +81,17 @@ def _opened(picture: bytes) -> Image:
 
     from PIL import Image
 
+    too_large = Refusal(Code.BAD_REQUEST, "The picture is too large: at most 40 million pixels.")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             image = Image.open(io.BytesIO(picture))
         if image.width * image.height > MAX_PICTURE_PIXELS:
-            raise Refusal(Code.BAD_REQUEST, "The picture is too large: at most 40 million pixels.")
+            raise too_large
         return image.convert("L")
     except Refusal:
         raise
+    except Image.DecompressionBombError as error:
+        raise too_large from error
     except Exception as error:  # Pillow's decoders raise whatever the broken bytes lead to
         raise Refusal(Code.BAD_REQUEST, "The file is not a picture that can be read (PNG, JPEG or WebP).") from error
