@@ -108,15 +108,12 @@ def _judge(db: Rows, report: Report, payment: Payment, new_id: NewId, now: int) 
     (account, token), = holders
     order = store.orders.get(db, token)
     assert order is not None
-    if doubt := _doubt(db, report, payment, order, now):
+    found = replace(payment, account=account)
+    if doubt := _doubt(db, report, found, order, now):
         _file(db, payment, Judgement.SUSPECTED, doubt, now, token)
         return None
     if report.came_at is not None and order.created_at > report.came_at + CLOCK_SLACK_S:
         _file(db, payment, Judgement.UNMATCHED, "The money came before the order of this amount was opened.", now)
-        return None
-    found = replace(payment, account=account)
-    if store.payments.echoes(db, found, now - ECHO_WINDOW_S):
-        _file(db, payment, Judgement.SUSPECTED, "Perhaps the money that another phone reported before.", now, token)
         return None
     paid = orders.settle(db, order, found, Judgement.MATCHED, note="", new_id=new_id, now=now)
     if paid is None:
@@ -132,6 +129,8 @@ def _doubt(db: Rows, report: Report, payment: Payment, order: Order, now: int) -
         return "The phone pushed the same amount shortly before."
     if report.event and store.payments.told_before(db, payment, report.event):
         return "The phone told of the same notification before."
+    if store.payments.echoes(db, payment, now - ECHO_WINDOW_S):
+        return "Perhaps the money that another phone of the account reported before."
     return ""
 
 
