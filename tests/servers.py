@@ -18,7 +18,8 @@ from urllib.parse import urlencode, urlsplit
 
 ROOT = Path(__file__).resolve().parent.parent
 CHECKOUT = (sys.executable, "-m", "checkout")
-_START_S = 30
+_START_S = 60  # machines that test are busy
+_END_S = 60
 
 
 @dataclass(frozen=True)
@@ -79,11 +80,16 @@ class Server:
         """Asks it to end, as an init system does; gives its exit status."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
+        return self.ended()
+
+    def ended(self) -> int:
+        """Waits until it has ended by itself; whatever it leaves behind is killed."""
         try:
-            return self.process.wait(20)
+            return self.process.wait(_END_S)
         finally:
             with suppress(ProcessLookupError):
                 os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
 
     def children(self) -> list[int]:
         found = []
