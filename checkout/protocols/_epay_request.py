@@ -37,11 +37,18 @@ def parameters() -> dict[str, str]:
     values = fields()
     if not values:
         raise Spoken(NO_PARAMETERS, "未传入任何参数")
+    if is_ambiguous(values):
+        raise Spoken(OTHER, "参数含有可能产生歧义的内容，例如&money=")
+    return values
+
+
+def is_ambiguous(values: Mapping[str, str]) -> bool:
+    """Whether the signed text could be read as other values of the parameters that count."""
     for name, value in values.items():
         forbidden = _NOWHERE if name.endswith("_url") else (*_NOWHERE, *_NOT_IN_TEXT)
         if "&" in name or "=" in name or any(piece in value for piece in forbidden):
-            raise Spoken(OTHER, "参数含有可能产生歧义的内容，例如&money=")
-    return values
+            return True
+    return False
 
 
 def merchant_of(values: Mapping[str, str]) -> Merchant:

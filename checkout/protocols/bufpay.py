@@ -39,6 +39,7 @@ NAME = "bufpay"
 
 _SIGNED = ("name", "pay_type", "price", "order_id", "order_uid", "notify_url", "return_url", "feedback_url")
 _REQUIRED = ("name", "pay_type", "price", "order_id", "notify_url")
+_KNOWN = frozenset({*_SIGNED, "sign", "format", "expire"})
 _LONGEST = {"name": 512, "order_id": 100, "order_uid": 200}
 _TOKEN = re.compile(r"[0-9a-f]{32}")
 _SECONDS = re.compile(r"[0-9]{1,12}")
@@ -92,7 +93,7 @@ def return_params(order: Order, merchant: Merchant, now: int) -> Mapping[str, st
 
 
 def pay(aid: str) -> Response:
-    values = fields()
+    values = fields(known=_KNOWN)
     merchant = _merchant(aid)
     if any(not values.get(name) for name in _REQUIRED):
         raise Refusal(Code.BAD_REQUEST, "A parameter is missing.")

@@ -102,6 +102,11 @@ def test_get_and_multipart_and_doubled_slashes_and_a_folder_work_as_well(shop: S
     assert post(shop.wire, "/old//api/pay/1001?format=json", shop.values("C", "1")).json()["status"] == "ok"
 
 
+def test_unknown_parameters_are_ignored(shop: Shop) -> None:
+    body = urlencode(shop.values("A", "1")) + "&secret=1&secret=2&y=" + "z" * 5000
+    assert members(send(shop.wire, "/api/pay/1001?format=json", body.encode()))["status"] == "ok"
+
+
 def test_the_price_comes_back_as_it_was_spelt_beside_the_amount_that_was_paid(world: World, shop: Shop) -> None:
     shop.create("A", "9.9")
     second = shop.create("B", "9.9")

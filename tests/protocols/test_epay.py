@@ -144,15 +144,6 @@ def test_without_a_known_type_the_buyer_chooses(world: World, shop: Shop, kind: 
     assert shop.order("A")["type"] == "wxpay"
 
 
-def test_an_order_confirmed_before_the_buyer_chose_is_told_without_a_method(world: World, shop: Shop) -> None:
-    token = token_of(shop.submit(shop.values("A", "1", "")))
-    orders.confirm(
-        world.store, token, amount=100, reason="cash", actor="test", new_id=world.parts.new_id, now=world.clock()
-    )
-    deliver(world, shop.receive)
-    assert [one["type"] for one in shop.told] == [""]
-
-
 def test_the_callback_has_the_asked_amount_and_the_page_the_payers(world: World, shop: Shop) -> None:
     shop.create("A", "1")
     second = shop.create("B", "1")
