@@ -68,8 +68,7 @@ def is_still(door: Door, style: str, body: bytes) -> bool:
 
 def offered(world: World, door: Door, style: str, body: bytes) -> TestResponse:
     if style == "query":
-        # What a server cannot put into a request line never reaches the application.
-        return raw(world, door, query=body.replace(b"\r", b"").replace(b"\n", b"").replace(b"#", b"%23"))
+        return raw(world, door, query=body)
     kinds = {"form": FORM, "multipart": f"multipart/form-data; boundary={BOUNDARY}", "json": "application/json"}
     return raw(world, door, body, kinds[style])
 
@@ -83,6 +82,8 @@ def offered(world: World, door: Door, style: str, body: bytes) -> TestResponse:
 def test_a_mutated_request_is_refused_or_still_the_same(world: World, name: str, style: str, mutate: Mutation) -> None:
     door = doors(token_of(world))[name]
     before, body = dump(world), mutate(written(door, style))
+    if style == "query":  # what does not fit into a request line never reaches the application
+        body = body.replace(b"\r", b"").replace(b"\n", b"").replace(b"#", b"%23")
     found = offered(world, door, style, body)
     if found.status_code == 200 and json.loads(found.data)["code"] == 1:
         assert style == "multipart" or is_still(door, style, body), body
