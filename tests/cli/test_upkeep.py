@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import stat
 from contextlib import closing
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from checkout.store import open_store
 from tests.cli.conftest import Console
 from tests.cli.test_orders import opened, pushed
+from tests.servers import free_port
 
 
 def database(co: Console) -> Path:
@@ -132,3 +134,31 @@ def test_a_bad_setting_is_named_in_one_sentence(co: Console) -> None:
     co.environ["CHECKOUT_ORDER_TTL"] = ""
     co.environ["CHECKOUT_ORDRE_TTL"] = "300"
     assert "did you mean CHECKOUT_ORDER_TTL" in co.refused("merchant", "list")
+
+
+def test_the_doctor_exits_with_1_when_something_fails_and_says_what_to_do(co: Console) -> None:
+    co.environ["CHECKOUT_BASE_URL"] = f"http://127.0.0.1:{free_port()}"
+    result = co("doctor")
+    assert result.code == 1
+    assert "FAIL  merchants: There is no merchant" in result.out
+    assert "→ checkout merchant add NAME" in result.out
+    assert "must be put right" in result.out
+
+
+def test_the_doctor_s_json_is_a_list_of_findings(co: Console) -> None:
+    co.environ["CHECKOUT_BASE_URL"] = f"http://127.0.0.1:{free_port()}"
+    result = co("doctor", "--json")
+    found = json.loads(result.out)
+    assert result.code == 1
+    assert all(set(one) == {"check", "status", "message", "fix"} for one in found)
+    assert {one["status"] for one in found} <= {"ok", "warn", "fail"}
+
+
+def test_the_doctor_looks_at_a_damaged_database_too(co: Console) -> None:
+    co.environ["CHECKOUT_BASE_URL"] = f"http://127.0.0.1:{free_port()}"
+    database(co).parent.mkdir()
+    database(co).write_bytes(b"not a database" * 400)
+    result = co("doctor", "--json")
+    assert result.code == 1
+    (finding,) = [one for one in json.loads(result.out) if one["check"] == "database"]
+    assert "checkout restore FILE" in finding["message"]
