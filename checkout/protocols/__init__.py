@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from checkout.interfaces import Dialects
+from checkout.interfaces import Dialect, Dialects
 from checkout.protocols import bufpay, embed, epay, epay_v2, gogo, vmq
 
 
 def dialects() -> Dialects:
     """Every dialect by its name."""
-    return {module.NAME: module for module in (vmq, gogo, bufpay, epay, epay_v2, embed)}
+    modules: list[Dialect] = [vmq, gogo, bufpay, epay, epay_v2, embed]
+    return {module.NAME: module for module in modules}
