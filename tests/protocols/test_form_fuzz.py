@@ -18,7 +18,8 @@ REQUESTS = 600
 CREATING = ("/api/pay/1001?format=json", "/mapi.php", "/submit.php")
 NASTY = (
     b"", b"0", b"-1", b"1e2", b"NaN", b"\x00", b"\xff\xfe", "１".encode(), "\u202e中文".encode(), b"%00",
-    b"' OR 1=1 --", b"<script>alert(1)</script>", b"${7*7}", b"../../etc/passwd", b"&money=0.01", b"x" * 3000, b"9" * 40, b"[]", b"{}",
+    b"' OR 1=1 --", b"<script>alert(1)</script>", b"${7*7}", b"../../etc/passwd", b"&money=0.01",
+    b"x" * 3000, b"9" * 40, b"[]", b"{}",
 )  # fmt: skip
 Pairs = list[tuple[bytes, bytes]]
 
