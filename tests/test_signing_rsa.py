@@ -47,9 +47,7 @@ def test_another_message_key_or_signature_does_not_hold(pair: tuple[str, str]) -
 
 
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed")
-def test_openssl_verifies_what_we_sign_and_we_verify_what_it_signs(
-    pair: tuple[str, str], tmp_path: Path
-) -> None:
+def test_openssl_verifies_what_we_sign_and_we_verify_what_it_signs(pair: tuple[str, str], tmp_path: Path) -> None:
     private, public = pair
     for name, text in (("private.pem", private), ("public.pem", public)):
         (tmp_path / name).write_text(text, encoding="ascii")
@@ -57,10 +55,6 @@ def test_openssl_verifies_what_we_sign_and_we_verify_what_it_signs(
     (tmp_path / "signature").write_bytes(base64.b64decode(rsa_sign(private, MESSAGE)))
     digest = ["openssl", "dgst", "-sha256"]
     verify = [*digest, "-verify", "public.pem", "-signature", "signature", "message"]
-    assert (
-        subprocess.run(verify, cwd=tmp_path, check=True, capture_output=True).stdout.strip() == b"Verified OK"
-    )
-    theirs = subprocess.run(
-        [*digest, "-sign", "private.pem", "message"], cwd=tmp_path, check=True, capture_output=True
-    )
+    assert subprocess.run(verify, cwd=tmp_path, check=True, capture_output=True).stdout.strip() == b"Verified OK"
+    theirs = subprocess.run([*digest, "-sign", "private.pem", "message"], cwd=tmp_path, check=True, capture_output=True)
     assert rsa_signed_by(base64.b64encode(theirs.stdout).decode(), public, MESSAGE)
