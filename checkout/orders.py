@@ -186,12 +186,9 @@ def code_of(db: Rows, order: Order) -> tuple[str, bool]:
     """(content of the QR code to show, whether the buyer types the amount). A fixed-amount code is used only when
     it carries exactly the really price."""
     assert order.really_price is not None
-    fixed = store.accounts.fixed_code(db, order.account, order.really_price)
-    if fixed is not None:
-        return fixed, False
-    account = store.accounts.get(db, order.account)
-    assert account is not None
-    return account.code, True
+    found = store.accounts.code_for(db, order.account, order.really_price)
+    assert found is not None
+    return found
 
 
 def _answers(before: Order, ask: Ask, now: int) -> bool:

@@ -99,10 +99,14 @@ def codes(db: Rows, account_id: str) -> list[FixedCode]:
     return [FixedCode(*row) for row in rows]
 
 
-def fixed_code(db: Rows, account_id: str, price: int) -> str | None:
-    """The content of the code that carries exactly `price`, if there is one."""
-    row = db.one("SELECT code FROM codes WHERE account = :account AND price = :price", account=account_id, price=price)
-    return str(row[0]) if row else None
+def code_for(db: Rows, account_id: str, price: int) -> tuple[str, bool] | None:
+    """(content of the code that carries exactly `price`, False), or (that of the account's open code, True)."""
+    row = db.one(
+        "SELECT coalesce(codes.code, accounts.code), codes.code IS NULL FROM accounts"
+        " LEFT JOIN codes ON codes.account = accounts.id AND codes.price = :price WHERE accounts.id = :account",
+        account=account_id, price=price,
+    )  # fmt: skip
+    return (row[0], bool(row[1])) if row else None
 
 
 def handed_out(db: Rows, code: str) -> bool:
