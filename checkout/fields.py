@@ -43,9 +43,9 @@ def fields(
     stand in it (half of a surrogate pair becomes U+FFFD), and JSON's true and false are words.
     Refused: `BadField`, BAD_REQUEST.
     """
-    asked = asked or request
+    asked = asked or request._get_current_object()  # type: ignore[attr-defined]
     query = _once(_pairs(asked.query_string), known, free)
-    if not (asked.content_length or "Transfer-Encoding" in asked.headers):
+    if not (asked.content_length or "HTTP_TRANSFER_ENCODING" in asked.environ):
         return query
     return _merged(query, _once(_body_pairs(asked), known, free))
 
@@ -53,15 +53,16 @@ def fields(
 def _body_pairs(asked: Request) -> list[tuple[str, object]]:
     if (asked.content_length or 0) > MAX_BODY:
         raise Refusal(Code.BAD_REQUEST, "The body is too long: at most 64 KiB.")
+    kind = asked.environ.get("CONTENT_TYPE", "").partition(";")[0].strip().lower()
     try:
-        if asked.mimetype == "multipart/form-data":
+        if kind == "multipart/form-data":
             return [(name, value) for name, values in asked.form.lists() for value in values]
         body = asked.get_data(cache=True)
     except HTTPException as error:  # longer than it may be, or broken off
         raise Refusal(Code.BAD_REQUEST, "The body is too long, or ends too early.") from error
     if len(body) > MAX_BODY:
         raise Refusal(Code.BAD_REQUEST, "The body is too long: at most 64 KiB.")
-    return _json_pairs(body) if _is_json(asked.mimetype, body) else _pairs(body)
+    return _json_pairs(body) if _is_json(kind, body) else _pairs(body)
 
 
 def _is_json(kind: str, body: bytes) -> bool:
@@ -115,7 +116,7 @@ def _merged(query: dict[str, str], body: dict[str, str]) -> dict[str, str]:
     for name in query.keys() & body.keys():
         if query[name] != body[name]:
             raise BadField(name, "doubled", f"The parameter {_short(name)} differs between query and body.")
-    return {**query, **body}
+    return {**query, **body} if query else body
 
 
 def _text(name: str, value: object) -> str:

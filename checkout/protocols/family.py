@@ -85,7 +85,7 @@ def open_order(
     ask = orders.Ask(
         merchant=merchant, dialect=dialect, number=asked.number, price=price, price_text=asked.price,
         method=METHODS[asked.type], title=title, content=content, param=asked.param, notify_url=asked.notify_url,
-        return_url=asked.return_url, extra=json.dumps(dict(extra or {})), shown=not asked.is_html,
+        return_url=asked.return_url, extra=json.dumps(extra) if extra else "{}", shown=not asked.is_html,
     )  # fmt: skip
     shop = parts()
     order = orders.open_order(shop.store, ask, shop.rules, now)

@@ -199,8 +199,8 @@ def _find(values: Mapping[str, str], path: _Path) -> Order | None:
             return None
         if path is None and order.dialect == gogo.NAME:
             return order
-        first = store.merchants.default(db) if path is None else None
-    return order if order.merchant == (first.id if first else path) else None
+        owner = store.merchants.default_id(db) if path is None else path
+    return order if order.merchant == owner else None
 
 
 def _addressed(values: Mapping[str, str], path: _Path) -> Merchant:

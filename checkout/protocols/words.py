@@ -51,6 +51,9 @@ _BY_CODE = {
 }
 
 
+_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+
+
 class Spoken(Refusal):
     """A refusal whose sentence stands in the dialect already."""
 
@@ -65,7 +68,7 @@ def sentence(refusal: Refusal) -> str:
 
 
 def answer(code: int, message: str, data: object = None) -> Response:
-    body = json.dumps({"code": code, "msg": message, "data": data}, ensure_ascii=False, separators=(",", ":"))
+    body = _JSON.encode({"code": code, "msg": message, "data": data})
     return Response(body, content_type="application/json; charset=utf-8")
 
 

@@ -34,6 +34,11 @@ def default(db: Rows) -> Merchant | None:
     return _merchant(row) if row else None
 
 
+def default_id(db: Rows) -> int | None:
+    row = db.one("SELECT min(id) FROM merchants")
+    return row[0] if row else None
+
+
 def all_of(db: Rows) -> list[Merchant]:
     return [_merchant(row) for row in db.all(f"SELECT {_COLUMNS} FROM merchants ORDER BY id")]
 
