@@ -103,6 +103,13 @@ def test_a_signed_order_is_no_notice_however_it_is_cut(dialect: str, language: s
 
 
 @each_snippet
+def test_a_signed_order_of_epay_is_no_notice(language: str, page: str) -> None:
+    order = {"money": "9.90", "name": "N1", "notify_url": "https://shop.example/n", "out_trade_no": "N1", "pid": "1001"}
+    text = "&".join(f"{name}={value}" for name, value in order.items())
+    assert snippet("epay", language, page)([{**order, "sign": md5(text, MERCHANT_KEY)}], MONEY) == [False]
+
+
+@each_snippet
 def test_a_bufpay_callback_that_is_cut_anew_is_not_believed(language: str, page: str) -> None:
     judge = snippet("bufpay", language, page)
     aoid = "a" * 32
