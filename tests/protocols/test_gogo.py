@@ -308,3 +308,19 @@ def test_json_is_read_with_a_byte_order_mark_and_under_other_content_types(world
 
 def _signed_for_gogo(shop: GogoClient) -> dict[str, str]:
     return {"payId": "N1", "type": "1", "price": "1", "sign": shop.signature("N1", "", "1", "1")}
+
+
+def test_no_key_and_no_signature_reaches_a_log_or_an_answer(
+    world: World, shop: GogoClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("DEBUG")
+    sign = md5("1001", "N1", "", "1", "1", MERCHANT_KEY)
+    values = {"payId": "N1", "type": "1", "price": "1", "sign": sign, "isHtml": "1", "notifyUrl": "https://["}
+    headers = {"App-Id": "1001", "App-Secret": MERCHANT_KEY}
+    answers = [
+        world.client.post("/createOrder", data={**values, **change}, headers=headers).data.decode()
+        for change in ({}, {"sign": "0" * 32}, {"price": "x" * 40}, {"payId": "\x00"}, {"notifyUrl": ""})
+    ]
+    for secret in (MERCHANT_KEY, sign):
+        assert secret not in caplog.text
+        assert not any(secret in answer for answer in answers)
