@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import secrets
+from bisect import bisect
 from collections.abc import Iterable
+from itertools import accumulate
 
 from checkout import amounts, store
 from checkout.errors import Code, Refusal
@@ -70,13 +72,8 @@ def _shuffled(accounts: list[Account]) -> list[Account]:
     """A random order in which an account of weight 2 comes first twice as often as one of weight 1."""
     left, order = list(accounts), []
     while left:
-        pick = secrets.randbelow(sum(account.weight for account in left))
-        for account in left:
-            pick -= account.weight
-            if pick < 0:
-                break
-        left.remove(account)
-        order.append(account)
+        bounds = list(accumulate(account.weight for account in left))
+        order.append(left.pop(bisect(bounds, secrets.randbelow(bounds[-1]))))
     return order
 
 

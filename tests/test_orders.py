@@ -7,7 +7,7 @@ import pytest
 from checkout import orders
 from checkout import store as stores
 from checkout.errors import Code, Refusal
-from checkout.interfaces import Store
+from checkout.interfaces import Rows, Store
 from checkout.model import MOVES, DeliveryState, FixedCode, Judgement, Method, Order, State
 from tests.shop import Shop
 from tests.world import START, account, merchant
@@ -61,6 +61,24 @@ def test_new_orders_are_refused_when_the_disk_is_nearly_full_and_payments_are_no
 def test_a_store_that_knows_no_disk_takes_orders(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shop.store, "free_bytes", lambda: None)
     assert shop.open().state is State.PENDING
+
+
+def test_a_check_of_the_caller_s_looks_before_a_new_order_and_not_before_a_retry(shop: Shop) -> None:
+    looks = []
+
+    def check(db: Rows) -> None:
+        looks.append(stores.orders.counts(db).get("pending", 0))
+        if len(looks) > 1:
+            raise Refusal(Code.LIMITED, "Too many.")
+
+    def ask(number: str) -> Order:
+        return orders.open_order(shop.store, shop.ask(number), shop.rules, shop.now, check=check)
+
+    assert ask("N1") == ask("N1")
+    with pytest.raises(Refusal) as caught:
+        ask("N2")
+    assert (refusal(caught), looks) == (Code.LIMITED, [0, 1])
+    assert list(shop.slots()) == [("wx-main", 990)]
 
 
 # The same number again
