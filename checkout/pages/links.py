@@ -9,8 +9,7 @@ from flask import request
 from checkout.pages import frames, language
 from checkout.web import parts
 
-
-_KEPT = ("method", "quantity", "amount", "ref", "return", "theme", "embed", "stay", "lang")
+_KEPT = ("method", "quantity", "amount", "ref", "return", "theme", "embed", "stay", "help", "lang")
 
 
 def path(*segments: str, **query: str) -> str:

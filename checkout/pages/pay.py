@@ -102,11 +102,12 @@ def _view(token: str) -> View:
 
 
 def _glance(token: str) -> Look:
-    with parts().store.read() as db:
+    shop = parts()
+    with shop.store.read() as db:
         pulse = store.orders.pulse(db, token) if _TOKEN.fullmatch(token) else None
     if pulse is None:
         raise Refusal(Code.NOT_FOUND, "There is no such order.")
-    return look(pulse, parts().settings.grace, parts().clock())
+    return look(pulse, shop.settings.grace, shop.clock())
 
 
 def _order(token: str) -> Order:

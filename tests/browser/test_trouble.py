@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import BrowserContext, Page, Route, expect
 
 from tests.browser.site import Site, Watch, wake
 
@@ -85,11 +85,8 @@ def test_one_error_of_the_server_does_not_end_the_polls(site: Site, context: Bro
     order = site.order()
     failing = True
 
-    def broken(route: object) -> None:
+    def broken(route: Route) -> None:
         nonlocal failing
-        from playwright.sync_api import Route
-
-        assert isinstance(route, Route)
         if failing:
             failing = False
             route.fulfill(status=500, body="<h1>Broken</h1>")

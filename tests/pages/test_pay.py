@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from flask.testing import FlaskClient
 
@@ -246,9 +248,15 @@ def test_texts_of_merchants_and_buyers_stay_texts(world: World) -> None:
             assert "&lt;script&gt;alert(1)&lt;/script&gt;&#34;&#39;{{7*7}}&amp;lt;" in html
 
 
-def test_below_a_path_every_address_stays_below_it(world: World) -> None:
-    from dataclasses import replace
+def test_a_reader_without_scripts_keeps_the_help_open_over_reloads(world: World) -> None:
+    order = opened(world)
+    html = page(world, order)
+    assert "<details>" in html
+    assert '<noscript><p><a href="?help=1">Keep this open</a></p></noscript>' in html
+    assert "<details open>" in page(world, order, "?help=1")
 
+
+def test_below_a_path_every_address_stays_below_it(world: World) -> None:
     parts = world.parts
     world.app.extensions["checkout"] = replace(
         parts, settings=replace(parts.settings, base_url="https://pay.example/till")
