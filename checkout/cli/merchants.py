@@ -25,7 +25,7 @@ _allow_host = click.option(
 _guard_param = click.option(
     "--guard-param/--no-guard-param",
     default=None,
-    help="Refuse a param that is a number beginning with 1 or 2.",
+    help="Refuse a param that ends in digits (and points) from a 1 or 2 on: a cheaper order could be cut from it.",
 )
 _reuse = click.option(
     "--reuse/--no-reuse",
