@@ -1,0 +1,93 @@
+"""What official gateways gave us to show, and which orders they should be asked about."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from checkout.interfaces import Rows
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPrompt:
+    channel: str
+    scene: str
+    kind: str
+    text: str
+    params: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """An order that its gateway is asked about at `due_at`; `closing`: it has ended here and must be closed there."""
+
+    order_token: str
+    channel: str
+    due_at: int
+    ask: int
+    closing: bool
+
+
+def add_prompt(db: Rows, token: str, prompt: StoredPrompt, now: int) -> None:
+    """The first one stays: two requests may have asked the gateway at once."""
+    db.run(
+        "INSERT INTO prompts (order_token, channel, scene, kind, text, params, created_at)"
+        " VALUES (:token, :channel, :scene, :kind, :text, :params, :now)"
+        " ON CONFLICT (order_token, channel, scene) DO NOTHING",
+        token=token, channel=prompt.channel, scene=prompt.scene, kind=prompt.kind, text=prompt.text,
+        params=json.dumps(dict(prompt.params), ensure_ascii=False), now=now,
+    )  # fmt: skip
+
+
+def prompt(db: Rows, token: str, channel: str, scene: str) -> StoredPrompt | None:
+    row = db.one(
+        "SELECT channel, scene, kind, text, params FROM prompts"
+        " WHERE order_token = :token AND channel = :channel AND scene = :scene",
+        token=token, channel=channel, scene=scene,
+    )  # fmt: skip
+    return StoredPrompt(*row[:4], json.loads(row[4])) if row else None
+
+
+def drawn_for(db: Rows, text: str) -> bool:
+    """Whether a gateway gave us this text to draw."""
+    return db.one("SELECT 1 FROM prompts WHERE kind = 'qr' AND text = :text LIMIT 1", text=text) is not None
+
+
+def watch(db: Rows, token: str, channel: str, due_at: int) -> None:
+    """Ask the gateway about the order from `due_at` on; a watch that is there already is only brought forward."""
+    db.run(
+        "INSERT INTO gateway_watch (order_token, channel, due_at) VALUES (:token, :channel, :due_at)"
+        " ON CONFLICT (order_token) DO UPDATE SET due_at = min(gateway_watch.due_at, excluded.due_at)",
+        token=token, channel=channel, due_at=due_at,
+    )  # fmt: skip
+
+
+def due(db: Rows, now: int, limit: int) -> list[Watch]:
+    rows = db.all(
+        "SELECT order_token, channel, due_at, ask, closing FROM gateway_watch WHERE due_at <= :now"
+        " ORDER BY due_at LIMIT :limit",
+        now=now, limit=limit,
+    )  # fmt: skip
+    return [Watch(row[0], row[1], row[2], row[3], bool(row[4])) for row in rows]
+
+
+def claim(db: Rows, one: Watch, lease_until: int) -> bool:
+    """Takes a watch for one question; False: another worker has it."""
+    changed = db.run(
+        "UPDATE gateway_watch SET due_at = :lease, ask = ask + 1"
+        " WHERE order_token = :token AND due_at = :due_at AND ask = :ask",
+        token=one.order_token, due_at=one.due_at, ask=one.ask, lease=lease_until,
+    )  # fmt: skip
+    return changed > 0
+
+
+def postpone(db: Rows, token: str, due_at: int, *, closing: bool) -> None:
+    db.run(
+        "UPDATE gateway_watch SET due_at = :due_at, closing = :closing WHERE order_token = :token",
+        token=token, due_at=due_at, closing=int(closing),
+    )  # fmt: skip
+
+
+def forget(db: Rows, token: str) -> None:
+    db.run("DELETE FROM gateway_watch WHERE order_token = :token", token=token)
