@@ -63,10 +63,11 @@ class SqliteStore:
 
     def __init__(self, path: str) -> None:
         self.path = Path(path)
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._writer: sqlite3.Connection | None = None
         self._local = threading.local()
         self._readers: weakref.WeakSet[sqlite3.Connection] = weakref.WeakSet()
+        self._readers_lock = threading.Lock()
         self._generation = 0
         self._server_lock: guard.Lock | None = None
         self._create_file()
@@ -86,8 +87,7 @@ class SqliteStore:
                 yield _SqliteRows(connection)
                 _run(connection, "COMMIT")
             except BaseException:
-                if connection.in_transaction:
-                    connection.execute("ROLLBACK")
+                self._roll_back(connection)
                 raise
 
     def free_bytes(self) -> int | None:
@@ -124,12 +124,21 @@ class SqliteStore:
             self._close_connections()
 
     def _close_connections(self) -> None:
-        with self._lock:
+        with self._lock, self._readers_lock:
             for connection in [*self._readers, *([self._writer] if self._writer else [])]:
                 connection.close()
             self._readers.clear()
             self._writer = None
             self._generation += 1
+
+    def _roll_back(self, connection: sqlite3.Connection) -> None:
+        """A connection that cannot even do that (the disk is gone) is thrown away; the error that led here stands."""
+        try:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+        except sqlite3.Error:
+            connection.close()
+            self._writer = None
 
     def _writing(self) -> sqlite3.Connection:
         if self._writer is None:
@@ -141,7 +150,8 @@ class SqliteStore:
             connection = self._connect()
             connection.execute("PRAGMA query_only = ON")
             self._local.connection, self._local.generation = connection, self._generation
-            self._readers.add(connection)
+            with self._readers_lock:
+                self._readers.add(connection)
         reader: sqlite3.Connection = self._local.connection
         return reader
 
@@ -173,9 +183,10 @@ class SqliteStore:
     def _forget(self) -> None:
         """In a forked child: a connection of the parent must neither be used nor closed, so all are let go."""
         _GRAVEYARD.extend([*self._readers, *([self._writer] if self._writer else [])])
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._writer = None
         self._local = threading.local()
+        self._readers_lock = threading.Lock()
         self._readers = weakref.WeakSet()
 
 

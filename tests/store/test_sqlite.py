@@ -104,6 +104,50 @@ def test_an_exception_takes_the_whole_transaction_back(store: Store) -> None:
     assert is_there(store, "wx-main")
 
 
+def test_a_transaction_within_a_transaction_is_refused_and_hangs_nobody(store: Store) -> None:
+    def nest() -> None:
+        with store.transaction() as db:
+            stores.accounts.add(db, account())
+            with store.transaction():
+                pytest.fail("two transactions at once")
+
+    with pytest.raises(StoreError, match="within a transaction"):
+        nest()
+    assert not is_there(store, "wx-main")
+
+
+class Failing:
+    """A connection whose disk is gone: it cannot even take back what it began."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self.closed = False
+
+    in_transaction = True
+
+    def execute(self, sql: str, values: object = ()) -> object:
+        if sql == "ROLLBACK":
+            raise sqlite3.OperationalError("disk I/O error")
+        return self._connection.execute(sql, values)  # type: ignore[arg-type]
+
+    def close(self) -> None:
+        self.closed = True
+        self._connection.close()
+
+
+def test_a_connection_that_cannot_roll_back_is_replaced_and_the_first_error_stands(store: Store) -> None:
+    assert isinstance(store, SqliteStore)
+    with store.transaction() as db:
+        stores.accounts.add(db, account())
+    failing = Failing(store._writing())
+    store._writer = failing  # type: ignore[assignment]
+    with pytest.raises(Conflict), store.transaction() as db:
+        stores.accounts.add(db, account())
+    assert failing.closed
+    with store.transaction() as db:
+        stores.accounts.add(db, account(id="b"))
+
+
 def test_a_broken_promise_of_the_database_is_a_conflict(store: Store) -> None:
     with store.transaction() as db:
         stores.accounts.add(db, account())
@@ -289,7 +333,7 @@ if not child:
         with store.read() as db:
             assert stores.accounts.get(db, "parent")
         assert store._local.connection not in old
-        assert not store._lock.locked()
+        assert store._lock.acquire(blocking=False)
         os._exit(0)
     except BaseException:
         import traceback
