@@ -46,7 +46,7 @@ def prompt(db: Rows, token: str, channel: str, scene: str) -> StoredPrompt | Non
         " WHERE order_token = :token AND channel = :channel AND scene = :scene",
         token=token, channel=channel, scene=scene,
     )  # fmt: skip
-    return StoredPrompt(*row[:4], json.loads(row[4])) if row else None
+    return StoredPrompt(row[0], row[1], row[2], row[3], json.loads(row[4])) if row else None
 
 
 def drawn_for(db: Rows, text: str) -> bool:
