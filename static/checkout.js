@@ -1,4 +1,4 @@
-/* Checkout in your own page, which names a product, never a price. MIT
+/* Checkout in your own page. MIT
  *
  * <a href="https://pay.example.com/buy/ebook" data-checkout="ebook">Buy</a>
  * <div data-checkout-inline="ebook"><a href="https://pay.example.com/buy/ebook">Buy</a></div>
@@ -15,12 +15,13 @@
   let modal
 
   function checked(wish) {
-    for (const name in wish) {
-      if (GRAMMAR[name]?.test(wish[name])) continue
-      if (wish[name] != null) warn(`${name}="${wish[name]}" is left out`)
-      delete wish[name]
+    const kept = {}
+    for (const [name, value] of Object.entries(wish)) {
+      if (value == null) continue
+      if (GRAMMAR[name]?.test(value)) kept[name] = value
+      else warn(`${name}="${value}" is left out`)
     }
-    return wish
+    return kept
   }
 
   function wishOf({ dataset }) {
@@ -96,23 +97,23 @@
   }
 
   async function open(wanted, element = document.activeElement) {
-    const wish = checked({ ...wanted })
+    const wish = checked(wanted)
     const { product, order, mode = "auto" } = wish
     if (!product === !order) throw TypeError("Checkout needs a product or an order")
     const leave = () => (location.assign(address(wish)), new Promise(() => {}))
-    // Phones, and the browsers in WeChat and Alipay, pay better on a page of their own.
+    // Phones pay better on a page of their own.
     const isPhone = /Mobi|Android|MicroMessenger|AlipayClient/.test(navigator.userAgent)
     if (mode === "redirect" || (mode === "auto" && isPhone)) return leave()
     modal?.close()
     const dialog = (modal = document.createElement("dialog"))
     dialog.ariaLabel = "Checkout"
-    dialog.style.cssText = "width:min(440px,100%);max-height:100%;padding:0;border:0;border-radius:16px"
+    dialog.style.cssText = "width:min(440px,100%);max-height:100%;padding:0;border:0;border-radius:16px;box-shadow:0 0 0 100vmax #0006"
     document.body.append(dialog)
     const { frame, result, stop } = frameIn(dialog, wish, element, (t) => {
       if (t === "silent") leave()
       if (t === "close") dialog.close()
     })
-    dialog.onclick = () => dialog.close() // beside the frame
+    dialog.onclick = ({ target }) => target === dialog && dialog.close()
     dialog.showModal()
     frame.focus()
     emit(element, "open", result)

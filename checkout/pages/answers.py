@@ -5,9 +5,9 @@ from __future__ import annotations
 import gzip
 from typing import Any
 
-from flask import Response, render_template, request
+from flask import Response, redirect, render_template, request
 
-from checkout.pages import assets, links
+from checkout.pages import assets, frames, links
 from checkout.web import parts
 
 _NOT_WORTH_IT = 1024
@@ -29,6 +29,13 @@ def fragment(template: str, **values: Any) -> Response:
     answer.headers["Referrer-Policy"] = "no-referrer"
     answer.headers["Cache-Control"] = "no-store"
     return answer
+
+
+def see(place: str) -> Response:
+    """303: the browser goes on to `place`, by GET."""
+    answer = redirect(place, 303)
+    assert isinstance(answer, Response)
+    return frames.isolated(answer) if frames.asked() else answer
 
 
 def _compressed(answer: Response) -> Response:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, redirect
+from flask import Blueprint, Response
 
 from checkout import products, selling
 from checkout.errors import Refusal
@@ -49,7 +49,7 @@ def open_(product_id: str) -> Response:
         if refusal.retry_after is not None:
             answer.headers["Retry-After"] = str(refusal.retry_after)
         return answer
-    return _see(links.path("pay", order.token))
+    return answers.see(links.path("pay", order.token))
 
 
 def _purchase(product: Product, asked: Asked, form: str) -> Purchase:
@@ -83,10 +83,4 @@ def _again(product: Product, asked: Asked) -> Response:
     """A form that is too old, or none of ours: the buyer sees a fresh one, filled in as before."""
     kept = {"method": asked.method, "quantity": asked.quantity, "amount": asked.amount, "ref": asked.ref,
             "return": asked.return_url}  # fmt: skip
-    return _see(links.path("buy", product.id, **{name: value for name, value in kept.items() if value}))
-
-
-def _see(place: str) -> Response:
-    answer = redirect(place, 303)
-    assert isinstance(answer, Response)
-    return answer
+    return answers.see(links.path("buy", product.id, **{name: value for name, value in kept.items() if value}))

@@ -63,12 +63,18 @@ def product_of(order: Order) -> Product | None:
 
 
 def allowed(answer: Response, frame: Frame) -> Response:
-    """`answer` with the headers that let the frame's origins show it, also where they isolate themselves (COEP)."""
+    """`answer` with the headers that let the frame's origins show it."""
     if frame.origin:
         policy = answer.headers["Content-Security-Policy"]
         answer.headers["Content-Security-Policy"] = policy.replace(
             _NOBODY, f"frame-ancestors {' '.join(frame.origins)}"
         )
-        answer.headers["Cross-Origin-Embedder-Policy"] = "require-corp"
-        answer.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
+        isolated(answer)
+    return answer
+
+
+def isolated(answer: Response) -> Response:
+    """`answer`, so that pages that isolate themselves (COEP) let it into their frames; redirects need it, too."""
+    answer.headers["Cross-Origin-Embedder-Policy"] = "require-corp"
+    answer.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
     return answer

@@ -9,7 +9,7 @@ import hashlib
 import re
 from typing import Any
 
-from flask import Blueprint, Response, redirect, request
+from flask import Blueprint, Response, request
 
 from checkout import catalogue, orders, qr, store
 from checkout.errors import Code, Refusal
@@ -84,9 +84,7 @@ def choose(token: str) -> Response:
             raise
     if request.headers.get("HX-Request") == "true":
         return _fragment("_changed.html", _view(token), **refused)
-    answer = redirect(links.path("pay", token, **refused), 303)
-    assert isinstance(answer, Response)
-    return answer
+    return answers.see(links.path("pay", token, **refused))
 
 
 def _fragment(template: str, shown: View, **values: str) -> Response:
