@@ -92,5 +92,4 @@ def set_key(db: Rows, device: Device) -> None:
 
 
 def _device(row: Row) -> Device:
-    *cells, signed = row
-    return Device(*cells, signed=bool(signed))
+    return Device(*row[:-1], bool(row[-1]))
