@@ -86,6 +86,12 @@ def may_return_to(product: Product, url: str) -> bool:
     return origin(url) in {*product.origins, own} - {""}
 
 
+def check_return(product: Product, url: str) -> None:
+    """Refused (BAD_URL): an address on none of the product's own sites."""
+    if not may_return_to(product, url):
+        raise Refusal(Code.BAD_URL, "The return address is on no site that this product is sold on.")
+
+
 def _check(db: Rows, purchase: Purchase, rules: Rules, caps: Caps, now: int) -> None:
     """In the transaction that opens the order: of two buyers of the last piece one gets it."""
     products.check(db, purchase.product, purchase.wish, now)
@@ -96,8 +102,8 @@ def _check(db: Rows, purchase: Purchase, rules: Rules, caps: Caps, now: int) -> 
 
 def _ask(db_store: Store, purchase: Purchase) -> Ask:
     product, wish = purchase.product, purchase.wish
-    if purchase.return_url and not may_return_to(product, purchase.return_url):
-        raise Refusal(Code.BAD_URL, "The return address is on no site that this product is sold on.")
+    if purchase.return_url:
+        check_return(product, purchase.return_url)
     with db_store.read() as db:
         merchant = store.merchants.get(db, product.merchant)
     assert merchant is not None
