@@ -140,8 +140,8 @@ def test_a_get_never_chooses(world: World) -> None:
     assert world.order(order.token) == order
 
 
-@pytest.mark.parametrize("query", ["refused=<b>", "refused=other", "refused=busy&wait=<b>", "refused=busy&wait=1e9"])
+@pytest.mark.parametrize("query", ["refused=<b>", "refused=other", "refused=busy&wait=<b>", "refused=busy&wait=soon"])
 def test_only_our_own_words_come_from_the_address(world: World, query: str) -> None:
     html = world.client.get(f"/pay/{opened(world, method='').token}?{query}").text
     assert "<b>" not in html.replace("<b>.90</b>", "")
-    assert "1e9" not in html
+    assert "soon" not in html
