@@ -42,6 +42,6 @@ def _compressed(answer: Response) -> Response:
     answer.headers["Vary"] = "Accept-Encoding"
     body = answer.get_data()
     if request.accept_encodings.quality("gzip") > 0 and len(body) > _NOT_WORTH_IT:
-        answer.set_data(gzip.compress(body, 5, mtime=0))
+        answer.set_data(gzip.compress(body, 6, mtime=0))
         answer.headers["Content-Encoding"] = "gzip"
     return answer
