@@ -92,4 +92,6 @@ def set_key(db: Rows, device: Device) -> None:
 
 
 def _device(row: Row) -> Device:
-    return Device(*row[:-1], bool(row[-1]))
+    cells = list(row)
+    cells[-1] = bool(cells[-1])
+    return Device(*cells)
