@@ -19,6 +19,9 @@ from checkout.interfaces import NewId, Rows, Store
 from checkout.model import Judgement, Merchant, Order, Payment, State
 from checkout.money import yuan
 
+# Where the buyer chooses on our own page; a merchant that named the method gets what it asked for.
+SWITCHING = frozenset({"embed", "api"})
+
 
 @dataclass(frozen=True, slots=True)
 class Ask:
@@ -83,14 +86,18 @@ def open_order(
 
 
 def choose_method(db_store: Store, token: str, method: str, rules: Rules, now: int) -> Order:
-    """The buyer of an order without a method has chosen one. Refused as `open_order`, NOT_FOUND, NOT_ALLOWED."""
+    """The buyer of an order has chosen a method, or another one where the choice is the buyer's (`SWITCHING`).
+
+    The amount of the method before stays the order's: its code may have been scanned. Refused as `open_order`,
+    NOT_FOUND, NOT_ALLOWED."""
     with db_store.transaction() as db:
         order = _existing(db, token)
         if order.method == method:
             return order
-        if order.method or order.state_at(now) is not State.PENDING:
+        is_fixed = order.method and order.dialect not in SWITCHING
+        if is_fixed or order.state_at(now) is not State.PENDING:
             raise Refusal(Code.NOT_ALLOWED, "The method of this order can no longer be chosen.")
-        ready = _with_amount(db, order, method, rules, now, shown=False)
+        ready = _had_before(db, order, method, now) or _with_amount(db, order, method, rules, now, shown=False)
         assert ready.really_price is not None
         moved = store.orders.assign(
             db, token, method=method, account=ready.account, channel=ready.channel, really_price=ready.really_price
@@ -163,6 +170,8 @@ def settle(
         return None
     for other in others:
         store.orders.close(db, other.token, now)
+    if judgement is Judgement.MATCHED:
+        paid = _as_paid(db, paid, payment, now)
     if judgement is Judgement.MATCHED and paid.late:
         judgement = Judgement.LATE
     account = payment.account or paid.account
@@ -233,6 +242,28 @@ def _noted_as_shown(db: Rows, order: Order, limits: Limits, now: int) -> Order:
     rest = amounts.rest_of_shown(shown.expires_at, limits)
     store.slots.set_rest(db, shown.token, shown.account, shown.really_price, rest)
     return shown
+
+
+def _had_before(db: Rows, order: Order, method: str, now: int) -> Order | None:
+    """The order with the amount that it was given for this method earlier, so that it never holds a third one."""
+    for account_id, amount in store.slots.of_order(db, order.token, now):
+        account = store.accounts.get(db, account_id)
+        if account is not None and account.method == method and account.disabled_at is None:
+            return replace(order, method=method, account=account.id, channel=account.channel, really_price=amount)
+    return None
+
+
+def _as_paid(db: Rows, paid: Order, payment: Payment, now: int) -> Order:
+    """The order with the account and amount that the money came by: the buyer may have switched the method."""
+    used = (payment.account, payment.amount)
+    if used == (paid.account, paid.really_price) or used not in store.slots.of_order(db, paid.token, now):
+        return paid
+    account = store.accounts.get(db, payment.account)
+    assert account is not None
+    assert payment.amount is not None
+    return store.orders.paid_by(
+        db, paid.token, method=account.method, account=account.id, channel=account.channel, really_price=payment.amount
+    )
 
 
 def _rest_after_payment(db: Rows, paid: Order, judgement: Judgement, now: int) -> None:

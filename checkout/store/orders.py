@@ -97,6 +97,17 @@ def pay(db: Rows, token: str, now: int) -> Order | None:
     return _order(row) if row else None
 
 
+def paid_by(db: Rows, token: str, *, method: str, account: str, channel: str, really_price: int) -> Order:
+    """Books with a paid order how it was really paid: its buyer had switched the method."""
+    row = db.one(
+        "UPDATE orders SET method = :method, account = :account, channel = :channel, really_price = :really_price"
+        f" WHERE token = :token AND state = 'paid' RETURNING {_COLUMNS}",
+        token=token, method=method, account=account, channel=channel, really_price=really_price,
+    )  # fmt: skip
+    assert row is not None
+    return _order(row)
+
+
 def close(db: Rows, token: str, now: int) -> Order | None:
     """PENDING → CLOSED. None: somebody was first."""
     row = db.one(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from checkout.model import Rest
 from checkout.interfaces import Rows
+from checkout.model import Rest
 
 
 def resting(db: Rows, accounts: Iterable[str], low: int, high: int, now: int) -> dict[int, int]:
@@ -50,6 +50,15 @@ def prolong(db: Rows, token: str, rest: Rest, now: int) -> None:
         " WHERE order_token = :token AND free_at > :now",
         token=token, free_at=rest.free_at, rested_at=rest.rested_at, now=now,
     )  # fmt: skip
+
+
+def of_order(db: Rows, token: str, now: int) -> list[tuple[str, int]]:
+    """The (account, amount) pairs that the order holds."""
+    rows = db.all(
+        "SELECT account, amount FROM slots WHERE order_token = :token AND free_at > :now ORDER BY account, amount",
+        token=token, now=now,
+    )  # fmt: skip
+    return [(row[0], row[1]) for row in rows]
 
 
 def holders(db: Rows, accounts: Iterable[str], amount: int, now: int) -> list[tuple[str, str]]:
