@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from checkout import orders, products, store, targets
 from checkout.errors import Code, Refusal
 from checkout.interfaces import Rows, Store
-from checkout.model import Method, Order, Product
+from checkout.model import Merchant, Method, Order, Product, State
 from checkout.money import yuan
 from checkout.orders import Ask, Rules
 from checkout.products import Caps, Wish
@@ -49,6 +49,30 @@ def open_order(db_store: Store, purchase: Purchase, rules: Rules, caps: Caps, no
         before = store.orders.by_number(db, purchase.product.merchant, purchase.number)
     assert before is not None
     return before
+
+
+def renew(db_store: Store, order: Order, rules: Rules, caps: Caps, now: int) -> Order | None:
+    """Another attempt at an order that has ended unpaid; the one that waits, or was paid, where there is one.
+
+    None: it cannot be bought again as it was (another price, no longer sold), so the buyer starts at the product.
+    Refused as `open_order`."""
+    with db_store.read() as db:
+        latest = store.orders.by_number(db, order.merchant, order.number) or order
+        merchant = store.merchants.get(db, order.merchant)
+        product = store.products.get(db, order.product) if order.product else None
+    assert merchant is not None
+    if latest.state_at(now) in (State.PENDING, State.PAID):
+        return latest
+    if product is not None:
+        wish = _wish_again(product, order)
+        if product.disabled_at is not None or products.price_of(product, wish) != order.price:
+            return None
+        again = Purchase(product, wish, order.method, order.number, "")
+        return orders.open_order(
+            db_store, _same(order, replace(merchant, reuse=True)), rules, now,
+            check=lambda db: _check(db, again, rules, caps, now),
+        )  # fmt: skip
+    return orders.open_order(db_store, _same(order, merchant), rules, now)
 
 
 def number_of(secret: str, product_id: str, form: str) -> str:
@@ -98,6 +122,20 @@ def _check(db: Rows, purchase: Purchase, rules: Rules, caps: Caps, now: int) -> 
     caps = caps.within(pool(db, purchase.method))
     since = now - rules.limits.order_ttl - rules.limits.grace
     products.check_caps(db, purchase.product, purchase.wish, purchase.method, caps, since=since, now=now)
+
+
+def _wish_again(product: Product, order: Order) -> Wish:
+    named = product.lowest is not None
+    return Wish(order.quantity, order.price // order.quantity if named else None, order.buyer, order.client)
+
+
+def _same(order: Order, merchant: Merchant) -> Ask:
+    return Ask(
+        merchant=merchant, dialect=order.dialect, number=order.number, price=order.price, price_text=order.price_text,
+        method=order.method, title=order.title, content=order.content, param=order.param, buyer=order.buyer,
+        notify_url=order.notify_url, return_url=order.return_url, extra=order.extra, product=order.product,
+        quantity=order.quantity, ttl=order.expires_at - order.created_at, client=order.client,
+    )  # fmt: skip
 
 
 def _ask(db_store: Store, purchase: Purchase) -> Ask:

@@ -26,6 +26,7 @@ COMMANDS = {
     "device": "devices",
     "order": "orders",
     "payment": "payments",
+    "claim": "claims",
     "delivery": "deliveries",
     "doctor": "upkeep",
     "backup": "upkeep",

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from checkout import payments, store
+from checkout.cli import claims
 from checkout.cli.desk import Desk
 from checkout.cli.output import as_json, next_steps, show, table, when
 from checkout.model import Payment
@@ -36,6 +37,8 @@ def list_(desk: Desk, review: bool, limit: int, as_json: bool) -> None:
     heads = ("ID", "METHOD", "AMOUNT", "JUDGED", "ORDER", "CAME", "NOTE")
     empty = "Nothing waits for you." if review else "No payments."
     show([shape(one) for one in found], as_json, lambda: table(heads, rows, empty))
+    if review and not as_json and (said := claims.waiting(desk)):
+        click.echo("\nBuyers who say that they have paid (checkout claim):\n" + claims.text(said))
     if review and found:
         next_steps(
             as_json, "checkout payment link PAYMENT ORDER --reason …, or checkout payment ignore PAYMENT --reason …"

@@ -55,6 +55,12 @@ def claim_of(db: Rows, order_token: str) -> Claim | None:
     return Claim(*row) if row else None
 
 
+def claim_by_id(db: Rows, claim_id: str) -> Claim | None:
+    """A claim that waits."""
+    row = db.one(f"SELECT {columns(Claim)} FROM claims WHERE id = :id AND settled_at IS NULL", id=claim_id)
+    return Claim(*row) if row else None
+
+
 def claims_waiting(db: Rows, limit: int = 50) -> list[Claim]:
     rows = db.all(
         f"SELECT {columns(Claim)} FROM claims WHERE settled_at IS NULL ORDER BY created_at, id LIMIT :limit",
