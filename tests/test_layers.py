@@ -20,7 +20,7 @@ LAYERS = [  # from the ground up; a module imports from its own layer and those 
     {"interfaces"},
     {"store"},
     {"accounts", "amounts", "audit", "backup", "deliveries", "devices", "exports", "merchants", "orders", "payments"}
-    | {"catalogue", "merchant_keys", "products", "receiving", "refunds", "returns", "selling", "snippets"},
+    | {"catalogue", "claims", "merchant_keys", "products", "receiving", "refunds", "returns", "selling", "snippets"},
     {"worker"},
     {"fields", "front", "web"},  # Flask from here on
     {"protocols", "channels", "monitors"},
