@@ -144,6 +144,7 @@ def test_a_new_message_of_the_same_amount_for_a_paid_order_is_suspected(shop: Sh
     found = shop.push(990)
     assert found.order is None
     assert (shop.payment(found).judgement, shop.payment(found).order_token) == (Judgement.SUSPECTED, order.token)
+    assert shop.payment(found).note == "Its order was paid a moment ago: a repeat, or paid twice."
     assert len(shop.deliveries(order)) == 1
 
 

@@ -160,7 +160,9 @@ def test_a_full_pool_takes_up_the_rest_when_there_is_room(trade: Trade, monkeypa
     orders = trade.owe(*[f"https://{host}/n" for host in hosts])
     trade.worker.start()
     trade.merchants.wait_for(lambda: trade.merchants.in_flight.total() == 3)
-    trade.worker.wake()
+    trade.worker.turn()
+    claimed = [order for order in orders if trade.shop.deliveries(order)[0].attempts]
+    assert len(claimed) == 3, "what waits in a queue of ours would lose its lease there"
     trade.merchants.let_go.set()
     trade.wait_until_delivered(orders)
     assert len(trade.merchants.sent) == 6
