@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
@@ -23,6 +23,8 @@ log = logging.getLogger(__name__)
 
 _MOST_AT_ONCE = 128
 _MOST_PER_HOST = 2
+_REMEMBERED = 5000
+_READ_A_SECOND = 20_000
 _PAUSE_S = 1
 
 
@@ -49,6 +51,7 @@ class Worker:
         self._wake = threading.Event()
         self._stopped = threading.Event()
         self._in_flight: Counter[str] = Counter()
+        self._passed: dict[str, deque[Delivery]] = {}
         self._lock = threading.Lock()
 
     def wake(self) -> None:
@@ -66,7 +69,8 @@ class Worker:
     def run(self) -> None:
         while not self._stopped.is_set():
             try:
-                self.turn()
+                # Reading a long queue again and again would take the processor from the server.
+                self._stopped.wait(min(_PAUSE_S, self.turn() / _READ_A_SECOND))
             except StoreError as error:
                 log.warning("The worker waits for the database: %s", error)
             except Exception:
@@ -74,12 +78,26 @@ class Worker:
             self._wake.wait(_PAUSE_S)
             self._wake.clear()
 
-    def turn(self) -> None:
-        """One look: hands what is due to the pool, then expires orders."""
+    def turn(self) -> int:
+        """One look: hands what is due to the pool, then expires orders. Gives how many messages waited for a host
+        that has enough already."""
+        passed: dict[str, deque[Delivery]] = {}
+        waiting = 0
         for delivery in self._due():
-            if not self._hand_over(delivery):
+            host = _host(delivery.url)
+            place = self._place(host)
+            if place is None:
                 break
+            if place:
+                self._hand_over(delivery, host)
+            else:
+                waiting += 1
+                if waiting <= _REMEMBERED:
+                    passed.setdefault(host, deque()).append(delivery)
+        with self._lock:
+            self._passed = passed
         orders.expire_due(self._store, self._clock())
+        return waiting
 
     def _due(self) -> Iterator[Delivery]:
         """Everything due, page by page; hosts that are busy are passed over, so they cannot hide the others."""
@@ -92,15 +110,17 @@ class Worker:
                 return
             after = (page[-1].due_at, page[-1].id)
 
-    def _hand_over(self, delivery: Delivery) -> bool:
-        """False when the pool is full."""
-        host = _host(delivery.url)
+    def _place(self, host: str) -> bool | None:
+        """Whether the host may get one more message now, which is counted; None: the pool is full."""
         with self._lock:
             if self._in_flight.total() >= _MOST_AT_ONCE:
-                return False
+                return None
             if self._in_flight[host] >= _MOST_PER_HOST:
-                return True
+                return False
             self._in_flight[host] += 1
+            return True
+
+    def _hand_over(self, delivery: Delivery, host: str) -> None:
         try:
             claimed = deliveries.claim(self._store, delivery, self._clock())
         except BaseException:
@@ -109,17 +129,35 @@ class Worker:
         if claimed is None:
             self._done(host)
         else:
-            self._pool.submit(self._deliver, claimed, host)
-        return True
+            self._pool.submit(self._deliver_all, claimed, host)
 
-    def _deliver(self, claimed: Delivery, host: str) -> None:
+    def _deliver_all(self, claimed: Delivery | None, host: str) -> None:
+        """A message, then those for the same host that the last look has passed over."""
+        try:
+            while claimed is not None:
+                self._deliver(claimed)
+                claimed = self._next(host)
+        finally:
+            self._done(host)
+            self._wake.set()
+
+    def _deliver(self, claimed: Delivery) -> None:
         try:
             deliveries.deliver(self._store, self._dialects, self._send, claimed, self._clock)
         except Exception:
             log.exception("Delivery %s failed; its lease brings it back", claimed.id)
-        finally:
-            self._done(host)
-            self._wake.set()
+
+    def _next(self, host: str) -> Delivery | None:
+        while not self._stopped.is_set():
+            with self._lock:
+                passed = self._passed.get(host)
+                delivery = passed.popleft() if passed else None
+            if delivery is None:
+                break
+            claimed = deliveries.claim(self._store, delivery, self._clock())
+            if claimed is not None:
+                return claimed
+        return None
 
     def _done(self, host: str) -> None:
         with self._lock:

@@ -153,6 +153,71 @@ def test_a_host_is_one_host_however_its_name_is_spelt(trade: Trade) -> None:
     assert trade.merchants.most["slow.example"] == 2
 
 
+def test_a_long_queue_of_one_host_is_not_read_again_for_every_answer(
+    trade: Trade, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    orders = trade.owe(*["https://a.example/n"] * 150)
+    real, pages = stores.deliveries.due, []
+
+    def due(*values: object, **named: object) -> object:
+        pages.append(1)
+        return real(*values, **named)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(stores.deliveries, "due", due)
+    trade.worker.start()
+    trade.wait_until_delivered(orders)
+    assert len(trade.merchants.sent) == 150
+    assert len(pages) < 20
+    assert trade.merchants.most["a.example"] <= 2
+
+
+def test_a_queue_longer_than_is_remembered_is_delivered_to_the_end(
+    trade: Trade, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("checkout.worker._REMEMBERED", 3)
+    orders = trade.owe(*["https://a.example/n"] * 20)
+    trade.worker.start()
+    trade.wait_until_delivered(orders)
+    assert len(trade.merchants.sent) == 20
+
+
+def test_a_database_that_is_busy_between_two_messages_to_a_host_stops_neither_it_nor_the_worker(
+    trade: Trade, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trade.merchants.hanging = {"slow.example"}
+    orders = trade.owe(*["https://slow.example/n"] * 6)
+    trade.worker.start()
+    trade.merchants.wait_for(lambda: trade.merchants.in_flight["slow.example"] == 2)
+    trade.worker.turn()
+    failures = iter(range(2))
+    real = stores.deliveries.claim
+
+    def claim(*values: object) -> object:
+        if next(failures, None) is not None:
+            raise StoreError("The database is locked by another program; try again in a moment.")
+        return real(*values)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(stores.deliveries, "claim", claim)
+    trade.merchants.let_go.set()
+    trade.wait_until_delivered(orders)
+    assert len(trade.merchants.sent) == 6
+
+
+def test_what_was_remembered_and_is_another_worker_s_by_now_is_left_to_it(trade: Trade) -> None:
+    trade.merchants.hanging = {"slow.example"}
+    orders = trade.owe(*["https://slow.example/n"] * 4)
+    trade.worker.start()
+    trade.merchants.wait_for(lambda: trade.merchants.in_flight["slow.example"] == 2)
+    trade.worker.turn()
+    with trade.shop.store.transaction() as db:
+        for delivery in stores.deliveries.due(db, START):
+            assert stores.deliveries.claim(db, delivery, START + 30)
+    trade.merchants.let_go.set()
+    trade.wait_until_delivered(orders[:2])
+    trade.worker.stop()
+    assert len(trade.merchants.sent) == 2
+
+
 def test_a_full_pool_takes_up_the_rest_when_there_is_room(trade: Trade, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("checkout.worker._MOST_AT_ONCE", 3)
     hosts = [f"slow{number}.example" for number in range(6)]
