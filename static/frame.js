@@ -14,7 +14,8 @@
   let told;
 
   function tell() {
-    const { stage, order = null, receipt = null } = find("main").dataset;
+    const { stage: named, review, order = null, receipt = null } = find("main").dataset;
+    const stage = review === undefined ? named : "review";
     if (stage !== told && NEWS[stage]) send(NEWS[stage], { state: NEWS[stage], order, receipt });
     told = stage;
   }

@@ -31,6 +31,8 @@ HTMX_LOCAL = f"vendor/htmx-{HTMX_VERSION}.min.js"
 _TEXTS = (".css", ".js", ".svg", ".txt")
 _STYLE = "checkout.css"
 _COLOUR = re.compile(r"[0-9a-f]{6}")
+_DARK = b"(prefers-color-scheme: dark)"
+_MEDIA = {"dark": b"all", "light": b"not all"}  # when the dark rules hold, where the address insists on a theme
 _YEAR = "public, max-age=31536000, immutable"
 
 
@@ -51,7 +53,7 @@ def install(app: Flask) -> None:
 def serve(filename: str) -> Response:
     """A file below static/, or 404."""
     colour = request.args.get("colour", "")
-    asset = find(filename, f"#{colour}" if _COLOUR.fullmatch(colour) else "")
+    asset = find(filename, f"#{colour}" if _COLOUR.fullmatch(colour) else "", request.args.get("theme", ""))
     if asset is None:
         raise NotFound
     zipped = asset.zipped is not None and request.accept_encodings.quality("gzip") > 0
@@ -67,23 +69,25 @@ def serve(filename: str) -> Response:
     return answer
 
 
-def address(filename: str, colour: str | None = None) -> str:
-    """The path of a file below static/, with its version; `colour` (#rrggbb) goes before the owner's own."""
+def address(filename: str, colour: str | None = None, theme: str = "") -> str:
+    """The path of a file below static/, with its version. For the style sheet: `colour` (#rrggbb) goes before the
+    owner's own, `theme` (light or dark) before what the buyer's system prefers."""
     base = urlsplit(parts().settings.base_url).path.rstrip("/")
-    asset = find(filename, colour or "")
+    asset = find(filename, colour or "", theme)
     query = {"v": asset.version} if asset else {}
-    if colour:
-        query["colour"] = colour.removeprefix("#")
+    query |= {"colour": colour.removeprefix("#")} if colour else {}
+    query |= {"theme": theme} if theme else {}
     return f"{base}/static/{filename}" + (f"?{urlencode(query)}" if query else "")
 
 
-def find(filename: str, colour: str = "") -> Asset | None:
+def find(filename: str, colour: str = "", theme: str = "") -> Asset | None:
     place = safe_join(str(resource_dir("static")), filename)
     path = Path(place) if place else None
     if path is None or not path.is_file():
         return None
-    tail = brand.css(colour or parts().settings.brand_color) if filename == _STYLE else ""
-    return _read(path, path.stat().st_mtime_ns, tail)
+    is_style = filename == _STYLE
+    tail = brand.css(colour or parts().settings.brand_color) if is_style else ""
+    return _read(path, path.stat().st_mtime_ns, tail, _MEDIA.get(theme, b"") if is_style else b"")
 
 
 def policy(settings: Settings) -> str:
@@ -96,8 +100,10 @@ def policy(settings: Settings) -> str:
 
 
 @lru_cache(maxsize=64)
-def _read(path: Path, _changed: int, tail: str) -> Asset:
+def _read(path: Path, _changed: int, tail: str, media: bytes) -> Asset:
     content = path.read_bytes() + tail.encode()
+    if media:
+        content = content.replace(_DARK, media)
     zipped = gzip.compress(content, 9, mtime=0) if path.suffix in _TEXTS else None
     mimetype = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
     return Asset(content, zipped, mimetype, hashlib.sha256(content).hexdigest()[:12])

@@ -19,8 +19,7 @@ def css(colour: str) -> str:
     light, dark = _towards(own, _BLACK, _WHITE), _towards(own, _WHITE, _DARK_CARD)
     return (
         f"\n:root,.alipay{{--checkout-brand:{_hex(own)};--on-brand:{_hex(on_own)};--accent:{_hex(light)}}}"
-        f"\n@media (prefers-color-scheme:dark){{{_where(':not([data-theme=light])')}{{--accent:{_hex(dark)}}}}}"
-        f"\n{_where('[data-theme=dark]')}{{--accent:{_hex(dark)}}}\n"
+        f"\n@media (prefers-color-scheme: dark){{:root,.alipay{{--accent:{_hex(dark)}}}}}\n"
     )
 
 
@@ -28,11 +27,6 @@ def contrast(a: Colour, b: Colour) -> int:
     """The contrast ratio of two colours in tenths: 210 for black on white."""
     light, dark = sorted((_luminance(a), _luminance(b)), reverse=True)
     return (light + 500_000) * 10 // (dark + 500_000)
-
-
-def _where(condition: str) -> str:
-    """The root under a condition, no more specific than without it."""
-    return f":root:where({condition}),:where(:root{condition}) .alipay"
 
 
 def _towards(colour: Colour, end: Colour, ground: Colour) -> Colour:

@@ -21,6 +21,8 @@ def path(*segments: str, **query: str) -> str:
     if "lang" not in query and (chosen := language.chosen()):
         query["lang"] = chosen
     query |= {name: value for name, value in (("theme", theme()), ("embed", frames.asked())) if value}
+    if "asked" not in query and segments[:1] == ("pay",) and asked_at():
+        query["asked"] = str(asked_at())
     place = "/".join([base, *(quote(segment, safe="") for segment in segments)])
     return f"{place}?{urlencode(query)}" if query else place
 
@@ -29,6 +31,12 @@ def here(**query: str) -> str:
     """The address of this page with other parameters: what the buyer has chosen stays."""
     kept = {name: value for name, value in request.args.items() if name in _KEPT}
     return "?" + urlencode({**kept, **query})
+
+
+def asked_at() -> int:
+    """When the buyer said that the money is on its way (Unix seconds), 0 for never."""
+    asked = request.args.get("asked", "")
+    return int(asked) if asked.isascii() and asked.isdigit() and len(asked) <= 12 else 0
 
 
 def theme() -> str:

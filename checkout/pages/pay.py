@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from dataclasses import replace
 from typing import Any
 
 from flask import Blueprint, Response, request
@@ -15,7 +16,9 @@ from checkout import catalogue, orders, qr, store
 from checkout.errors import Code, Refusal
 from checkout.model import Method, Order
 from checkout.pages import answers, frames, links
-from checkout.pages.stages import Look, Stage, is_same_view, look
+from checkout.pages.aid import aid, paid_attempt
+from checkout.pages.aid import routes as routes_of_aid
+from checkout.pages.stages import Look, Stage, hurried, is_same_view, look
 from checkout.pages.view import Client, View, code_of, view
 from checkout.web import fields, parts
 
@@ -30,6 +33,7 @@ def routes() -> Blueprint:
     blueprint.add_url_rule("/pay/<token>/poll", "poll", poll)
     blueprint.add_url_rule("/pay/<token>/qr.png", "picture", picture)
     blueprint.add_url_rule("/pay/<token>/method", "method", choose, methods=["POST"])
+    routes_of_aid(blueprint)
     return blueprint
 
 
@@ -94,9 +98,12 @@ def _fragment(template: str, shown: View, **values: str) -> Response:
 
 
 def _view(token: str) -> View:
-    now = parts().clock()
+    shop = parts()
+    now = shop.clock()
     client = Client.of(request.headers.get("User-Agent", ""))
-    return view(parts(), _shown(_order(token), now), client, now, stays=request.args.get("stay") == "1")
+    order = paid_attempt(shop, _shown(_order(token), now), now)
+    found = view(shop, order, client, now, stays=request.args.get("stay") == "1", asked_at=links.asked_at())
+    return replace(found, aid=aid(shop, order, now))
 
 
 def _glance(token: str) -> Look:
@@ -105,7 +112,8 @@ def _glance(token: str) -> Look:
         pulse = store.orders.pulse(db, token) if _TOKEN.fullmatch(token) else None
     if pulse is None:
         raise Refusal(Code.NOT_FOUND, "There is no such order.")
-    return look(pulse, shop.settings.grace, shop.clock())
+    now = shop.clock()
+    return hurried(look(pulse, shop.settings.grace, now), links.asked_at(), now)
 
 
 def _order(token: str) -> Order:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Protocol
 
@@ -11,6 +11,7 @@ from checkout.model import State
 _BRISK = ((90, 2), (180, 3))  # (until this age, seconds from one poll to the next)
 _STEADY_S = 5
 _LISTENING_S = 15
+_EAGER_FOR_S = 20
 
 
 class Stage(StrEnum):
@@ -51,6 +52,8 @@ class Look:
     interval: int | None
     left: int
     view: str  # the same for two looks that show the same page
+    eager: bool = False  # the buyer has paid, and the page asks more often
+    claiming: bool = False  # that was of no use: the buyer is asked for what the shop needs to know
 
     @property
     def rev(self) -> str:
@@ -68,6 +71,15 @@ def look(order: Timed, grace: int, now: int) -> Look:
     # The row's rev stays out of it: the worker books an expiry seconds after the page has shown it.
     view = f"{stage}-listening" if listening else str(stage)
     return Look(stage, listening, _LISTENING_S if listening else None, 0, view)
+
+
+def hurried(at: Look, asked_at: int, now: int) -> Look:
+    """`at`, where the buyer said at `asked_at` (0: never) that the money is on its way."""
+    if not asked_at or at.stage not in (Stage.PENDING, Stage.EXPIRED, Stage.CLOSED):
+        return at
+    if 0 <= now - asked_at < _EAGER_FOR_S:
+        return replace(at, interval=at.interval and 1, view=f"{at.view}-eager", eager=True)
+    return replace(at, view=f"{at.view}-claim", claiming=True)
 
 
 def is_same_view(rev: str, at: Look) -> bool:

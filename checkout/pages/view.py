@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import quote, urlsplit
 
 from checkout import accounts, orders, qr, returns, store
 from checkout.model import Method, Order
 from checkout.pages import language
-from checkout.pages.stages import Look, Stage, look
+from checkout.pages.aid import Aid
+from checkout.pages.stages import Look, Stage, hurried, look
 from checkout.web import Parts
 
 AUTO_RETURN_S = 5
@@ -49,6 +50,7 @@ class View:
     receipt: str = ""  # its token, for a day: the order's token travels in return addresses, this one does not
     has_goods: bool = False  # the receipt holds more than the proof
     return_in: int = 0  # seconds until the page leaves by itself; 0: it stays
+    aid: Aid = field(default_factory=Aid)
     shop_url: str = ""  # the shop's front door
 
     @property
@@ -67,9 +69,10 @@ class View:
         return language.symbol(), self.due // 100, f"{self.due % 100:02d}"
 
 
-def view(shop: Parts, order: Order, client: Client, now: int, *, stays: bool = False) -> View:
-    """The page of `order` at `now`. `stays`: the buyer asked not to be taken back to the shop by itself."""
-    at = look(order, shop.settings.grace, now)
+def view(shop: Parts, order: Order, client: Client, now: int, *, stays: bool = False, asked_at: int = 0) -> View:
+    """The page of `order` at `now`. `stays`: the buyer asked not to be taken back to the shop by itself; `asked_at`:
+    when he said that he has paid."""
+    at = hurried(look(order, shop.settings.grace, now), asked_at, now)
     if at.stage is Stage.PENDING:
         return _pending(shop, order, at, client, now)
     if at.stage is Stage.CHOOSE:
