@@ -19,6 +19,7 @@ from pathlib import Path
 from checkout.errors import Conflict, StoreError
 from checkout.interfaces import Row, Rows, Value
 from checkout.store import copies, guard, migrations
+from checkout.store.writer import Writer
 
 _PRAGMAS = (
     "PRAGMA synchronous = FULL",
@@ -63,8 +64,7 @@ class SqliteStore:
 
     def __init__(self, path: str) -> None:
         self.path = Path(path)
-        self._lock = threading.RLock()
-        self._writer: sqlite3.Connection | None = None
+        self._writer = Writer(self._connect, lambda error: StoreError(_sentence(error)))
         self._local = threading.local()
         self._readers: weakref.WeakSet[sqlite3.Connection] = weakref.WeakSet()
         self._readers_lock = threading.Lock()
@@ -80,15 +80,8 @@ class SqliteStore:
 
     @contextmanager
     def transaction(self) -> Iterator[Rows]:
-        with self._lock:
-            connection = self._writing()
-            _run(connection, "BEGIN IMMEDIATE")
-            try:
-                yield _SqliteRows(connection)
-                _run(connection, "COMMIT")
-            except BaseException:
-                self._roll_back(connection)
-                raise
+        with self._writer.transaction() as connection:
+            yield _SqliteRows(connection)
 
     def free_bytes(self) -> int | None:
         disk = os.statvfs(self.path.parent)
@@ -116,34 +109,20 @@ class SqliteStore:
         """No connection stays open, so that a server may fork now: in the child SQLite would believe to hold locks
         that belong to the parent."""
         try:
-            with self._lock:
-                _retrying(lambda: migrations.apply(self._writing()))
+            with self._writer.alone() as connection:
+                _retrying(lambda: migrations.apply(connection))
         except sqlite3.Error as error:
             raise StoreError(_sentence(error)) from error
         finally:
             self._close_connections()
 
     def _close_connections(self) -> None:
-        with self._lock, self._readers_lock:
-            for connection in [*self._readers, *([self._writer] if self._writer else [])]:
+        self._writer.close()
+        with self._readers_lock:
+            for connection in self._readers:
                 connection.close()
             self._readers.clear()
-            self._writer = None
             self._generation += 1
-
-    def _roll_back(self, connection: sqlite3.Connection) -> None:
-        """A connection that cannot even do that (the disk is gone) is thrown away; the error that led here stands."""
-        try:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-        except sqlite3.Error:
-            connection.close()
-            self._writer = None
-
-    def _writing(self) -> sqlite3.Connection:
-        if self._writer is None:
-            self._writer = self._connect()
-        return self._writer
 
     def _reading(self) -> sqlite3.Connection:
         if getattr(self._local, "generation", None) != self._generation:
@@ -182,9 +161,7 @@ class SqliteStore:
 
     def _forget(self) -> None:
         """In a forked child: a connection of the parent must neither be used nor closed, so all are let go."""
-        _GRAVEYARD.extend([*self._readers, *([self._writer] if self._writer else [])])
-        self._lock = threading.RLock()
-        self._writer = None
+        _GRAVEYARD.extend([*self._readers, self._writer.abandon()])
         self._local = threading.local()
         self._readers_lock = threading.Lock()
         self._readers = weakref.WeakSet()
@@ -194,7 +171,7 @@ class _Connection(sqlite3.Connection):
     """A connection that a weak set can hold."""
 
 
-_GRAVEYARD: list[sqlite3.Connection] = []
+_GRAVEYARD: list[sqlite3.Connection | None] = []
 
 
 def _forget_on_fork(store: SqliteStore) -> None:
@@ -224,13 +201,6 @@ def _retrying(work: object) -> None:
             if delay is None or "lock" not in str(error):
                 raise
             time.sleep(delay)
-
-
-def _run(connection: sqlite3.Connection, sql: str) -> None:
-    try:
-        connection.execute(sql)
-    except sqlite3.Error as error:
-        raise StoreError(_sentence(error)) from error
 
 
 def _sentence(error: sqlite3.Error) -> str:

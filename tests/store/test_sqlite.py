@@ -139,8 +139,8 @@ def test_a_connection_that_cannot_roll_back_is_replaced_and_the_first_error_stan
     assert isinstance(store, SqliteStore)
     with store.transaction() as db:
         stores.accounts.add(db, account())
-    failing = Failing(store._writing())
-    store._writer = failing  # type: ignore[assignment]
+    failing = Failing(store._writer._opened())
+    store._writer._connection = failing  # type: ignore[assignment]
     with pytest.raises(Conflict), store.transaction() as db:
         stores.accounts.add(db, account())
     assert failing.closed
@@ -318,7 +318,7 @@ with store.transaction() as db:
     stores.accounts.add(db, account(id="parent"))
 with store.read() as db:
     assert stores.accounts.get(db, "parent")
-old = store._writer, store._local.connection
+old = store._writer._connection, store._local.connection
 inside, leave = threading.Event(), threading.Event()
 def hold():
     with store.transaction():
@@ -333,7 +333,8 @@ if not child:
         with store.read() as db:
             assert stores.accounts.get(db, "parent")
         assert store._local.connection not in old
-        assert store._lock.acquire(blocking=False)
+        assert store._writer._connection is None
+        assert store._writer._turn.acquire(blocking=False)
         os._exit(0)
     except BaseException:
         import traceback
