@@ -1,0 +1,117 @@
+"""The servers under test, each a process of its own, pinned to one CPU; the driver runs on the other."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+SERVER_CPU = 0
+DRIVER_CPU = (os.cpu_count() or 2) - 1
+
+
+@dataclass
+class Server:
+    process: subprocess.Popen[bytes]
+    port: int
+    folder: Path
+    started_s: float  # exec → first 200
+
+    @property
+    def address(self) -> tuple[str, int]:
+        return ("127.0.0.1", self.port)
+
+    def memory_mb(self) -> tuple[float, float]:
+        """(RSS, PSS) of the server and its children, in MB."""
+        rss = pss = 0
+        for pid in [self.process.pid, *_children(self.process.pid)]:
+            for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+                name, *rest = line.split()
+                rss += int(rest[0]) if name == "Rss:" else 0
+                pss += int(rest[0]) if name == "Pss:" else 0
+        return rss / 1024, pss / 1024
+
+
+@contextlib.contextmanager
+def hello(workers: int = 1, threads: int = 4) -> Iterator[Server]:
+    """The baseline: Flask hello under gunicorn gthread, pinned as ours is."""
+    command = [sys.executable, "-m", "gunicorn", "bench.hello:app", "--worker-class", "gthread"]
+    command += ["--workers", str(workers), "--threads", str(threads), "--log-level", "error", "--no-control-socket"]
+    with _running(lambda port: [*command, "--bind", f"127.0.0.1:{port}"], "/", {}) as server:
+        yield server
+
+
+@contextlib.contextmanager
+def checkout(**settings: str) -> Iterator[Server]:
+    """`checkout serve` on a new database."""
+    environ = {f"CHECKOUT_{name.upper()}": value for name, value in {"allow_private": "1", **settings}.items()}
+    command = [sys.executable, "-m", "checkout", "serve", "--port"]
+    with _running(lambda port: [*command, str(port)], "/healthz", environ) as server:
+        yield server
+
+
+def command(server: Server, *words: str) -> Any:
+    """Runs `checkout … --json` on the server's database; the parsed answer."""
+    environ = {**os.environ, "CHECKOUT_DATABASE": str(server.folder / "checkout.db"), "PYTHONPATH": str(ROOT)}
+    environ |= {"CHECKOUT_ALLOW_PRIVATE": "1"}
+    done = subprocess.run(
+        [sys.executable, "-m", "checkout", *words, "--json"], env=environ, check=True, capture_output=True
+    )
+    return json.loads(done.stdout)
+
+
+def pin_driver() -> None:
+    os.sched_setaffinity(0, {DRIVER_CPU})
+
+
+@contextlib.contextmanager
+def _running(command: Any, path: str, environ: dict[str, str]) -> Iterator[Server]:
+    with tempfile.TemporaryDirectory() as folder:
+        port = _free_port()
+        env = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
+        env |= {"CHECKOUT_DATABASE": f"{folder}/checkout.db", "PYTHONPATH": str(ROOT), **environ}
+        started = time.perf_counter()
+        process = subprocess.Popen(
+            command(port), cwd=folder, env=env, preexec_fn=lambda: os.sched_setaffinity(0, {SERVER_CPU})
+        )
+        try:
+            yield Server(process, port, Path(folder), _first_answer(process, port, path) - started)
+        finally:
+            process.terminate()
+            process.wait(20)
+
+
+def _first_answer(process: subprocess.Popen[bytes], port: int, path: str) -> float:
+    """When the server answered with 200 for the first time."""
+    for _ in range(4000):
+        if process.poll() is not None:
+            raise RuntimeError("The server did not start.")
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as answer:
+                if answer.status == 200:
+                    return time.perf_counter()
+        except OSError:
+            time.sleep(0.005)
+    raise RuntimeError("The server did not answer within 20 s.")
+
+
+def _children(pid: int) -> list[int]:
+    found = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [grandchild for child in map(int, found) for grandchild in [child, *_children(child)]]
+
+
+def _free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
