@@ -276,11 +276,11 @@ def _rest_after_payment(db: Rows, paid: Order, judgement: Judgement, now: int) -
 
 
 def _rest_after_end(db: Rows, order: Order, limits: Limits, now: int) -> None:
-    if order.really_price is None:
-        return
-    unshown = order.shown_at is None
-    rest = amounts.rest_of_unshown(now) if unshown else amounts.rest_of_shown(now, limits)
-    store.slots.set_rest(db, order.token, order.account, order.really_price, rest)
+    """A buyer who switched the method may have seen the code of the one before, whose amount rests as planned."""
+    store.slots.release(db, order.token, order.expires_at, now)
+    if order.shown_at is not None and order.really_price is not None:
+        rest = amounts.rest_of_shown(now, limits)
+        store.slots.set_rest(db, order.token, order.account, order.really_price, rest)
 
 
 def _existing(db: Rows, token: str) -> Order:

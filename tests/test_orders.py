@@ -284,6 +284,20 @@ def test_closing_an_order_that_nobody_saw_frees_its_amount_at_once(shop: Shop) -
     assert shop.open("N2").really_price == 990
 
 
+def test_closing_frees_only_those_amounts_of_an_order_whose_code_nobody_saw(shop: Shop) -> None:
+    """The buyer saw the WeChat code, looked at Alipay, went back, and the shop closed the order at that moment."""
+    shop.add_account(id="ali-main", method=Method.ALIPAY, code="https://qr.alipay.com/fkx")
+    order = shop.open(dialect="api")
+    for method in ("alipay", "wechat"):
+        back = orders.choose_method(shop.store, order.token, method, shop.rules, shop.now)
+    assert (back.account, back.shown_at) == ("wx-main", None)
+    shop.go(100)
+    shop.close(order)
+    slots = shop.slots()
+    assert slots["wx-main", 990][1:] == (order.expires_at + GRACE, order.expires_at + GRACE + REST)
+    assert slots["ali-main", 990][1:] == (shop.now, shop.now)
+
+
 def test_closing_an_order_without_a_method_changes_no_amounts(shop: Shop) -> None:
     assert shop.close(shop.open(method="", shown=False)).state is State.CLOSED
     assert shop.slots() == {}

@@ -52,6 +52,16 @@ def prolong(db: Rows, token: str, rest: Rest, now: int) -> None:
     )  # fmt: skip
 
 
+def release(db: Rows, token: str, expires_at: int, now: int) -> None:
+    """Frees those amounts of an order that ends at `now` whose codes were never shown: they are held no longer than
+    until it would have expired."""
+    db.run(
+        "UPDATE slots SET free_at = :now, rested_at = :now"
+        " WHERE order_token = :token AND free_at > :now AND rested_at <= :expires_at",
+        token=token, expires_at=expires_at, now=now,
+    )  # fmt: skip
+
+
 def of_order(db: Rows, token: str, now: int) -> list[tuple[str, int]]:
     """The (account, amount) pairs that the order holds."""
     rows = db.all(
