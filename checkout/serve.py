@@ -8,6 +8,7 @@ its lock: pinning doubled what one worker answers) and runs the worker loop.
 from __future__ import annotations
 
 import os
+import resource
 import socket
 import sys
 import threading
@@ -21,6 +22,7 @@ from gunicorn.glogging import Logger  # type: ignore[import-untyped]
 
 from checkout import logs
 from checkout.errors import Code, Refusal
+from checkout.patience import PatientWorker
 from checkout.settings import Settings
 
 if TYPE_CHECKING:
@@ -28,14 +30,15 @@ if TYPE_CHECKING:
 
 Ready = Callable[[], None]
 
+_CONNECTIONS = 2000
+_OTHER_FILES = 512  # callbacks, database, log
 _MEMORY = "/dev/shm"  # noqa: S108 - for the workers' heartbeat files, which must never wait for a disk
 _OPTIONS: dict[str, Any] = {
-    "worker_class": "gthread",
+    "worker_class": PatientWorker,
     "preload_app": True,
     "control_socket_disable": True,
     "limit_request_line": 8190,
     "limit_request_fields": 64,
-    "worker_connections": 2000,
     "keepalive": 15,  # a waiting page asks every 2 to 5 seconds
     "timeout": 60,
     "graceful_timeout": 15,  # requests and callbacks under way may end; a callback takes 10 seconds at most
@@ -80,6 +83,7 @@ class _Server(BaseApplication):  # type: ignore[misc]
             "bind": self._address,
             "workers": self._settings.workers,
             "threads": self._settings.threads,
+            "worker_connections": _connections(),
             "worker_tmp_dir": _MEMORY if os.access(_MEMORY, os.W_OK) else None,
             "logger_class": _Log,
             "when_ready": lambda arbiter: self._ready(),
@@ -133,6 +137,16 @@ class _Cpus:
         if sys.platform == "linux" and worker.cpu is not None:
             with suppress(OSError):  # not allowed in every container
                 os.sched_setaffinity(0, {worker.cpu})
+
+
+def _connections() -> int:
+    """How many clients a worker keeps: systems allow a process few open files unless it asks for more."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _CONNECTIONS + _OTHER_FILES
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    return _CONNECTIONS if soft == resource.RLIM_INFINITY else max(64, min(_CONNECTIONS, soft - _OTHER_FILES))
 
 
 def try_address(host: str, port: int) -> None:

@@ -1,0 +1,203 @@
+"""A gunicorn worker whose threads never wait for a client.
+
+A stock gthread worker reads requests in its threads, so that eight clients that send a byte a second stop eight threads
+and with them the server; and it waits in its only loop for each client to hang up. Here the loop reads what comes, a
+request takes a thread when all of it is here, and goodbyes are waited for like everything else. When connections
+become too many, the one that has been silent for longest goes.
+"""
+
+from __future__ import annotations
+
+import re
+import selectors
+import socket
+import struct
+import time
+from concurrent.futures import Future
+from contextlib import suppress
+from enum import Enum
+from functools import partial
+from typing import Any
+
+from gunicorn.workers.gthread import TConn, ThreadWorker  # type: ignore[import-untyped]
+
+READING_S = 30  # from the first byte of a request to its last
+CLOSING_S = 2  # for the client to hang up after our last byte
+STALLED_S = 10  # for a client to take an answer that is larger than the buffer below
+_SEND_BUFFER = 256 * 1024  # our pages and files fit, so that no thread waits for a slow reader
+_MOST_HEAD = 32 * 1024
+_MOST_BODY = 1024 * 1024 + 64 * 1024
+_SMALL = 16 * 1024
+_MOST_HELD = 32 * 1024 * 1024  # bytes of unfinished requests that are not small, over all connections
+_SPARE = 8  # connections below the limit at which the listener would be left alone
+
+_LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([^\r\n]*?)[ \t]*(?=\r\n)", re.IGNORECASE)
+_CHUNKED = re.compile(rb"\r\ntransfer-encoding:", re.IGNORECASE)
+_LAST_CHUNK = re.compile(rb"\r\n0+(?:;[^\r\n]*)?\r\n(?:[^\r\n]+\r\n)*\r\n\Z")
+_EXPECT = re.compile(rb"\r\nexpect:[ \t]*100-continue[ \t]*(?=\r\n)", re.IGNORECASE)
+_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+_TOO_LONG = b"HTTP/1.1 413 Content Too Large\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+
+
+class Verdict(Enum):
+    WAIT = 1
+    WHOLE = 2  # or so wrong that the parser will refuse it without reading on
+    TOO_LONG = 3
+
+
+def judge(received: bytes | bytearray) -> Verdict:
+    """How far a request has come; what follows it does not matter."""
+    head = received.find(b"\r\n\r\n")
+    if head < 0:
+        return Verdict.TOO_LONG if len(received) > _MOST_HEAD else Verdict.WAIT
+    if head > _MOST_HEAD:
+        return Verdict.TOO_LONG
+    body = len(received) - head - 4
+    if _CHUNKED.search(received, 0, head + 2):
+        if _LAST_CHUNK.search(received, max(head + 2, len(received) - _SMALL)):
+            return Verdict.WHOLE
+        return Verdict.TOO_LONG if body > _MOST_BODY else Verdict.WAIT
+    lengths = _LENGTH.findall(received, 0, head + 2)
+    if not lengths or len(lengths) > 1 or not lengths[0].isdigit():
+        return Verdict.WHOLE
+    length = int(lengths[0]) if len(lengths[0]) < 10 else _MOST_BODY + 1
+    if length > _MOST_BODY:
+        return Verdict.TOO_LONG
+    return Verdict.WHOLE if body >= length else Verdict.WAIT
+
+
+class _Conn(TConn):  # type: ignore[misc]
+    """A connection with what it has sent of its next request."""
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.received = bytearray()
+        self.is_closing = False
+        for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
+            self.sock.setsockopt(socket.SOL_SOCKET, option, struct.pack("ll", STALLED_S, 0))
+        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
+
+
+class PatientWorker(ThreadWorker):  # type: ignore[misc]
+    """Everything here but `handle` runs in the loop's thread."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._waiting: dict[_Conn, None] = {}  # the one that has been silent for longest first
+        self._next_look = 0.0
+
+    def accept(self, listener: Any) -> None:
+        try:
+            sock, client = listener.accept()
+        except OSError:  # gone again, taken by another worker, or no descriptor left: the next round tries again
+            return
+        self._make_room()
+        self.nr_conns += 1
+        self._wait(_Conn(self.cfg, sock, client, listener.getsockname()), self.cfg.keepalive)
+
+    def finish_request(self, conn: _Conn, fs: Future[Any]) -> None:
+        if fs.cancelled() or fs.exception() is not None or not fs.result():
+            self._say_goodbye(conn)
+            return
+        self._wait(conn, self.cfg.keepalive)
+        self._take(conn, conn.parser.unreader.take_buffered())
+
+    def murder_pending(self) -> None:
+        """Called after every event; looks once a second."""
+        now = time.monotonic()
+        if now < self._next_look:
+            return
+        self._next_look = now + 1
+        for conn in [conn for conn in self._waiting if conn.timeout <= now]:
+            self._drop(conn)
+
+    def _cap_keepalive(self, deadline: float) -> None:
+        """The server stops: what is not here by then does not come any more."""
+        for conn in self._waiting:
+            conn.timeout = min(conn.timeout, deadline)
+
+    def _wait(self, conn: _Conn, seconds: float) -> None:
+        conn.sock.setblocking(False)
+        conn.timeout = time.monotonic() + seconds
+        self._waiting[conn] = None
+        self.poller.register(conn.sock, selectors.EVENT_READ, partial(self._readable, conn))
+
+    def _readable(self, conn: _Conn, _sock: Any) -> None:
+        if conn not in self._waiting:  # dropped by an event of the same round
+            return
+        try:
+            data = conn.sock.recv(65536)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:
+            self._drop(conn)
+        elif not conn.is_closing:
+            self._take(conn, data)
+
+    def _take(self, conn: _Conn, data: bytes) -> None:
+        if not data:
+            return
+        if not conn.received:
+            conn.timeout = time.monotonic() + READING_S
+            self._waiting[conn] = self._waiting.pop(conn)
+        conn.received += data
+        verdict = judge(conn.received)
+        if verdict is Verdict.WHOLE:
+            self._hand_over(conn)
+        elif verdict is Verdict.TOO_LONG or self._holds_too_much(conn):
+            self._refuse(conn)
+        elif expected := _EXPECT.search(conn.received):
+            del conn.received[expected.start() : expected.end()]
+            self._send_now(conn, _CONTINUE)
+
+    def _hand_over(self, conn: _Conn) -> None:
+        self._release(conn)
+        conn.init()
+        conn.sock.setblocking(True)
+        conn.parser.unreader.unread(bytes(conn.received))
+        conn.received.clear()
+        self.enqueue_req(conn)
+
+    def _refuse(self, conn: _Conn) -> None:
+        self._release(conn)
+        self._send_now(conn, _TOO_LONG)
+        self._say_goodbye(conn)
+
+    def _say_goodbye(self, conn: _Conn) -> None:
+        """Closing at once could take our last bytes back from the client (RFC 9112, 9.6)."""
+        conn.is_closing = True
+        conn.received.clear()
+        with suppress(OSError):
+            conn.sock.shutdown(socket.SHUT_WR)
+        try:
+            self._wait(conn, CLOSING_S)
+        except (OSError, ValueError):  # the handler has closed it
+            self._waiting.pop(conn, None)
+            self.nr_conns -= 1
+            conn.close()
+
+    def _send_now(self, conn: _Conn, words: bytes) -> None:
+        with suppress(OSError):
+            conn.sock.send(words)
+
+    def _holds_too_much(self, conn: _Conn) -> bool:
+        """All requests that are not small count together, once one of them grows."""
+        if len(conn.received) <= _SMALL:
+            return False
+        sizes = (len(other.received) for other in self._waiting)
+        return sum(size for size in sizes if size > _SMALL) > _MOST_HELD
+
+    def _make_room(self) -> None:
+        while self._waiting and self.nr_conns >= self.worker_connections - _SPARE:
+            self._drop(next(iter(self._waiting)))
+
+    def _release(self, conn: _Conn) -> None:
+        del self._waiting[conn]
+        self.poller.unregister(conn.sock)
+
+    def _drop(self, conn: _Conn) -> None:
+        self._release(conn)
+        self.nr_conns -= 1
+        conn.close()

@@ -1,0 +1,188 @@
+"""Clients that take their time must cost nobody else any."""
+
+from __future__ import annotations
+
+import json
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from urllib.parse import urlencode
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from checkout.patience import Verdict, judge
+from tests.servers import CHECKOUT, ask, serving
+
+WAIT, WHOLE, TOO_LONG = Verdict.WAIT, Verdict.WHOLE, Verdict.TOO_LONG
+GET = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+def post(*lines: bytes, body: bytes = b"") -> bytes:
+    return b"\r\n".join([b"POST /createOrder HTTP/1.1", b"Host: x", *lines, b"", body])
+
+
+@pytest.mark.parametrize(
+    ("received", "verdict"),
+    [
+        (b"", WAIT),
+        (b"GET / HTTP/1.1\r\nHost: x\r\n", WAIT),
+        (GET, WHOLE),
+        (GET + b"GET /next", WHOLE),
+        (post(b"Content-Length: 3", body=b"ab"), WAIT),
+        (post(b"Content-Length: 3", body=b"abc"), WHOLE),
+        (post(b"CONTENT-LENGTH:3", body=b"abcd"), WHOLE),
+        (post(b"Content-Length: 0"), WHOLE),
+        (post(b"X: 1", body=b"Content-Length: 9\r\n"), WHOLE),
+        (post(b"Transfer-Encoding: chunked", body=b"3\r\nabc\r\n"), WAIT),
+        (post(b"Transfer-Encoding: chunked", body=b"3\r\nabc\r\n0\r\n"), WAIT),
+        (post(b"Transfer-Encoding: chunked", body=b"3\r\nabc\r\n0\r\n\r\n"), WHOLE),
+        (post(b"Transfer-Encoding: chunked", body=b"0\r\n\r\n"), WHOLE),
+        (post(b"Transfer-Encoding: chunked", body=b"3\r\nabc\r\n0;x=y\r\nTrailer: 1\r\n\r\n"), WHOLE),
+        (post(b"Content-Length: 1100000"), WAIT),
+        (post(b"Content-Length: 1200000"), TOO_LONG),
+        (post(b"Content-Length: " + b"9" * 30), TOO_LONG),
+        (post(b"Transfer-Encoding: chunked", body=b"a" * 1_200_000), TOO_LONG),
+        (b"GET / HTTP/1.1\r\nX: " + b"a" * 40_000, TOO_LONG),
+        (b"GET / HTTP/1.1\r\nX: " + b"a" * 40_000 + b"\r\n\r\n", TOO_LONG),
+        # The parser refuses these without waiting for more.
+        (post(b"Content-Length: 3", b"Content-Length: 4"), WHOLE),
+        (post(b"Content-Length: -1"), WHOLE),
+        (post(b"Content-Length: abc"), WHOLE),
+        (post(b"Content-Length: "), WHOLE),
+        (post("Content-Length: ３".encode()), WHOLE),
+    ],
+)
+def test_a_request_is_whole_when_its_head_and_its_body_are_here(received: bytes, verdict: Verdict) -> None:
+    assert judge(received) is verdict
+
+
+@given(body=st.binary(max_size=200), more=st.binary(max_size=20), cut=st.integers(min_value=0))
+def test_no_part_of_a_request_is_taken_for_the_whole(body: bytes, more: bytes, cut: int) -> None:
+    whole = post(b"Content-Length: %d" % len(body), body=body)
+    assert judge(whole + more) is WHOLE
+    assert judge(whole[: cut % len(whole)]) is WAIT
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with serving(tmp_path_factory.mktemp("patience"), *CHECKOUT, "serve", "--port", "{port}") as (_server, url):
+        yield url
+
+
+def connected(url: str) -> socket.socket:
+    return socket.create_connection(("127.0.0.1", int(url.rpartition(":")[2])), timeout=20)
+
+
+def answer(sock: socket.socket) -> bytes:
+    """One answer with its body."""
+    data = b""
+    while b"\r\n\r\n" not in data:
+        more = sock.recv(4096)
+        assert more, data
+        data += more
+    head, _, body = data.partition(b"\r\n\r\n")
+    length = next(int(line[15:]) for line in head.split(b"\r\n") if line.startswith(b"Content-Length:"))
+    while len(body) < length:
+        body += sock.recv(4096)
+    return head + b"\r\n\r\n" + body
+
+
+def is_well(url: str) -> bool:
+    return all(ask(f"{url}/healthz").status == 200 for _ in range(20))
+
+
+def test_a_request_may_come_byte_by_byte_and_the_connection_serves_on(url: str) -> None:
+    with connected(url) as sock:
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for _ in range(2):
+            for byte in GET:
+                sock.sendall(bytes([byte]))
+            assert answer(sock).startswith(b"HTTP/1.1 200")
+
+
+def test_requests_that_come_together_are_answered_one_after_the_other(url: str) -> None:
+    with connected(url) as sock:
+        sock.sendall(GET + GET + GET[:10])
+        assert b'"ok"' in answer(sock)
+        assert b'"ok"' in answer(sock)
+        sock.sendall(GET[10:])
+        assert b'"ok"' in answer(sock)
+
+
+FORM = urlencode({"payId": "N1", "type": "1", "price": "9.90"}).encode()
+KIND = b"Content-Type: application/x-www-form-urlencoded"
+
+
+def test_a_body_in_chunks_is_read(url: str) -> None:
+    with connected(url) as sock:
+        sock.sendall(post(KIND, b"Transfer-Encoding: chunked", body=b"%x\r\n%b\r\n" % (len(FORM), FORM)))
+        sock.sendall(b"0\r\n\r\n")
+        assert json.loads(answer(sock).partition(b"\r\n\r\n")[2])["msg"] == "请传入签名"
+
+
+def test_a_client_that_asks_before_it_sends_its_body_is_told_to_go_on_once(url: str) -> None:
+    with connected(url) as sock:
+        sock.sendall(post(KIND, b"Expect: 100-continue", b"Content-Length: %d" % len(FORM)))
+        assert sock.recv(4096) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        sock.sendall(FORM)
+        found = answer(sock)
+        assert found.startswith(b"HTTP/1.1 200")
+        assert json.loads(found.partition(b"\r\n\r\n")[2])["msg"] == "请传入签名"
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [post(b"Content-Length: 999999999", body=b"a"), b"GET / HTTP/1.1\r\nX: " + b"a" * 50_000],
+    ids=["body", "head"],
+)
+def test_what_is_too_long_is_refused_before_it_is_sent(url: str, sent: bytes) -> None:
+    with connected(url) as sock:
+        sock.sendall(sent)
+        assert sock.recv(4096).startswith(b"HTTP/1.1 413")
+        assert sock.recv(4096) == b""
+
+
+def test_idle_and_slow_clients_hold_up_nobody(url: str) -> None:
+    with ExitStack() as stack:
+        for beginning in (
+            b"",
+            b"G",
+            GET[:-2],
+            post(b"Content-Length: 50", body=b"a"),
+            post(b"Transfer-Encoding: chunked"),
+        ):
+            for _ in range(40):
+                sock = stack.enter_context(connected(url))
+                sock.sendall(beginning)
+        assert is_well(url)
+
+
+def test_clients_that_never_hang_up_hold_up_nobody(url: str) -> None:
+    with ExitStack() as stack:
+        for _ in range(40):
+            sock = stack.enter_context(connected(url))
+            sock.sendall(GET[:-2] + b"Connection: close\r\n\r\n")
+            assert answer(sock).startswith(b"HTTP/1.1 200")
+        assert is_well(url)
+
+
+def test_clients_that_break_off_in_the_middle_leave_nothing_behind(url: str) -> None:
+    for sent in (b"G", GET, post(b"Content-Length: 50", body=b"a")) * 20:
+        with connected(url) as sock:
+            sock.sendall(sent)
+    assert is_well(url)
+
+
+def test_more_clients_than_there_is_room_for_push_out_those_that_are_silent(tmp_path: Path) -> None:
+    limited = 'ulimit -n 600 && exec "$@"'  # leaves room for 88
+    command = ("sh", "-c", limited, "sh", sys.executable, "-m", "checkout", "serve", "--port", "{port}")
+    with serving(tmp_path, *command) as (_server, url), ExitStack() as stack:
+        socks = [stack.enter_context(connected(url)) for _ in range(200)]
+        assert is_well(url)
+        assert socks[0].recv(1) == b""
+        socks[-1].sendall(GET)
+        assert answer(socks[-1]).startswith(b"HTTP/1.1 200")
