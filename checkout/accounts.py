@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from bisect import bisect
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from itertools import accumulate
 
 from checkout import amounts, store
@@ -13,24 +13,37 @@ from checkout.interfaces import Rows
 from checkout.model import Account, Rest
 from checkout.store.accounts import Watched
 
+PERSONAL = "personal"
 _BEIJING_S = 8 * 3600
 _DAY_S = 86_400
 
 
 def take_slot(
-    db: Rows, method: str, price: int, token: str, rest: Rest, offline_after_s: int, now: int
+    db: Rows,
+    method: str,
+    price: int,
+    token: str,
+    rest: Rest,
+    offline_after_s: int,
+    now: int,
+    *,
+    without: Collection[str] = (),
 ) -> tuple[Account, int]:
     """Takes an amount (fen) near `price` on one of the method's accounts for the order `token`.
 
-    Refused: NO_ACCOUNT (none set up), PHONE_OFFLINE (all block while their phone is silent), BUSY (every amount is
-    held, or every daily cap reached; `retry_after` in seconds).
+    An account at an official gateway needs no amount of its own: the gateway says which order was paid. `without`
+    names accounts that are passed over. Refused: NO_ACCOUNT (none set up), PHONE_OFFLINE (all block while their phone
+    is silent), BUSY (every amount is held, or every daily cap reached; `retry_after` in seconds).
     """
-    willing = _willing(store.accounts.open_for(db, method), method, offline_after_s, now)
+    watched = [one for one in store.accounts.open_for(db, method) if one.account.id not in without]
+    willing = _willing(watched, method, offline_after_s, now)
     waits = []
     for account in _rotated(willing, offline_after_s, now):
         if not _under_cap(db, account, price, now):
             waits.append(_DAY_S - (now + _BEIJING_S) % _DAY_S)
             continue
+        if account.channel != PERSONAL:
+            return account, price
         amount, wait = _try(db, account, price, token, rest, now)
         if amount is not None:
             return account, amount
@@ -48,22 +61,25 @@ def is_online(beat_at: int | None, offline_after_s: int, now: int) -> bool:
 
 
 def _willing(watched: list[Watched], method: str, offline_after_s: int, now: int) -> list[Watched]:
-    ready = [one for one in watched if one.account.code]
+    ready = [one for one in watched if one.account.code or one.account.channel != PERSONAL]
     if not ready:
         raise Refusal(Code.NO_ACCOUNT, f"No {method} account with a QR code is set up: checkout account add.")
-    willing = [
-        one for one in ready if one.account.offline != "block" or is_online(one.beat_at, offline_after_s, now)
-    ]
+    willing = [one for one in ready if one.account.offline != "block" or _is_ready(one, offline_after_s, now)]
     if not willing:
         raise Refusal(Code.PHONE_OFFLINE, "The phone that watches this account is offline.")
     return willing
+
+
+def _is_ready(one: Watched, offline_after_s: int, now: int) -> bool:
+    """Whether money would be noticed: a phone is awake, or a gateway tells."""
+    return one.account.channel != PERSONAL or is_online(one.beat_at, offline_after_s, now)
 
 
 def _rotated(watched: list[Watched], offline_after_s: int, now: int) -> Iterable[Account]:
     """Watched accounts before unwatched ones, each group shuffled by weight."""
     if len(watched) == 1:
         return [watched[0].account]
-    online = [one.account for one in watched if is_online(one.beat_at, offline_after_s, now)]
+    online = [one.account for one in watched if _is_ready(one, offline_after_s, now)]
     offline = [one.account for one in watched if one.account not in online]
     return [*_shuffled(online), *_shuffled(offline)]
 

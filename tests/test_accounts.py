@@ -328,3 +328,19 @@ def test_the_wait_is_the_shortest_of_all_accounts(shop: Shop, monkeypatch: pytes
     for first in (0, 1):
         by_hand(monkeypatch, first, 0)
         assert refused(shop).retry_after == 900
+
+
+def test_orders_at_an_official_gateway_all_have_the_price_itself_and_need_no_phone(shop: Shop) -> None:
+    shop.change_account(channel="wechat_v3", code="", offline="block")
+    assert [shop.open(f"N{number}").really_price for number in range(3)] == [990, 990, 990]
+    assert shop.open("N9").channel == "wechat_v3"
+
+
+def test_accounts_that_are_passed_over_take_nothing(shop: Shop, store: Store) -> None:
+    shop.add_account(id="wx-second", code="wxp://second")
+    with store.transaction() as db:
+        taken = [
+            accounts.take_slot(db, "wechat", 990, f"t{number}", Rest(START, START), 180, shop.now, without={"wx-main"})
+            for number in range(3)
+        ]
+    assert {account.id for account, _ in taken} == {"wx-second"}
