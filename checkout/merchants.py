@@ -20,7 +20,7 @@ COMPAT_WARNING = (
     " where the shop's param is never a plain number."
 )
 
-_HINTS = {
+_HINTS: dict[http.Reason | None, str] = {
     http.Reason.ADDRESS: " (CHECKOUT_ALLOW_PRIVATE=1 allows it.)",
     http.Reason.PORT: " (CHECKOUT_CALLBACK_PORTS names them.)",
 }
@@ -65,8 +65,7 @@ def check_url(url: str, what: str, reach: Reach) -> None:
             ports=reach.ports if is_notify and not reach.allow_private else None,
         )
     except http.Forbidden as error:
-        hint = _HINTS.get(error.reason, "")
-        raise Refusal(Code.BAD_URL, f"The {what} URL may not be used: {error.message}{hint}") from error
+        raise Refusal(Code.BAD_URL, f"The {what} URL may not be used: {error.message}") from error
 
 
 def add(db_store: Store, wish: Wish, reach: Reach, *, actor: str, new_id: NewId, now: int) -> Merchant:
@@ -143,13 +142,22 @@ def _with(merchant: Merchant, wish: Wish, reach: Reach, now: int) -> Merchant:
         changes["name"] = _name(wish.name)
     for what in ("notify", "return"):
         if changes.get(f"{what}_url"):
-            check_url(changes[f"{what}_url"], what, reach)
+            _check_own_url(changes[f"{what}_url"], what, reach)
     added, removed = map(_host, wish.add_hosts), {_host(host) for host in wish.remove_hosts}
     hosts = dict.fromkeys((*merchant.allow_hosts, *added))
     changes["allow_hosts"] = tuple(host for host in hosts if host not in removed)
     if wish.enabled is not None:
         changes["disabled_at"] = None if wish.enabled else merchant.disabled_at or now
     return replace(merchant, **changes)
+
+
+def _check_own_url(url: str, what: str, reach: Reach) -> None:
+    """As `check_url`, and names the setting that would allow it: here the owner is asking, not a merchant."""
+    try:
+        check_url(url, what, reach)
+    except Refusal as refusal:
+        hint = _HINTS.get(getattr(refusal.__cause__, "reason", None), "")
+        raise Refusal(refusal.code, refusal.message + hint) from refusal
 
 
 def _name(name: str) -> str:

@@ -12,12 +12,13 @@ from typing import cast
 
 from flask import current_app
 
-from checkout import http, targets
+from checkout import merchants, targets
 from checkout.amounts import Limits
-from checkout.errors import Code, Refusal
+from checkout.errors import Code
 from checkout.fields import MAX_BODY, BadField, fields
 from checkout.front import Front, client_address
 from checkout.interfaces import Clock, Dialects, NewId, Send, Store
+from checkout.merchants import Reach
 from checkout.model import Merchant
 from checkout.orders import Rules
 from checkout.settings import Settings
@@ -86,16 +87,7 @@ def url_for_buyers(path: str) -> str:
 
 def check_merchant_url(url: str, what: str) -> None:
     """Refused (BAD_URL): an address that is never called or followed, so far as its text shows."""
-    settings = parts().settings
-    is_notify = what == "notify"
-    try:
-        http.check_url(
-            url,
-            allow_private=settings.allow_private or not is_notify,
-            ports=frozenset(settings.callback_ports) if is_notify and not settings.allow_private else None,
-        )
-    except http.Forbidden as error:
-        raise Refusal(Code.BAD_URL, f"The {what} URL may not be used: {error.message}") from error
+    merchants.check_url(url, what, Reach.of(parts().settings))
 
 
 def is_known_host(url: str, merchant: Merchant) -> bool:

@@ -1,0 +1,153 @@
+"""One server to a database, and none on a damaged one."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import signal
+import sqlite3
+import stat
+from contextlib import closing
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from checkout.errors import StoreError
+from checkout.interfaces import Store
+from checkout.store import guard
+from checkout.store.guard import Lock
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Path:
+    return tmp_path / "checkout.db"
+
+
+@pytest.fixture
+def written(database: Path) -> Path:
+    """The lock file, held by this process as a stranger holds it."""
+    return database.with_name("checkout.db.lock")
+
+
+class Stranger:
+    """Another server: a lock of its own on the same file."""
+
+    def __init__(self, path: Path, process: int, operation: int = fcntl.LOCK_SH) -> None:
+        path.write_text(f"{process}\n")
+        self.file = os.open(path, os.O_RDWR)
+        fcntl.flock(self.file, operation)
+
+    def close(self) -> None:
+        os.close(self.file)
+
+
+@pytest.fixture
+def sleeps(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    found: list[float] = []
+    monkeypatch.setattr("time.sleep", found.append)
+    return found
+
+
+def test_the_holder_writes_its_number_where_only_the_owner_reads(database: Path, written: Path) -> None:
+    with closing(Lock(database)):
+        assert written.read_text() == f"{os.getpid()}\n"
+        assert stat.S_IMODE(written.stat().st_mode) == 0o600
+
+
+def test_a_second_server_is_refused_at_once_by_number(database: Path, written: Path, sleeps: list[float]) -> None:
+    with closing(Stranger(written, os.getppid())), pytest.raises(StoreError, match=rf"process {os.getppid()}\)"):
+        Lock(database)
+    assert sleeps == []
+
+
+def test_a_lock_that_was_given_back_is_free(database: Path) -> None:
+    first = Lock(database)
+    first.close()
+    first.close()
+    Lock(database).close()
+
+
+def test_what_a_dead_server_left_written_does_not_count(database: Path, written: Path) -> None:
+    written.write_text("1\n")
+    with closing(Lock(database)):
+        assert written.read_text() == f"{os.getpid()}\n"
+
+
+def test_the_workers_of_a_dead_server_are_waited_for(
+    database: Path, written: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    orphan = Stranger(written, _dead())
+    monkeypatch.setattr("time.sleep", lambda _: orphan.close())
+    Lock(database).close()
+
+
+def test_workers_that_outlive_their_server_for_long_are_named(
+    database: Path, written: Path, sleeps: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = iter(range(100))
+    monkeypatch.setattr("time.monotonic", lambda: next(clock))
+    with closing(Stranger(written, _dead())), pytest.raises(StoreError, match="stop it first"):
+        Lock(database)
+    assert sleeps
+
+
+def test_the_workers_of_one_server_share_the_lock(
+    database: Path, written: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worker = SimpleNamespace(ppid=os.getppid())
+    monkeypatch.setattr(signal, "getsignal", lambda _: SimpleNamespace(__self__=worker))
+    with closing(Lock(database)), closing(Lock(database)):
+        assert written.read_text() == f"{os.getppid()}\n"
+
+
+def test_whoever_wants_it_alone_shares_it_with_nobody(database: Path) -> None:
+    with closing(Lock(database)), pytest.raises(StoreError):
+        Lock(database, alone=True)
+    with closing(Lock(database, alone=True)), pytest.raises(StoreError):
+        Lock(database)
+
+
+def test_a_server_that_is_just_taking_it_is_named_too(database: Path, written: Path) -> None:
+    with closing(Stranger(written, os.getppid(), fcntl.LOCK_EX)), pytest.raises(StoreError, match=str(os.getppid())):
+        Lock(database)
+
+
+def test_a_sound_database_passes(store: Store) -> None:
+    store.check()
+    store.guard()
+    store.guard()
+
+
+@pytest.mark.parametrize("size", [0, 1])
+def test_a_damaged_page_is_found_at_the_start_unless_the_file_is_large(
+    store: Store, size: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    database = next(tmp_path.rglob("checkout.db"))
+    content = bytearray(database.read_bytes())
+    content[4096 * 3 : 4096 * 30] = b"\xff" * (4096 * 27)
+    database.write_bytes(content)
+    with pytest.raises(StoreError, match="checkout restore FILE"):
+        store.check()
+    monkeypatch.setattr(guard, "CHECKED_AT_START", size and len(content))
+    if size:
+        with pytest.raises(StoreError, match="is damaged"):
+            guard.check_at_start(database)
+    else:
+        guard.check_at_start(database)
+
+
+def test_looking_at_a_copy_leaves_nothing_beside_it(tmp_path: Path) -> None:
+    copy = tmp_path / "copy ?#%.db"
+    with closing(sqlite3.connect(copy)) as connection:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("CREATE TABLE t (a)")
+    guard.check(copy, alone=True)
+    assert list(tmp_path.iterdir()) == [copy]
+
+
+def _dead() -> int:
+    """The number of a process that has ended."""
+    child = os.posix_spawn("/bin/true", ["true"], {})
+    os.waitpid(child, 0)
+    return child
