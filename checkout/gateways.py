@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from checkout import orders, store
+from checkout import settlement, store
 from checkout.channel import Channel, GatewayError, Notice, Paid, Prompt, PromptKind, Scene, Standing, Start
 from checkout.errors import Code, Refusal
 from checkout.interfaces import Clock, NewId, Rows, Store
@@ -113,7 +113,7 @@ def _judge(
     if doubt:
         _file(db, payment, Judgement.UNMATCHED, doubt, now)
         return
-    paid = orders.settle(
+    paid = settlement.settle(
         db, order, replace(payment, account=order.account), Judgement.MATCHED, note="", new_id=new_id, now=now
     )
     if paid is None:

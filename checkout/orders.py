@@ -1,4 +1,4 @@
-"""The life of an order: opened, shown, paid, expired or closed. No Flask, no SQL.
+"""The life of an order: opened, shown, closed, expired (and paid: `checkout.settlement`). No Flask, no SQL.
 
 Every use case reads the clock once and runs in one transaction. States move only through the store's guarded
 updates; whoever gets no row back was second.
@@ -12,12 +12,11 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from checkout import accounts, amounts, audit, deliveries, products, store
+from checkout import accounts, amounts, store
 from checkout.amounts import Limits
 from checkout.errors import Code, Refusal
-from checkout.interfaces import NewId, Rows, Store
-from checkout.model import Judgement, Merchant, Order, Payment, State
-from checkout.money import yuan
+from checkout.interfaces import Rows, Store
+from checkout.model import Merchant, Order, State
 
 # Where the buyer chooses on our own page; a merchant that named the method gets what it asked for.
 SWITCHING = frozenset({"embed", "api"})
@@ -91,7 +90,7 @@ def choose_method(db_store: Store, token: str, method: str, rules: Rules, now: i
     The amount of the method before stays the order's: its code may have been scanned. Refused as `open_order`,
     NOT_FOUND, NOT_ALLOWED."""
     with db_store.transaction() as db:
-        order = _existing(db, token)
+        order = existing(db, token)
         if order.method == method:
             return order
         is_fixed = order.method and order.dialect not in SWITCHING
@@ -121,65 +120,10 @@ def close(db_store: Store, token: str, limits: Limits, now: int) -> Order:
     with db_store.transaction() as db:
         closed = store.orders.close(db, token, now)
         if closed is None:
-            _existing(db, token)
+            existing(db, token)
             raise Refusal(Code.NOT_ALLOWED, "Only an order that waits for payment can be closed.")
         _rest_after_end(db, closed, limits, now)
         return closed
-
-
-def confirm(db_store: Store, token: str, *, amount: int, reason: str, actor: str, new_id: NewId, now: int) -> Order:
-    """Books an order as paid by hand: the owner has seen the money. `amount` (fen) must be the order's own.
-
-    Audited. Refused: NOT_FOUND, BAD_AMOUNT, BAD_REQUEST (no reason), NOT_ALLOWED (paid already, no method chosen).
-    """
-    if not reason.strip():
-        raise Refusal(Code.BAD_REQUEST, "Confirming by hand needs a reason.")
-    with db_store.transaction() as db:
-        order = _existing(db, token)
-        due = amount_due(order)
-        if amount != due:
-            raise Refusal(Code.BAD_AMOUNT, f"The amount does not fit: the order is for {yuan(due)}.")
-        payment = _payment_by_hand(order, amount, reason, new_id, now)
-        store.payments.add(db, payment)
-        paid = settle(db, order, payment, Judgement.LINKED, note=reason, new_id=new_id, now=now)
-        if paid is None:
-            raise Refusal(Code.NOT_ALLOWED, "The order, or another one of the same number, is paid already.")
-        audit.note(db, actor, "order.confirm", token, {"amount": yuan(amount), "reason": reason}, new_id, now)
-        return paid
-
-
-def amount_due(order: Order) -> int:
-    """What the payer sends, in fen. Refused (NOT_ALLOWED): no method was chosen, so no QR code was ever shown."""
-    if order.really_price is None:
-        raise Refusal(Code.NOT_ALLOWED, "The buyer has not chosen how to pay, so nobody can have paid this order.")
-    return order.really_price
-
-
-def settle(
-    db: Rows, order: Order, payment: Payment, judgement: Judgement, *, note: str, new_id: NewId, now: int
-) -> Order | None:
-    """Moves the order to PAID, books the payment to it and owes the merchant a message, all in the caller's
-    transaction. None, and nothing changed: the order, or another one of the same number, is paid already.
-
-    Waiting orders of the same number are closed; their amounts rest as planned, as they may have been shown."""
-    others = store.orders.other_attempts(db, order)
-    if any(other.state is State.PAID for other in others):
-        return None
-    paid = store.orders.pay(db, order.token, now)
-    if paid is None:
-        return None
-    for other in others:
-        store.orders.close(db, other.token, now)
-    if judgement is Judgement.MATCHED:
-        paid = _as_paid(db, paid, payment, now)
-    if judgement is Judgement.MATCHED and paid.late:
-        judgement = Judgement.LATE
-    account = payment.account or paid.account
-    _rest_after_payment(db, paid, judgement, now)
-    store.payments.judge(db, payment.id, judgement, token=paid.token, account=account, note=note, now=now)
-    products.fulfil(db, paid, now)
-    deliveries.owe(db, paid, "order.paid", new_id=new_id, now=now)
-    return paid
 
 
 def expire_due(db_store: Store, now: int, limit: int = 500) -> int:
@@ -198,6 +142,14 @@ def code_of(db: Rows, order: Order) -> tuple[str, bool]:
     found = store.accounts.code_for(db, order.account, order.really_price)
     assert found is not None
     return found
+
+
+def existing(db: Rows, token: str) -> Order:
+    """The order of a token. Refused: NOT_FOUND."""
+    order = store.orders.get(db, token)
+    if order is None:
+        raise Refusal(Code.NOT_FOUND, "There is no such order.")
+    return order
 
 
 def _answers(before: Order, ask: Ask, now: int) -> bool:
@@ -237,7 +189,7 @@ def _with_amount(db: Rows, order: Order, method: str, rules: Rules, now: int, *,
 def _noted_as_shown(db: Rows, order: Order, limits: Limits, now: int) -> Order:
     shown = store.orders.show(db, order.token, now) if order.really_price is not None else None
     if shown is None:
-        return _existing(db, order.token)
+        return existing(db, order.token)
     assert shown.really_price is not None
     rest = amounts.rest_of_shown(shown.expires_at, limits)
     store.slots.set_rest(db, shown.token, shown.account, shown.really_price, rest)
@@ -253,46 +205,9 @@ def _had_before(db: Rows, order: Order, method: str, now: int) -> Order | None:
     return None
 
 
-def _as_paid(db: Rows, paid: Order, payment: Payment, now: int) -> Order:
-    """The order with the account and amount that the money came by: the buyer may have switched the method."""
-    used = (payment.account, payment.amount)
-    if used == (paid.account, paid.really_price) or used not in store.slots.of_order(db, paid.token, now):
-        return paid
-    account = store.accounts.get(db, payment.account)
-    assert account is not None
-    assert payment.amount is not None
-    return store.orders.paid_by(
-        db, paid.token, method=account.method, account=account.id, channel=account.channel, really_price=payment.amount
-    )
-
-
-def _rest_after_payment(db: Rows, paid: Order, judgement: Judgement, now: int) -> None:
-    rest = amounts.rest_of_paid(now, paid.expires_at)
-    if judgement is Judgement.LINKED:
-        # The owner may have been faster than the phone: its push must not find a stranger's order later on.
-        store.slots.prolong(db, paid.token, rest, now)
-    else:
-        store.slots.set_rest(db, paid.token, paid.account, amount_due(paid), rest)
-
-
 def _rest_after_end(db: Rows, order: Order, limits: Limits, now: int) -> None:
     """A buyer who switched the method may have seen the code of the one before, whose amount rests as planned."""
     store.slots.release(db, order.token, order.expires_at, now)
     if order.shown_at is not None and order.really_price is not None:
         rest = amounts.rest_of_shown(now, limits)
         store.slots.set_rest(db, order.token, order.account, order.really_price, rest)
-
-
-def _existing(db: Rows, token: str) -> Order:
-    order = store.orders.get(db, token)
-    if order is None:
-        raise Refusal(Code.NOT_FOUND, "There is no such order.")
-    return order
-
-
-def _payment_by_hand(order: Order, amount: int, reason: str, new_id: NewId, now: int) -> Payment:
-    return Payment(
-        id=new_id("pay"), channel="hand", reference=order.token, device="", method=order.method, amount=amount,
-        judgement=Judgement.UNMATCHED, order_token="", account=order.account, raw="", note=reason,
-        happened_at=now, received_at=now, judged_at=None,
-    )  # fmt: skip

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from checkout import audit, orders, store
+from checkout import audit, settlement, store
 from checkout.errors import Code, Refusal
 from checkout.interfaces import NewId, Rows, Store
 from checkout.model import Device, Judgement, Order, Payment, State
@@ -60,9 +60,7 @@ def receive(db_store: Store, report: Report, *, new_id: NewId, now: int) -> Outc
         return Outcome(payment, paid, repeated=False)
 
 
-def link(
-    db_store: Store, payment_id: str, token: str, *, reason: str, actor: str, new_id: NewId, now: int
-) -> Order:
+def link(db_store: Store, payment_id: str, token: str, *, reason: str, actor: str, new_id: NewId, now: int) -> Order:
     """Books a payment from the review inbox to an order by hand; audited.
 
     Refused: NOT_FOUND, BAD_REQUEST (no reason), CONFLICT (dealt with already), NOT_ALLOWED (the order is paid, or no
@@ -76,8 +74,8 @@ def link(
             raise Refusal(Code.NOT_FOUND, "There is no such payment." if payment is None else "There is no such order.")
         if payment.judgement not in (Judgement.SUSPECTED, Judgement.UNMATCHED, Judgement.UNREADABLE):
             raise Refusal(Code.CONFLICT, "This payment has been dealt with already.")
-        orders.amount_due(order)
-        paid = orders.settle(db, order, payment, Judgement.LINKED, note=reason, new_id=new_id, now=now)
+        settlement.amount_due(order)
+        paid = settlement.settle(db, order, payment, Judgement.LINKED, note=reason, new_id=new_id, now=now)
         if paid is None:
             raise Refusal(Code.NOT_ALLOWED, "The order, or another one of the same number, is paid already.")
         audit.note(db, actor, "payment.link", payment_id, {"order": token, "reason": reason}, new_id, now)
@@ -105,7 +103,7 @@ def _judge(db: Rows, report: Report, payment: Payment, new_id: NewId, now: int) 
         note = "No waiting order has this amount." if not holders else "Several waiting orders have this amount."
         _file(db, payment, Judgement.UNMATCHED, note, now)
         return None
-    (account, token), = holders
+    ((account, token),) = holders
     order = store.orders.get(db, token)
     assert order is not None
     found = replace(payment, account=account)
@@ -115,7 +113,7 @@ def _judge(db: Rows, report: Report, payment: Payment, new_id: NewId, now: int) 
     if report.came_at is not None and order.created_at > report.came_at + CLOCK_SLACK_S:
         _file(db, payment, Judgement.UNMATCHED, "The money came before the order of this amount was opened.", now)
         return None
-    paid = orders.settle(db, order, found, Judgement.MATCHED, note="", new_id=new_id, now=now)
+    paid = settlement.settle(db, order, found, Judgement.MATCHED, note="", new_id=new_id, now=now)
     if paid is None:
         _file(db, payment, Judgement.SUSPECTED, "Another order of the same number is paid already.", now, token)
     return paid

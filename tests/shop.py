@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Any
 
-from checkout import orders, payments
+from checkout import orders, payments, settlement
 from checkout import store as stores
 from checkout.amounts import Limits
 from checkout.interfaces import Store
@@ -98,7 +98,7 @@ class Shop:
         return orders.close(self.store, order.token, self.rules.limits, self.now)
 
     def confirm(self, order: Order, amount: int, reason: str = "seen in the bill") -> Order:
-        return orders.confirm(
+        return settlement.confirm(
             self.store, order.token, amount=amount, reason=reason, actor="owner", new_id=self.new_id, now=self.now
         )
 

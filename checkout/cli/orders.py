@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from checkout import audit, money, orders, refunds, store
+from checkout import audit, money, orders, refunds, settlement, store
 from checkout.amounts import Limits
 from checkout.cli import deliveries, payments
 from checkout.cli.desk import Desk
@@ -64,7 +64,7 @@ def show_(desk: Desk, token: str, as_json: bool) -> None:
 @click.pass_obj
 def confirm(desk: Desk, token: str, amount: str, reason: str, as_json: bool) -> None:
     """Book an order as paid because you have seen the money; the merchant is told."""
-    orders.confirm(desk.store, token, amount=money.fen(amount), reason=reason, **desk.by)
+    settlement.confirm(desk.store, token, amount=money.fen(amount), reason=reason, **desk.by)
     _answer(desk, token, as_json)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from checkout import ids, orders, store
+from checkout import ids, orders, settlement, store
 from checkout.model import Order
 from tests.world import World
 
@@ -25,7 +25,7 @@ def opened(world: World, number: str = "N1", price: int = 990, method: str = "we
 def settled(world: World, order: Order) -> Order:
     """The order, paid: booked by hand, as what the phone does has its own tests."""
     now = world.order(order.token)
-    return orders.confirm(
+    return settlement.confirm(
         world.store, order.token, amount=now.really_price or now.price, reason="test", actor="test",
         new_id=ids.new_id, now=world.clock(),
     )  # fmt: skip
