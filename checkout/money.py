@@ -18,7 +18,7 @@ _JAVA_DOUBLE = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,12})?(?:E[0-9])?")
 
 
 def fen(text: str) -> int:
-    """A merchant's price in yuan (`9`, `9.9`, `9.90`) as fen; 0 is refused (ZERO_AMOUNT), anything else too (BAD_AMOUNT)."""
+    """A merchant's price in yuan (`9`, `9.9`, `9.90`) as fen; 0 is refused (ZERO_AMOUNT), else BAD_AMOUNT."""
     match = _PRICE.fullmatch(text)
     if match is None:
         raise Refusal(Code.BAD_AMOUNT, "The amount must look like 9.90: digits, and at most two after the point.")
