@@ -216,6 +216,26 @@ def test_a_phone_that_was_set_up_afterwards_is_believed_an_hour_later(shop: Shop
     assert shop.push(990, "tablet").order == shop.order(following)
 
 
+# A buyer who switched the method
+
+
+def test_money_by_the_method_before_the_switch_pays_the_order_and_is_booked_as_it_came(shop: Shop) -> None:
+    shop.open("N0")
+    shop.add_account(id="ali-main", method=Method.ALIPAY, code="https://qr.alipay.com/fkx")
+    order = shop.open("N1", dialect="api")
+    shop.go(5)
+    switched = orders.choose_method(shop.store, order.token, "alipay", shop.rules, shop.now)
+    orders.show(shop.store, switched, shop.rules.limits, shop.now)
+    assert (order.really_price, switched.really_price) == (991, 990)
+    paid = shop.push(991).order
+    assert paid is not None
+    assert (paid.token, paid.method, paid.account, paid.really_price) == (order.token, "wechat", "wx-main", 991)
+    assert shop.order(order) == paid
+    expires_at = order.expires_at
+    assert shop.slots()["wx-main", 991] == (order.token, expires_at, expires_at)
+    assert shop.slots()["ali-main", 990][:2] == (order.token, expires_at + 600)
+
+
 # Late money, all the way
 
 
