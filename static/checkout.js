@@ -52,7 +52,7 @@
     return (element?.isConnected ? element : document).dispatchEvent(event)
   }
 
-  // Messages pass between this window and our frame only, each way to one exact origin.
+  // Messages pass between this window and our frame only.
   function frameIn(box, wish, element, heard) {
     const frame = document.createElement("iframe")
     const result = { state: "closed", order: wish.order || memory(wish) || null, receipt: null }
@@ -72,8 +72,9 @@
       clearTimeout(timer)
       frame.onload = null
       const { v, t, url, height, ...news } = data
+      const isNew = news.state && news.state !== result.state
       Object.assign(result, news)
-      if (news.state) {
+      if (isNew) {
         memory(wish, /pending|review/.test(t) ? result.order : "")
         if (!emit(element, t, { ...result })) source.postMessage({ v, t: "stay" }, origin)
       }
@@ -114,6 +115,7 @@
       if (t === "close") dialog.close()
     })
     dialog.onclick = ({ target }) => target === dialog && dialog.close()
+    frame.style.maxHeight = "96vh"
     dialog.showModal()
     frame.focus()
     emit(element, "open", result)

@@ -63,7 +63,7 @@ def paid_attempt(shop: Parts, order: Order, now: int) -> Order:
 def check(token: str) -> Response:
     """The buyer has paid: the page asks more often for a while, then offers to tell the shop."""
     _order(token)
-    return answers.see(links.path("pay", token, asked=str(parts().clock())))
+    return answers.see(links.path("pay", token, asked=str(parts().clock())) + "#help")
 
 
 def claim(token: str) -> Response:

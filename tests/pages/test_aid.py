@@ -56,7 +56,7 @@ def test_a_merchant_that_named_the_method_offers_no_other(world: World) -> None:
 def test_who_has_paid_is_looked_for_each_second_and_then_asked(world: World) -> None:
     order = taken(world)
     place = act(world, order, "check").location
-    assert place == f"/pay/{order.token}?asked={world.clock()}&lang=en"
+    assert place == f"/pay/{order.token}?asked={world.clock()}&lang=en#help"
     text = world.client.get(place).text
     assert "every 1s" in text
     assert "Looking for your payment" in text
