@@ -73,6 +73,8 @@ def test_the_keyboard_alone_pays(site: Site, context: BrowserContext, page: Page
     page.keyboard.press("Enter")
     expect(page.get_by_text("I have paid and nothing happens")).to_be_visible()
     page.keyboard.press("Tab")
+    expect(page.get_by_role("button", name="I have paid")).to_be_focused()
+    page.keyboard.press("Tab")
     expect(page.get_by_role("link", name="简体中文")).to_be_focused()
 
 
