@@ -51,6 +51,11 @@ def webhook_signature(secret: bytes, message_id: str, timestamp: int, body: byte
     return "v1," + base64.b64encode(hmac.digest(secret, signed, "sha256")).decode()
 
 
+def hmac_sha256(secret: str, message: bytes) -> bytes:
+    """The 32 bytes of HMAC-SHA256, the secret in UTF-8 (what phones and scripts sign with)."""
+    return hmac.digest(secret.encode(), message, "sha256")
+
+
 def rsa_sign(private_pem: str, message: bytes) -> str:
     """Base64 of the RSA signature over SHA-256 (PKCS#1 v1.5, "SHA256withRSA")."""
     from Crypto.Hash import SHA256

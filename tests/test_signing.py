@@ -11,6 +11,7 @@ import pytest
 
 from checkout.signing import (
     equal,
+    hmac_sha256,
     md5_of,
     same_secret,
     signed_by,
@@ -75,6 +76,13 @@ def test_a_secret_is_compared_to_the_letter() -> None:
     assert not same_secret("Secret ", "Secret")
     assert not same_secret("", "")
     assert not same_secret("", "Secret")
+
+
+def test_an_hmac_is_that_of_the_published_example() -> None:
+    """RFC 4231, test case 2, and a secret beyond ASCII."""
+    expected = "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"
+    assert hmac_sha256("Jefe", b"what do ya want for nothing?").hex() == expected
+    assert hmac_sha256("密", b"x") == hmac.new("密".encode(), b"x", hashlib.sha256).digest()
 
 
 def test_values_are_signed_in_utf_8() -> None:
