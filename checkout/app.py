@@ -14,7 +14,7 @@ from werkzeug.exceptions import HTTPException
 from checkout import __version__, health, http, ids, pages, protocols
 from checkout.errors import Refusal, StoreError
 from checkout.interfaces import Clock, NewId, Send
-from checkout.monitors import vmq_app
+from checkout.monitors import generic, smsforwarder, vmq_app
 from checkout.resources import resource_dir
 from checkout.settings import Settings, load
 from checkout.store import open_store
@@ -84,7 +84,8 @@ def _start(worker: Worker) -> None:
 def _register(app: Flask) -> None:
     for dialect in app.extensions["checkout"].dialects.values():
         app.register_blueprint(dialect.routes())
-    for blueprint in (health.blueprint(), vmq_app.routes(), *pages.blueprints()):
+    monitors = (vmq_app.routes(), smsforwarder.routes(), generic.routes())
+    for blueprint in (health.blueprint(), *monitors, *pages.blueprints()):
         app.register_blueprint(blueprint)
     app.register_error_handler(Refusal, _refused)
     app.register_error_handler(StoreError, _unavailable)

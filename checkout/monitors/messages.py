@@ -1,0 +1,86 @@
+"""What becomes of a message whose sender is known: a payment, something for a person to look at, a sign of life.
+
+What says that money came is stored once, without its secrets, before it is judged, whatever its amount. What says
+nothing of the kind (most of it is private) is not stored; it shows that the phone is alive.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from flask import Blueprint, Response
+
+from checkout import payments, store
+from checkout.errors import Refusal
+from checkout.model import Device
+from checkout.monitors import owner_rules, reading
+from checkout.monitors.reading import Verdict
+from checkout.payments import REPEAT_WINDOW_S, Report
+from checkout.web import STATUS, parts
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """`said` are its fields without secrets; the rest is as in `payments.Report`."""
+
+    device: Device
+    said: Mapping[str, str]
+    reference: str
+    happened_at: int
+    event: str = ""
+    came_at: int | None = None
+    repeat_s: int = REPEAT_WINDOW_S
+
+
+def routes(name: str) -> Blueprint:
+    """A blueprint that refuses in JSON, with a status of 4xx and one sentence."""
+    blueprint = Blueprint(f"monitor_{name}", __name__)
+    blueprint.register_error_handler(Refusal, _refused)
+    return blueprint
+
+
+def beat(device: Device, now: int) -> Response:
+    """The phone is alive."""
+    with parts().store.transaction() as db:
+        store.devices.beat(db, device.id, now)
+    return _answer({"ok": True}, 200)
+
+
+def notification(message: Message, package: str, title: str, text: str, now: int) -> Response:
+    """Reads a notification and does what it says."""
+    rules = owner_rules.in_force(parts().settings.data_dir).rules
+    found = reading.read(package, title, text, rules)
+    if found.verdict in (Verdict.NOTHING, Verdict.OUTGOING):
+        return beat(message.device, now)
+    note = "" if found.verdict is Verdict.RECEIPT else found.why
+    return money(message, found.method or "", found.amount, now, note)
+
+
+def money(message: Message, method: str, amount: int | None, now: int, note: str = "") -> Response:
+    """Books `amount` fen, or keeps for a person what could not be read (None, the reason in `note`)."""
+    shop = parts()
+    raw = json.dumps(dict(message.said), ensure_ascii=False)
+    report = Report(
+        message.device, method, amount, message.reference, raw, message.happened_at, note,
+        message.event, message.came_at, message.repeat_s,
+    )  # fmt: skip
+    if payments.receive(shop.store, report, new_id=shop.new_id, now=now).order is not None:
+        shop.wake()
+    return _answer({"ok": True}, 200)
+
+
+def digest(*words: str) -> str:
+    """32 hex digits that stand for these words, and for no others."""
+    return hashlib.sha256(json.dumps(words).encode()).hexdigest()[:32]
+
+
+def _refused(refusal: Refusal) -> Response:
+    return _answer({"ok": False, "error": refusal.message}, STATUS[refusal.code])
+
+
+def _answer(body: Mapping[str, object], status: int) -> Response:
+    text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
+    return Response(text, status, content_type="application/json; charset=utf-8")
