@@ -40,8 +40,8 @@ class Said(NamedTuple):
 
 
 def pages() -> list[Path]:
-    found = [path for path in ROOT.rglob("*.md") if not any(part.startswith((".", "node_")) for part in path.parts)]
-    return sorted(path for path in found if path.is_relative_to(DOCS) or path.parent == ROOT)
+    found = (path.relative_to(ROOT) for path in ROOT.rglob("*.md"))
+    return sorted(ROOT / path for path in found if not path.parts[0].startswith((".", "node_modules")))
 
 
 def named(path: Path) -> str:
