@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from checkout import devices
+from checkout.cli import readings
 from checkout.cli.desk import Desk
 from checkout.cli.output import as_json, details, next_steps, show, table, warn, when
 from checkout.devices import Watching
@@ -20,6 +21,10 @@ def device() -> None:
     """Phones that report money."""
 
 
+device.add_command(readings.test)
+device.add_command(readings.rules)
+
+
 @device.command()
 @click.argument("name")
 @click.option(
@@ -29,11 +34,12 @@ def device() -> None:
     "--account", "accounts", metavar="A", multiple=True,
     help="An account that it watches; repeatable. Without it: all that have no device yet.",
 )  # fmt: skip
+@click.option("--signed", is_flag=True, help="For --kind generic: refuse what is not signed with its secret.")
 @as_json
 @click.pass_obj
-def add(desk: Desk, name: str, kind: str, accounts: tuple[str, ...], as_json: bool) -> None:
+def add(desk: Desk, name: str, kind: str, accounts: tuple[str, ...], signed: bool, as_json: bool) -> None:
     """Add a phone; prints what to scan with it or type into it."""
-    added = devices.add(desk.store, name, kind, accounts, **desk.by)
+    added = devices.add(desk.store, name, kind, accounts, signed=signed, **desk.by)
     _pair(desk, added, as_json)
     if not added.accounts:
         warn("It watches no account: checkout account add, then checkout device add NAME --account A.")
@@ -58,11 +64,12 @@ def list_(desk: Desk, as_json: bool) -> None:
 
 @device.command("show")
 @click.argument("name")
+@click.option("--qr", "with_qr", is_flag=True, help="Draw what is to be entered, to copy it with the phone's camera.")
 @as_json
 @click.pass_obj
-def show_(desk: Desk, name: str, as_json: bool) -> None:
-    """Show the pairing text of a device again."""
-    _pair(desk, devices.find(desk.store, name), as_json)
+def show_(desk: Desk, name: str, with_qr: bool, as_json: bool) -> None:
+    """Show again what to scan with a device or type into it."""
+    _pair(desk, devices.find(desk.store, name), as_json, with_qr)
 
 
 @device.command()
@@ -103,7 +110,8 @@ def shape(desk: Desk, one: Watching, now: int) -> dict[str, Any]:
     found = one.device
     return {
         "id": found.id, "name": found.name, "kind": found.kind, "key": found.key, "token": found.token,
-        "pairing": pairing.text(desk.settings.base_url, found), "accounts": list(one.accounts),
+        "signed": found.signed or found.kind != "generic", "pairing": pairing.text(desk.settings.base_url, found),
+        "entries": pairing.entries(desk.settings.base_url, found), "accounts": list(one.accounts),
         "state": _state(desk, one, now), "beat_at": found.beat_at, "push_at": found.push_at,
         "revoked_at": found.revoked_at, "created_at": found.created_at,
     }  # fmt: skip
@@ -113,8 +121,8 @@ def _state(desk: Desk, one: Watching, now: int) -> str:
     return devices.state(one.device, desk.settings.device_offline_after, now)
 
 
-def _pair(desk: Desk, one: Watching, as_json: bool) -> None:
-    show(shape(desk, one, desk.clock()), as_json, lambda: _told(desk, one))
+def _pair(desk: Desk, one: Watching, as_json: bool, with_qr: bool = False) -> None:
+    show(shape(desk, one, desk.clock()), as_json, lambda: _told(desk, one, with_qr))
     base_url = desk.settings.base_url
     if any(form in base_url for form in _LOOPBACK):
         warn(
@@ -123,16 +131,48 @@ def _pair(desk: Desk, one: Watching, as_json: bool) -> None:
         )
 
 
-def _told(desk: Desk, one: Watching) -> str:
-    from checkout import qr
-
-    text = pairing.text(desk.settings.base_url, one.device)
+def _told(desk: Desk, one: Watching, with_qr: bool) -> str:
+    text, is_scanned = pairing.text(desk.settings.base_url, one.device), one.device.kind in pairing.SCANNED
     pairs = [
         ("id", one.device.id),
         ("name", one.device.name),
         ("kind", one.device.kind),
         ("watches", ", ".join(one.accounts)),
         ("old key until", when(one.device.previous_key_until or None)),
-        ("pairing", text),
+        ("pairing", text if is_scanned else ""),
     ]
-    return f"{details(pairs)}\n\n{qr.terminal(text)}"
+    return f"{details(pairs)}\n\n{_drawn(text) if is_scanned else _to_enter(desk, one, with_qr)}"
+
+
+def _to_enter(desk: Desk, one: Watching, with_qr: bool) -> str:
+    """Each entry on lines of its own, so that it can be copied as it is."""
+    labels, entries = _LABELS[one.device.kind], pairing.entries(desk.settings.base_url, one.device)
+    return "\n\n".join(
+        f"{labels[name]}:\n{value}" + (f"\n{_drawn(value)}" if with_qr else "") for name, value in entries.items()
+    )
+
+
+def _drawn(text: str) -> str:
+    from checkout import qr
+
+    return qr.terminal(text)
+
+
+_LABELS = {
+    "smsforwarder": {
+        "url": "Webhook Server (POST)",
+        "template": "消息模板 (message template), one line",
+        "secret": "Secret",
+        "keyword": "Word in a good answer, where your version asks for one",
+    },
+    "generic": {
+        "url": "Address (POST)",
+        "secret": "Secret",
+        "try": "To try the way, without money",
+        "curl": "From a shell, for money that came",
+        "tasker": "Tasker with AutoNotification: query parameters of an HTTP request",
+        "macrodroid": "MacroDroid: form data of an HTTP request",
+        "shortcuts": "iOS Shortcuts: JSON of Get Contents of URL",
+        "beat": "Every minute or two, so that the phone counts as online",
+    },
+}
