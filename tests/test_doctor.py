@@ -87,6 +87,16 @@ def test_a_well_installation_has_no_complaints(clinic: Clinic) -> None:
     }  # fmt: skip
 
 
+def test_faulty_reading_rules_fail_and_good_ones_are_counted(clinic: Clinic) -> None:
+    file = clinic.patient.settings.data_dir / "reading_rules.toml"
+    file.write_text("version = ", encoding="utf-8")
+    assert clinic.complaints() == [("reading rules", FAIL)]
+    file.write_text('version = "7"', encoding="utf-8")
+    assert clinic.complaints() == []
+    told = {one.check: one.message for one in clinic.sees()}["reading rules"]
+    assert told == "Notifications are read by version 1+7 of the rules, with 0 rules of your own."
+
+
 def test_a_shop_is_asked_for_its_front_page_only(clinic: Clinic) -> None:
     clinic.sees()
     assert [(one.method, one.url, one.body) for one in clinic.theirs.asked] == [("HEAD", "https://shop.example/", b"")]

@@ -11,6 +11,7 @@ from checkout import store
 from checkout.doctor.finding import Finding, Patient, fail, ok, warn
 from checkout.errors import StoreError
 from checkout.interfaces import Store
+from checkout.monitors import owner_rules
 from checkout.resources import resource_dir
 
 _OLDEST = 1_767_225_600  # 2026: a clock before it was never set
@@ -28,6 +29,7 @@ def examine(patient: Patient) -> Iterator[Finding]:
         yield from _disk(patient, patient.store)
     yield _clock(patient)
     yield _htmx(patient)
+    yield _reading_rules(patient)
 
 
 def _database(patient: Patient) -> Iterator[Finding]:
@@ -102,3 +104,12 @@ def _htmx(patient: Patient) -> Finding:
     if patient.settings.htmx == "local":
         return fail("htmx", 'htmx = "local" is set, but our own copy is missing; pages reload instead.', fix)
     return warn("htmx", "Our own copy of htmx is missing; where the CDN is blocked, pages reload instead.", fix)
+
+
+def _reading_rules(patient: Patient) -> Finding:
+    found = owner_rules.in_force(patient.settings.data_dir)
+    if found.problem:
+        fix = "Correct the file and checkout device rules add FILE, or drop it with checkout device rules remove."
+        return fail("reading rules", found.problem, fix)
+    own = f", with {len(found.own.rules)} rules of your own" if found.own else ""
+    return ok("reading rules", f"Notifications are read by version {found.rules.version} of the rules{own}.")

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from flask import Blueprint, Response
 
@@ -20,6 +22,8 @@ from checkout.monitors import owner_rules, reading
 from checkout.monitors.reading import Verdict
 from checkout.payments import REPEAT_WINDOW_S, Report
 from checkout.web import STATUS, parts
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +55,9 @@ def beat(device: Device, now: int) -> Response:
 
 def notification(message: Message, package: str, title: str, text: str, now: int) -> Response:
     """Reads a notification and does what it says."""
-    rules = owner_rules.in_force(parts().settings.data_dir).rules
-    found = reading.read(package, title, text, rules)
+    in_force = owner_rules.in_force(parts().settings.data_dir)
+    _complain(in_force.problem)
+    found = reading.read(package, title, text, in_force.rules)
     if found.verdict in (Verdict.NOTHING, Verdict.OUTGOING):
         return beat(message.device, now)
     note = "" if found.verdict is Verdict.RECEIPT else found.why
@@ -75,6 +80,13 @@ def money(message: Message, method: str, amount: int | None, now: int, note: str
 def digest(*words: str) -> str:
     """32 hex digits that stand for these words, and for no others."""
     return hashlib.sha256(json.dumps(words).encode()).hexdigest()[:32]
+
+
+@lru_cache(maxsize=8)
+def _complain(problem: str) -> None:
+    """Once for each problem, not for each message."""
+    if problem:
+        log.error("%s", problem)
 
 
 def _refused(refusal: Refusal) -> Response:

@@ -7,7 +7,6 @@ the shipped rules can read keeps coming in.
 
 from __future__ import annotations
 
-import logging
 import os
 import secrets
 from contextlib import suppress
@@ -19,8 +18,6 @@ from checkout import audit
 from checkout.errors import Code, Refusal
 from checkout.interfaces import NewId, Store
 from checkout.monitors.reading import Rules, parse_rules, shipped_rules
-
-log = logging.getLogger(__name__)
 
 NAME = "reading_rules.toml"
 _MAX_BYTES = 262_144
@@ -84,7 +81,7 @@ def remove(db_store: Store, folder: Path, *, actor: str, new_id: NewId, now: int
 
 @lru_cache(maxsize=8)
 def _read(path: Path, _changed_ns: int, _size: int, _inode: int) -> InForce:
-    """Once for each state of the file, so that a mistake is logged once."""
+    """Once for each state of the file."""
     try:
         own = parse_rules(_text(path))
     except Refusal as refusal:
@@ -93,9 +90,7 @@ def _read(path: Path, _changed_ns: int, _size: int, _inode: int) -> InForce:
 
 
 def _left_out(path: Path, reason: str) -> InForce:
-    problem = f"The rules in {path} are left out: {reason.rstrip('.')}."
-    log.error("%s", problem)
-    return InForce(shipped_rules(), problem=problem)
+    return InForce(shipped_rules(), problem=f"The rules in {path} are left out: {reason.rstrip('.')}.")
 
 
 def _text(path: Path) -> str:

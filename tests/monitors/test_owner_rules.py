@@ -95,19 +95,16 @@ def test_without_a_file_the_shipped_rules_count(tmp_path: Path) -> None:
     ],
 )  # fmt: skip
 def test_a_faulty_file_is_left_out_with_one_sentence_and_the_shipped_rules_stay(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture, text: str | bytes, why: str
+    tmp_path: Path, text: str | bytes, why: str
 ) -> None:
     write(tmp_path, text)
-    with caplog.at_level(logging.WARNING):
-        found = owner_rules.in_force(tmp_path)
-        assert owner_rules.in_force(tmp_path) == found
+    found = owner_rules.in_force(tmp_path)
     assert found.rules is shipped_rules()
     assert found.own is None
     assert why in found.problem
     assert str(tmp_path) in found.problem
     assert found.problem.endswith(".")
     assert not found.problem.endswith("..")
-    assert [record.getMessage() for record in caplog.records] == [found.problem]
 
 
 def test_a_folder_in_the_files_place_is_a_faulty_file(tmp_path: Path) -> None:
@@ -115,13 +112,20 @@ def test_a_folder_in_the_files_place_is_a_faulty_file(tmp_path: Path) -> None:
     assert "Is a directory" in owner_rules.in_force(tmp_path).problem
 
 
-def test_a_faulty_file_never_stops_the_server(world: World) -> None:
+def test_a_faulty_file_is_logged_once_and_never_stops_the_server(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
     write(world.parts.settings.data_dir, "version = ")
     add_device(world, "smsforwarder")
     phone = Forwarder(to_app(world.app), f"https://pay.example/monitor/smsforwarder/{TOKEN}", KEY)
     world.create("N1")
-    assert phone.forward(Notification("com.tencent.mm", "微信支付", "微信支付收款9.90元", NOW_MS))
+    with caplog.at_level(logging.WARNING):
+        assert phone.forward(Notification("com.tencent.mm", "微信支付", "微信支付收款9.90元", NOW_MS))
+        assert phone.forward(Notification("com.tencent.mm", "张三", "在吗", NOW_MS))
     assert only_payment(world).judgement is Judgement.MATCHED
+    assert [record.getMessage().partition(": ")[2] for record in caplog.records] == [
+        "The rules are not valid TOML: Invalid value (at end of document)."
+    ]
 
 
 def test_a_file_from_a_windows_editor_is_read(tmp_path: Path) -> None:
