@@ -54,6 +54,7 @@ class Writer:
     def transaction(self) -> Iterator[sqlite3.Connection]:
         """Raises `StoreError` when it cannot begin or its commit fails; then nothing of it was written."""
         self._take_turn()
+        group = None
         try:
             connection, group = self._join()
             try:
@@ -64,9 +65,15 @@ class Writer:
                 raise
             finally:
                 self._leave(connection, group)
-        finally:
-            self._owner = 0
-            self._turn.release()
+        except Exception:
+            self._give_turn()
+            if group is not None:
+                self._wait_for(group)  # it may have failed for what it saw of the others: that must be true first
+            raise
+        except BaseException:
+            self._give_turn()
+            raise
+        self._give_turn()
         self._wait_for(group)
 
     @contextmanager
@@ -101,6 +108,10 @@ class Writer:
             with self._counting:
                 self._waiting -= 1
         self._owner = threading.get_ident()
+
+    def _give_turn(self) -> None:
+        self._owner = 0
+        self._turn.release()
 
     def _join(self) -> tuple[sqlite3.Connection, _Group]:
         connection = self._opened()

@@ -125,6 +125,36 @@ def test_all_can_fail_and_nothing_stays_open(writer: Writer, disk: Disk) -> None
     assert not disk.in_transaction
 
 
+def test_one_that_fails_for_what_it_saw_is_told_so_only_when_that_is_on_the_disk(
+    writer: Writer, disk: Disk, tmp_path: Path
+) -> None:
+    seen: list[list[tuple[int]]] = []
+
+    def refuse_the_second(connection: sqlite3.Connection) -> None:
+        if connection.execute("SELECT 1 FROM t WHERE n = 1").fetchone():
+            raise KeyError("there is one already")
+        insert(1)(connection)
+
+    def run() -> None:
+        try:
+            with writer.transaction() as connection:
+                refuse_the_second(connection)
+        except KeyError:
+            with sqlite3.connect(tmp_path / "t.db") as reader:
+                seen.append(reader.execute("SELECT n FROM t").fetchall())
+            reader.close()
+
+    for _ in range(50):
+        threads = [threading.Thread(target=run) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert seen == [[(1,)]] * 3
+        seen.clear()
+        disk.real.execute("DELETE FROM t")
+
+
 def test_when_the_commit_fails_nobody_is_told_of_success(writer: Writer, disk: Disk) -> None:
     disk.fails = True
     outcomes = behind_each_other(writer, [insert(number) for number in range(5)])
@@ -142,7 +172,7 @@ def test_when_the_database_undoes_everything_the_members_before_hear_of_it(write
         raise sqlite3.OperationalError("disk I/O error")
 
     outcomes = behind_each_other(writer, [insert(1), lose_everything, insert(3)])
-    assert isinstance(outcomes[1], sqlite3.OperationalError)
+    assert isinstance(outcomes[1], sqlite3.OperationalError | StoreError)
     survivors = [number for number, place in ((1, 0), (3, 2)) if outcomes[place] is None]
     assert kept(disk) == survivors
     assert any(isinstance(outcome, StoreError) for outcome in outcomes)
