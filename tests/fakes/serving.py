@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ class Asked:
     query: str
     body: bytes
     headers: Mapping[str, str]  # names in lower case
+    certified: bool = False  # the client showed a certificate that `tls` trusts
 
 
 @dataclass(frozen=True)
@@ -34,9 +36,9 @@ Handle = Callable[[Asked], Answered | None]  # None: no answer until the server 
 
 
 class Serving:
-    """Answers requests as `handle` says, from `with` to its end; `url` has no slash at its end."""
+    """Answers requests as `handle` says, from `with` to its end; `url` has no slash at its end. With `tls` by https."""
 
-    def __init__(self, handle: Handle, port: int = 0) -> None:
+    def __init__(self, handle: Handle, port: int = 0, *, tls: ssl.SSLContext | None = None) -> None:
         self.closing = threading.Event()
         serving = self
 
@@ -46,7 +48,8 @@ class Serving:
                 body = self.rfile.read(min(length, MAX_BODY))
                 parts = urlsplit(self.path)
                 headers = {name.lower(): value for name, value in self.headers.items()}
-                answer = handle(Asked(self.command, parts.path, parts.query, body, headers))
+                certified = isinstance(self.connection, ssl.SSLSocket) and bool(self.connection.getpeercert())
+                answer = handle(Asked(self.command, parts.path, parts.query, body, headers, certified))
                 if answer is None:
                     serving.closing.wait(60)
                     return
@@ -69,7 +72,9 @@ class Serving:
                 """Clients that hang up early are part of the tests."""
 
         self._server = Server(("127.0.0.1", port), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+        if tls is not None:
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
+        self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self._server.server_address[1]}"
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
 
     def __enter__(self) -> Serving:
