@@ -20,8 +20,8 @@ from checkout.channel import (
     Scene,
     Standing,
 )  # fmt: skip
-from checkout.channels.alipay_legacy import make
 from checkout.channels.alipay_forms import fields_of, signed_text
+from checkout.channels.alipay_legacy import make
 from checkout.channels.keys import load_private, rsa_sign
 from checkout.http import Client
 from checkout.setting_values import SettingsError
