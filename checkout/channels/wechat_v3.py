@@ -40,6 +40,7 @@ from checkout.model import Order
 
 LIVE = "https://api.mch.weixin.qq.com"
 ORDERS = "/v3/pay/transactions"
+DEADLINE_S = 10  # seconds, for one request in all
 REFUNDS = "/v3/refund/domestic/refunds"
 
 # Without underscores, because the documentation spells some both ways.
@@ -71,7 +72,7 @@ def make(name: str, table: Mapping[str, object], folder: Path, allow_private: bo
         raise section.bad(
             "wechat_public_key", "is our own public key; WeChat Pay's is downloaded beside its PUB_KEY_ID_"
         )
-    return WechatV3(name, config, http.Client(allow_private=allow_private, ports=None, deadline_s=10).send)
+    return WechatV3(name, config, http.Client(allow_private=allow_private, ports=None, deadline_s=DEADLINE_S).send)
 
 
 def _api_key(section: Section) -> str:
@@ -158,7 +159,7 @@ class WechatV3:
             self._gateway.check(raw.headers, raw.body, raw.now)
             return notice_of(raw.body, self._config, raw.now)
         except messages.Unsigned as problem:
-            raise NoticeRefused(f"The notice {problem}") from None
+            raise NoticeRefused(f"The notice {problem}{_stop(problem)}") from None
         except messages.Malformed as problem:
             raise NoticeRefused(str(problem)) from None
 
@@ -205,3 +206,7 @@ def _refunded(ask: RefundAsk, values: Mapping[str, object]) -> Refunded:
         reason = "The money could not reach the buyer's account; finish the refund on pay.weixin.qq.com."
         return Refunded(RefundStanding.FAILED, reason)
     raise GatewayError("WeChat Pay's answer names no refund status that is known.", permanent=False)
+
+
+def _stop(problem: Exception) -> str:
+    return "" if str(problem).endswith("?") else "."

@@ -101,8 +101,8 @@ def _json(content: Mapping[str, object]) -> bytes:
 
 def _unsigned(status: int, problem: messages.Unsigned) -> GatewayError:
     hint = "; are mch_id, serial_no and private_key of one merchant?" if status == 401 else "."
-    said = f"WeChat Pay's answer (status {status}) {problem}"
-    return GatewayError(said.rstrip(".?") + hint, permanent=False)
+    said = str(problem) if str(problem).endswith("?") else f"{problem}{hint}"
+    return GatewayError(f"WeChat Pay's answer (status {status}) {said}", permanent=False)
 
 
 def _refusal(status: int, values: Mapping[str, object]) -> Refused | GatewayError:

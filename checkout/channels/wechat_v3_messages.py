@@ -92,8 +92,8 @@ def part(values: Mapping[str, object], name: str) -> dict[str, object]:
     return found if isinstance(found, dict) else {}
 
 
-def opened(resource: Mapping[str, object], api_v3_key: str) -> dict[str, object]:
-    """The object that a notice carries encrypted; the tag is the last 16 bytes. Raises `Malformed`."""
+def decrypted(resource: Mapping[str, object], api_v3_key: str) -> bytes:
+    """What a notice carries encrypted; the tag is the last 16 bytes. Raises `Malformed`."""
     from Crypto.Cipher import AES
 
     texts = [resource.get(name) or "" for name in ("nonce", "associated_data", "ciphertext")]
@@ -103,10 +103,9 @@ def opened(resource: Mapping[str, object], api_v3_key: str) -> dict[str, object]
         if resource.get("algorithm") != ALGORITHM or len(nonce) != 12 or len(sealed) <= _TAG:
             raise ValueError
         cipher = AES.new(api_v3_key.encode(), AES.MODE_GCM, nonce=nonce).update(associated)
-        plain = cipher.decrypt_and_verify(sealed[:-_TAG], sealed[-_TAG:])
+        return cipher.decrypt_and_verify(sealed[:-_TAG], sealed[-_TAG:])
     except (ValueError, binascii.Error):
         raise Malformed("The notice could not be decrypted; is api_v3_key right?") from None
-    return object_of(plain)
 
 
 def paid_of(values: Mapping[str, object], now: int) -> Paid:

@@ -8,10 +8,10 @@ from checkout.channel import Heard, Notice
 from checkout.channels.wechat_v3_gateway import Config
 from checkout.channels.wechat_v3_messages import (
     Malformed,
+    decrypted,
     is_number,
     mismatch_of,
     object_of,
-    opened,
     paid_of,
     part,
     stored,
@@ -36,11 +36,12 @@ def notice_of(body: bytes, config: Config, now: int) -> Notice:
 def _opened(resource: Mapping[str, object], about: str, config: Config) -> dict[str, object]:
     if resource.get("original_type", about) != about:
         raise Malformed("The notice contradicts itself.")
-    return opened(resource, config.api_v3_key)
+    return object_of(decrypted(resource, config.api_v3_key))
 
 
 def _transaction(values: Mapping[str, object], config: Config, now: int) -> Notice:
-    token = str(values.get("out_trade_no", ""))
+    number = values.get("out_trade_no")
+    token = str(number) if is_number(number) else ""
     if values.get("trade_state") != "SUCCESS":
         return Notice(Heard.NOTHING, token, stored(values))
     mismatch = mismatch_of(values, config.app_id, config.mch_id)
