@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from checkout.errors import StoreError
 from checkout.interfaces import Store
 from checkout.store import (
     accounts,
@@ -45,5 +46,7 @@ __all__ = [
 
 
 def open_store(database: str) -> Store:
-    """The store at `database` (a SQLite path), created and migrated when it is new."""
+    """The store at `database` (a SQLite path), created and migrated when it is new. Raises `StoreError`."""
+    if "://" in database:
+        raise StoreError("Only SQLite is supported so far: CHECKOUT_DATABASE must be the path of a file.")
     return SqliteStore(database)

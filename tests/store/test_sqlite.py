@@ -398,3 +398,12 @@ def test_a_migration_that_fails_leaves_nothing_behind(tmp_path: Path, monkeypatc
     with opened.transaction() as db:
         stores.keys.add(db, "k", "pem", START)
     opened.close()
+
+
+def test_another_kind_of_database_is_refused_before_a_folder_is_made_of_its_address(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(StoreError, match="Only SQLite"):
+        open_store("postgresql://user:secret@localhost/checkout")
+    assert list(tmp_path.iterdir()) == []
