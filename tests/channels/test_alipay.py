@@ -281,6 +281,46 @@ def test_an_answer_that_cannot_be_believed_is_not_used(channel: Channel, alipay:
         assert not fault(call).permanent
 
 
+@pytest.mark.parametrize(
+    ("says", "permanent"),
+    [
+        ({"trade_status": "SOMETHING_NEW"}, False),
+        ({"trade_status": "TRADE_SUCCESS", "total_amount": "x"}, False),
+        ({"code": "40004", "sub_code": "ACQ.INVALID_PARAMETER"}, True),
+    ],
+)
+def test_a_standing_that_is_not_understood_is_no_standing(
+    channel: Channel, alipay: FakeAlipay, says: dict[str, object], permanent: bool
+) -> None:
+    paid(channel, alipay)
+    alipay.says = says
+    assert fault(lambda: channel.query(order(), START)).permanent == permanent
+
+
+def test_a_qr_code_that_is_none_is_not_shown(channel: Channel, alipay: FakeAlipay) -> None:
+    for code in ("", "two words", "x" * 2000, 5):
+        alipay.says = {"qr_code": code} if code != 5 else {"qr_code": [code]}
+        assert not fault(lambda: channel.start(start())).permanent
+
+
+def test_an_order_that_alipay_will_not_close_is_not_taken_for_closed(channel: Channel, alipay: FakeAlipay) -> None:
+    channel.start(start())
+    alipay.scan(TOKEN)
+    alipay.says = {"code": "40004", "sub_code": "ACQ.REASON_TRADE_BEEN_FREEZEN"}
+    assert fault(lambda: channel.close(order(), START)).permanent
+
+
+def test_a_refund_on_its_way_and_one_of_an_older_kind(channel: Channel, alipay: FakeAlipay) -> None:
+    paid(channel, alipay)
+    channel.refund(refund())
+    alipay.says = {"refund_status": "REFUND_PROCESSING"}
+    assert channel.refund_standing(refund()).standing is RefundStanding.PROCESSING
+    alipay.says = {"refund_status": ""}  # as answers were before the field was there
+    assert channel.refund_standing(refund()).standing is RefundStanding.DONE
+    alipay.says = {"code": "40004", "sub_code": "ACQ.INVALID_PARAMETER"}
+    assert fault(lambda: channel.refund_standing(refund())).permanent
+
+
 def test_a_refund_whose_answer_was_lost_is_found_by_asking(channel: Channel, alipay: FakeAlipay) -> None:
     paid(channel, alipay)
     alipay.mischief = "unsigned"

@@ -45,6 +45,7 @@ class FakeAlipay:
         self.asked: list[dict[str, str]] = []  # the parameters of every request that came
         self.refusals: list[str] = []
         self.mischief = ""
+        self.says: dict[str, object] = {}  # what every answer holds instead of the truth, well signed
         self.late_s = 0.5
         self._app_public = app_public
         self._own = own
@@ -171,6 +172,7 @@ class FakeAlipay:
     def _signed(self, method: str, values: Mapping[str, object]) -> Answered:
         if self.mischief == "busy":
             values = {"code": "20000", "msg": "Service Currently Unavailable", "sub_code": "isp.unknow-error"}
+        values = {**values, **self.says}
         if self.mischief == "other_order":
             values = {**values, "out_trade_no": "0" * 32}
         raw = json.dumps(values, ensure_ascii=False, separators=(",", ":"))
