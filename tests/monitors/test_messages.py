@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -103,6 +104,19 @@ def test_any_query_and_form_is_taken_or_refused(world: World, kind: str, query: 
 def test_digests_tell_words_apart() -> None:
     assert digest("a", "b") == digest("a", "b")
     assert len({digest("a", "b"), digest("ab"), digest("", "ab"), digest("b", "a"), digest('a", "b')}) == 5
+
+
+def test_the_worker_is_woken_when_an_order_was_paid(world: World) -> None:
+    woken: list[bool] = []
+    world.app.extensions["checkout"] = replace(world.parts, wake=lambda: woken.append(True))
+    paid = b'{"method":"wechat","amount":"9.90","id":"%d"}'
+    post(world, PATHS["generic"], paid % 1)
+    assert woken == []
+    world.create("N1")
+    world.clock.go(10)
+    for _ in range(2):
+        post(world, PATHS["generic"], paid % 2)
+    assert woken == [True]
 
 
 # Secrets and faults.
