@@ -10,9 +10,7 @@ from checkout.interfaces import NewId, Rows, Value
 from checkout.model import AuditEntry
 
 
-def note(
-    db: Rows, actor: str, action: str, subject: str, detail: Mapping[str, Value], new_id: NewId, now: int
-) -> None:
+def note(db: Rows, actor: str, action: str, subject: str, detail: Mapping[str, Value], new_id: NewId, now: int) -> None:
     """One line, in the transaction of the change itself. `detail` must hold no secret."""
     text = json.dumps(dict(detail), ensure_ascii=False)
     store.audit.add(db, AuditEntry(new_id("aud"), now, actor, action, subject, text))

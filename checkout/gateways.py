@@ -106,9 +106,7 @@ def _asked(db_store: Store, channel: Channel, order: Order, new_id: NewId, now: 
     return ended
 
 
-def _judge(
-    db: Rows, channel: Channel, order: Order, payment: Payment, mismatch: str, new_id: NewId, now: int
-) -> None:
+def _judge(db: Rows, channel: Channel, order: Order, payment: Payment, mismatch: str, new_id: NewId, now: int) -> None:
     doubt = mismatch or _mismatch(channel, order, payment)
     if doubt:
         _file(db, payment, Judgement.UNMATCHED, doubt, now)

@@ -268,9 +268,7 @@ class Product:
 
     def title(self, language: str) -> str:
         """The title in a language, or in the other one when there is none."""
-        first, second = (
-            (self.title_en, self.title_zh) if language.startswith("en") else (self.title_zh, self.title_en)
-        )
+        first, second = (self.title_en, self.title_zh) if language.startswith("en") else (self.title_zh, self.title_en)
         return first or second
 
 

@@ -66,9 +66,7 @@ def send(sock: socket.socket, message: bytes, deadline: Deadline) -> None:
         rest = rest[sock.send(rest) :]
 
 
-def receive(
-    sock: socket.socket, method: str, max_body: int, deadline: Deadline
-) -> tuple[HTTPResponse, bytes]:
+def receive(sock: socket.socket, method: str, max_body: int, deadline: Deadline) -> tuple[HTTPResponse, bytes]:
     """The final answer and its body, of which `max_body` bytes at most are read.
 
     TimeoutError at the deadline, OSError when the connection breaks; HTTPException, ValueError or

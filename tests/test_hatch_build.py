@@ -85,9 +85,7 @@ def test_htmx_is_fetched_once_from_the_registry_that_is_named(tmp_path: Path, re
     assert registry.paths == ["/npm/htmx.org/-/htmx.org-2.0.11.tgz"]
 
 
-def test_a_variable_names_another_registry(
-    tmp_path: Path, registry: Registry, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_variable_names_another_registry(tmp_path: Path, registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CHECKOUT_NPM_REGISTRY", registry.url)
     assert fetch_htmx(tmp_path).read_bytes() == SCRIPT
 

@@ -119,9 +119,7 @@ def test_one_client_serves_many_threads() -> None:
 
     with serving(echo) as server, ThreadPoolExecutor(8) as pool:
         client = Client(allow_private=True, resolve=lambda host: ["127.0.0.1"])
-        urls = [
-            f"http://{host}:{server.port}/{n}" for n in range(50) for host in ("127.0.0.1", "shop.example")
-        ]
+        urls = [f"http://{host}:{server.port}/{n}" for n in range(50) for host in ("127.0.0.1", "shop.example")]
         bodies = [answer.body for answer in pool.map(lambda url: client.send(Outgoing("GET", url)), urls)]
     assert bodies == [b"/%d" % n for n in range(50) for _ in range(2)]
 

@@ -29,9 +29,7 @@ def test_the_one_file_program_unpacks_them(tmp_path: Path, monkeypatch: pytest.M
     assert resources.resource_dir("static") == tmp_path / "checkout" / "static"
 
 
-def test_an_incomplete_installation_says_what_is_missing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_incomplete_installation_says_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(resources, "PACKAGE", tmp_path / "checkout")
     with pytest.raises(FileNotFoundError, match="'templates' is missing"):
         resources.resource_dir("templates")

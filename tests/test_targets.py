@@ -75,9 +75,7 @@ def test_a_url_with_an_address_that_is_not_public_is_refused(scheme: str, addres
     assert refused(f"{scheme}://{host}/notify") == Reason.ADDRESS
 
 
-@pytest.mark.parametrize(
-    "host", ["localhost", "LOCALHOST", "Localhost:80", "shop.localhost", "a.b.LocalHost"]
-)
+@pytest.mark.parametrize("host", ["localhost", "LOCALHOST", "Localhost:80", "shop.localhost", "a.b.LocalHost"])
 def test_a_url_with_the_own_host_by_name_is_refused(host: str) -> None:
     assert refused(f"http://{host}/") == Reason.ADDRESS
 

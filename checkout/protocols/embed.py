@@ -1,8 +1,8 @@
 """Orders that buyers open on our own pages: the embedded checkout of static sites.
 
 There is no request of a merchant to read. Its server, often a serverless function, is told with the native event
-format: POST of JSON, signed by Standard Webhooks (the headers that ride beside every callback); any 2xx acknowledges. The buyer
-returns with the native signed parameters.
+format: POST of JSON, signed by Standard Webhooks (the headers that ride beside every callback); any 2xx acknowledges.
+The buyer returns with the native signed parameters.
 """
 
 from __future__ import annotations
