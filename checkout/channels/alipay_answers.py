@@ -46,7 +46,7 @@ def answer_of(body: bytes, method: str, holds: Holds) -> Mapping[str, str]:
     if code == "20000" or any(word in sub_code for word in _BUSY):
         raise GatewayError(f"Alipay could not say what became of it: {sub_code or _word(code)}.", permanent=False)
     if code == "40004":
-        raise Business(sub_code)
+        raise Business(sub_code or "no reason")
     raise GatewayError(f"Alipay refused the request: {sub_code or _word(code) or 'no reason'}.", permanent=True)
 
 
