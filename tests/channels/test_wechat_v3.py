@@ -258,6 +258,39 @@ def test_after_a_refund_nobody_heard_of_the_question_tells_that_it_was_done(
     assert len(wechat.trades[TOKEN].refunds) == 1
 
 
+@pytest.mark.parametrize(
+    ("status", "body", "permanent"),
+    [
+        (403, b'{"code":"NO_AUTH","message":"x"}', True), (400, b"{}", True), (403, b'{"code":5,"message":[]}', True),
+        (429, b'{"code":"FREQUENCY_LIMITED"}', False), (202, b'{"code":"USERPAYING"}', False), (202, b"{}", False),
+        (400, b'{"code":"SYSTEM_ERROR"}', False), (302, b"", True), (403, b"not JSON", False), (403, b"[]", False),
+    ],
+)  # fmt: skip
+def test_a_signed_refusal_is_for_good_unless_it_says_that_it_passes(
+    ours: Channel, wechat: FakeWechatV3, status: int, body: bytes, permanent: bool
+) -> None:
+    wechat.says = (status, body)
+    for call in (
+        lambda: ours.start(start()), lambda: ours.query(order(), START), lambda: ours.close(order(), START),
+        lambda: ours.refund_standing(refund()),
+    ):  # fmt: skip
+        assert fault(call).permanent is permanent
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"{}", b'{"code_url":5}', b'{"code_url":"https://evil.example/"}', b'{"code_url":"weixin://a b"}']
+)
+def test_an_answer_without_a_code_is_no_answer(ours: Channel, wechat: FakeWechatV3, body: bytes) -> None:
+    wechat.says = (200, body)
+    assert fault(ours.start, start()).message == "WeChat Pay's answer holds no code_url."
+
+
+def test_money_without_a_proper_amount_is_not_found(ours: Channel, wechat: FakeWechatV3) -> None:
+    values = {"appid": APP, "mchid": MCH, "out_trade_no": TOKEN, "transaction_id": "42", "trade_state": "SUCCESS"}
+    wechat.says = (200, json.dumps({**values, "amount": {"total": "1999", "currency": "CNY"}}).encode())
+    assert "holds no proper amount" in fault(ours.query, order(), START).message
+
+
 def test_a_gateway_that_is_down_is_a_passing_fault(tmp_path: Path, clock: FakeClock) -> None:
     with fake(clock) as gateway:
         ours = channel(tmp_path, gateway.gateway)

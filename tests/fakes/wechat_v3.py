@@ -61,6 +61,7 @@ class FakeWechatV3:
         self.mischief = ""
         self.late_s = 0.5
         self.refund_status = "SUCCESS"
+        self.says: tuple[int, bytes] | None = None  # a status and a body, signed, instead of what is right
         self._api_v3_key = api_v3_key
         self._serial_no = serial_no
         self._merchant_public = merchant_public
@@ -284,6 +285,8 @@ class FakeWechatV3:
         if self.mischief == "other_order" and values:
             values = {**values, "out_trade_no": "0" * 32, "out_refund_no": "0" * 32}
         body = b"" if values is None else json.dumps(values, ensure_ascii=False).encode()
+        if self.says is not None:
+            status, body = self.says
         headers = self._seal(body, serial)
         if self.mischief == "tampered":
             body = (body or b"{}").replace(b"NOTPAY", b"SUCCESS").replace(b"}", b" }")
