@@ -1,4 +1,4 @@
-"""The channel against a strict Alipay, over real HTTP; then every way in which a notice or a section can be wrong."""
+"""The channel against a strict Alipay, over real HTTP: orders, questions, refunds, and a gateway that behaves badly."""
 
 from __future__ import annotations
 
@@ -13,10 +13,6 @@ import pytest
 
 from checkout.channel import (
     Channel,
-    GatewayError,
-    Heard,
-    Notice,
-    NoticeRefused,
     PromptKind,
     Raw,
     Refunded,
@@ -26,54 +22,30 @@ from checkout.channel import (
 )  # fmt: skip
 from checkout.channels.alipay import make
 from checkout.http import Client
-from checkout.setting_values import SettingsError
+from tests.channels.alipay_app import AWKWARD, channel_at, fault, opened, table_in
 from tests.channels.orders import TOKEN, order, refund, start
 from tests.channels.rsa import bare, key, pem, written
 from tests.fakes.alipay import FakeAlipay
 from tests.fakes.alipay_desk import qr_of
 from tests.world import START, FakeClock
 
-APP_ID = "2021000000000001"
-AWKWARD = '+ & = / % 中文 "quotes" {braces} \\ \n 100%25'
 SOON = 0.5  # seconds, where an answer would never come
 
 
 @pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
-
-
-@pytest.fixture
 def alipay(clock: FakeClock) -> Iterator[FakeAlipay]:
-    with FakeAlipay(APP_ID, key("ours").public_key(), key("alipay"), clock=clock) as fake:
+    with opened(clock) as fake:
         yield fake
 
 
 @pytest.fixture
-def table(tmp_path: Path) -> dict[str, object]:
-    written(tmp_path / "keys" / "app_private.pem", pem(key("ours")))
-    written(tmp_path / "keys" / "alipay_public.pem", pem(key("alipay").public_key()))
-    return {
-        "kind": "alipay",
-        "app_id": APP_ID,
-        "app_private_key": "keys/app_private.pem",
-        "alipay_public_key": "keys/alipay_public.pem",
-    }
+def channel(alipay: FakeAlipay, tmp_path: Path) -> Channel:
+    return channel_at(alipay, tmp_path)
 
 
 @pytest.fixture
-def channel(alipay: FakeAlipay, table: dict[str, object], tmp_path: Path) -> Channel:
-    return make("alipay", {**table, "gateway": alipay.gateway}, tmp_path, True)
-
-
-def posted(body: bytes, **changes: str) -> Raw:
-    return Raw(changes.get("method", "POST"), b"", body, {}, START)
-
-
-def fault(call: Callable[[], object]) -> GatewayError:
-    with pytest.raises(GatewayError) as outcome:
-        call()
-    return outcome.value
+def table(tmp_path: Path) -> dict[str, object]:
+    return table_in(tmp_path)
 
 
 # Starting an order
@@ -353,178 +325,6 @@ def test_a_gateway_that_keeps_silent_costs_the_deadline_and_no_more(
 def test_a_gateway_that_is_gone_is_a_passing_fault(channel: Channel, alipay: FakeAlipay) -> None:
     alipay.__exit__()
     assert not fault(lambda: channel.start(start())).permanent
-
-
-# Notices
-
-
-@pytest.fixture
-def told(channel: Channel, alipay: FakeAlipay) -> Callable[..., Notice]:
-    """What the channel makes of the notice of a paid order, with changes that Alipay signs."""
-    channel.start(start(title=AWKWARD))
-    alipay.pay(TOKEN, at=START + 7)
-    return lambda **changes: channel.read_notice(posted(alipay.notice(TOKEN, **changes)))
-
-
-def test_a_notice_is_evidence_of_the_payment(told: Callable[..., Notice], alipay: FakeAlipay) -> None:
-    notice = told()
-    assert notice.paid is not None
-    assert (notice.heard, notice.order_token, notice.mismatch) == (Heard.PAID, TOKEN, "")
-    assert (notice.paid.amount, notice.paid.happened_at) == (990, START + 7)
-    assert notice.paid.reference == alipay.trades[TOKEN].trade_no
-    assert json.loads(notice.text)["trade_status"] == "TRADE_SUCCESS"
-    assert "sign" not in json.loads(notice.text)
-
-
-def test_notices_tell_of_closing_and_refunds(told: Callable[..., Notice], channel: Channel, alipay: FakeAlipay) -> None:
-    channel.refund(refund(amount=90))
-    part = told()
-    assert (part.heard, part.refund_number) == (Heard.REFUND, "ref_1")
-    assert part.paid is not None  # the same payment under the same number: no second one
-    assert (part.paid.amount, part.paid.reference) == (990, alipay.trades[TOKEN].trade_no)
-    channel.refund(refund(amount=900, number="ref_2"))
-    whole = told()
-    assert (whole.heard, whole.paid) == (Heard.CLOSED, None)
-
-
-def test_another_app_or_seller_is_a_mismatch_that_is_never_booked(
-    told: Callable[..., Notice], table: dict[str, object], tmp_path: Path, alipay: FakeAlipay
-) -> None:
-    assert told(app_id="2021000000000002").mismatch == "The notice is for another app."
-    assert told(app_id=None).mismatch == "The notice is for another app."
-    assert told(trans_currency="USD").mismatch == "The notice is in another currency."
-    assert told(seller_id="2088000000000009").mismatch == ""  # no seller is configured
-    strict = make("alipay", {**table, "seller_id": "2088102172939262"}, tmp_path, False)
-    for seller, mismatch in (("2088102172939262", ""), ("2088000000000009", "x"), (None, "x"), ("", "x")):
-        notice = strict.read_notice(posted(alipay.notice(TOKEN, seller_id=seller)))
-        assert bool(notice.mismatch) == bool(mismatch)
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"total_amount": ""}, {"total_amount": "9.9e1"}, {"total_amount": None}, {"trade_no": ""},
-        {"trade_no": None}, {"out_trade_no": None}, {"subject": "x&total_amount=9.90"},
-    ],
-)  # fmt: skip
-def test_a_signed_notice_without_substance_is_refused(
-    told: Callable[..., Notice], changes: dict[str, str | None]
-) -> None:
-    with pytest.raises(NoticeRefused):
-        told(**changes)
-
-
-def test_a_notice_that_is_not_alipays_is_refused(channel: Channel, alipay: FakeAlipay) -> None:
-    channel.start(start())
-    alipay.pay(TOKEN)
-    genuine = alipay.notice(TOKEN)
-    unsigned = genuine[: genuine.index(b"&sign=")]
-    alipay.mischief = "other_key"
-    for body in (b"", unsigned, unsigned + b"&sign=", genuine.replace(b"9.90", b"0.01"), genuine + b"&extra=1",
-                 genuine + b"&trade_no=1", genuine + b"x" * 70_000, alipay.notice(TOKEN)):  # fmt: skip
-        with pytest.raises(NoticeRefused):
-            channel.read_notice(posted(body))
-
-
-def test_only_the_body_of_a_post_counts(channel: Channel, alipay: FakeAlipay) -> None:
-    channel.start(start())
-    alipay.pay(TOKEN)
-    with pytest.raises(NoticeRefused):
-        channel.read_notice(Raw("GET", alipay.notice(TOKEN), b"", {}, START))
-    with pytest.raises(NoticeRefused):
-        channel.read_notice(Raw("POST", alipay.notice(TOKEN), b"", {}, START))
-
-
-def test_a_notice_is_answered_to_the_letter(channel: Channel) -> None:
-    accepted, refused = channel.reply_accepted(), channel.reply_refused()
-    assert (accepted.body, accepted.mimetype, accepted.status) == (b"success", "text/plain", 200)
-    assert (refused.body, refused.status) == (b"failure", 200)
-
-
-def test_a_return_that_is_not_ours_is_refused(channel: Channel, alipay: FakeAlipay) -> None:
-    channel.start(start())
-    query = alipay.returned(TOKEN)
-    for wrong in ("", query.replace(TOKEN, "0" * 32), query + "&x=1", query[: query.index("&sign=")]):
-        with pytest.raises(NoticeRefused):
-            channel.read_return(Raw("GET", wrong.encode(), b"", {}, START))
-    alipay.app_id = "2021000000000002"
-    with pytest.raises(NoticeRefused):
-        channel.read_return(Raw("GET", alipay.returned(TOKEN).encode(), b"", {}, START))
-
-
-# The section of checkout.toml
-
-
-def refused(table: dict[str, object], folder: Path, *, allow_private: bool = False) -> str:
-    with pytest.raises(SettingsError) as outcome:
-        make("shop", table, folder, allow_private)
-    return str(outcome.value)
-
-
-def test_the_live_gateway_and_the_qr_code_are_what_is_meant_when_nothing_is_said(
-    table: dict[str, object], tmp_path: Path
-) -> None:
-    channel = make("shop", {**table, "seller_id": ""}, tmp_path, False)
-    assert (channel.name, channel.method) == ("shop", "alipay")
-    link = channel.start(start(Scene.PAGE)).text
-    assert link.startswith("https://openapi.alipay.com/gateway.do?app_id=2021000000000001&")
-
-
-def test_keys_are_read_in_every_format(
-    table: dict[str, object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    written(tmp_path / "keys" / "alipay_public.pem", bare(key("alipay").public_key()))
-    for text in (pem(key("ours"), pkcs=1), bare(key("ours"), pkcs=1), bare(key("ours"))):
-        monkeypatch.setenv("CHECKOUT_ALIPAY_KEY", text)
-        make("shop", {**table, "app_private_key": "env:CHECKOUT_ALIPAY_KEY"}, tmp_path, False)
-
-
-@pytest.mark.parametrize(
-    ("key_", "value", "message"),
-    [
-        ("app_id", None, "app_id in [channels.shop] is missing."),
-        ("app_id", "", "app_id in [channels.shop] is missing."),
-        ("app_id", 2021, "app_id in [channels.shop] must be the app's number (not a seller's 2088…)."),
-        ("app_id", "2088102172939262", "app_id in [channels.shop] must be the app's number (not a seller's 2088…)."),
-        ("app_private_key", None, "app_private_key in [channels.shop] is missing."),
-        ("alipay_public_key", "", "alipay_public_key in [channels.shop] is missing."),
-        ("seller_id", "me@example.com", "seller_id in [channels.shop] must be a seller's number, 2088 and 12 digits."),
-        ("product", "cancel", "product in [channels.shop] must be precreate or page or wap."),
-        ("gateway", "ftp://x", None),
-        ("gateway", "https://openapi.alipay.com/gateway.do?x=1", None),
-        ("gateway", "http://openapi.alipay.com/gateway.do", None),
-        ("gateway", "http://127.0.0.1:9/gateway.do", None),
-        ("gateway", 5, None),
-        ("app_privat_key", "x", "app_privat_key in [channels.shop] is not a setting; did you mean app_private_key?"),
-        ("cert", "x", "cert in [channels.shop] is not a setting."),
-    ],
-)
-def test_a_section_that_cannot_be_used_is_refused_in_one_sentence(
-    table: dict[str, object], tmp_path: Path, key_: str, value: object, message: str | None
-) -> None:
-    changed = {**table, key_: value}
-    if value is None:
-        del changed[key_]
-    said = refused(changed, tmp_path)
-    assert said == message if message else said.startswith(f"{key_} in [channels.shop] must ")
-
-
-def test_plain_http_is_for_this_machine_and_for_tests(table: dict[str, object], tmp_path: Path) -> None:
-    make("shop", {**table, "gateway": "http://127.0.0.1:9/gateway.do"}, tmp_path, True)
-    make("shop", {**table, "gateway": "http://localhost:9/gateway.do"}, tmp_path, True)
-    assert "https://" in refused({**table, "gateway": "http://10.0.0.1/gateway.do"}, tmp_path, allow_private=True)
-
-
-def test_our_own_public_key_is_not_taken_for_alipays(table: dict[str, object], tmp_path: Path) -> None:
-    written(tmp_path / "keys" / "alipay_public.pem", pem(key("ours").public_key()))
-    assert refused(table, tmp_path).startswith("alipay_public_key in [channels.shop] is our own public key;")
-
-
-def test_the_wrong_key_is_named(table: dict[str, object], tmp_path: Path) -> None:
-    written(tmp_path / "keys" / "alipay_public.pem", pem(key("ours")))
-    assert refused(table, tmp_path).startswith("alipay_public_key in [channels.shop] holds a private key;")
-    written(tmp_path / "keys" / "app_private.pem", pem(key("weak", 1024)))
-    assert refused(table, tmp_path).startswith("app_private_key in [channels.shop] has 1024 bits;")
 
 
 def test_secrets_stand_in_no_text_that_anybody_reads(

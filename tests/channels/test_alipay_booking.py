@@ -10,29 +10,23 @@ import pytest
 
 from checkout import gateways, ids, store
 from checkout.channel import Channel, Raw
-from checkout.channels.alipay import make
 from checkout.model import Judgement, Order, Payment, State
 from checkout.store.gateways import Watch
+from tests.channels.alipay_app import channel_at, opened
 from tests.channels.orders import TOKEN, order, start
-from tests.channels.rsa import key, pem, written
 from tests.fakes.alipay import FakeAlipay
 from tests.world import START, FakeClock, World, account
-
-APP_ID = "2021000000000001"
 
 
 @pytest.fixture
 def alipay(clock: FakeClock) -> Iterator[FakeAlipay]:
-    with FakeAlipay(APP_ID, key("ours").public_key(), key("alipay"), clock=clock) as fake:
+    with opened(clock) as fake:
         yield fake
 
 
 @pytest.fixture
 def channel(alipay: FakeAlipay, tmp_path: Path) -> Channel:
-    written(tmp_path / "app_private.pem", pem(key("ours")))
-    written(tmp_path / "alipay_public.pem", pem(key("alipay").public_key()))
-    table = {"app_id": APP_ID, "app_private_key": "app_private.pem", "alipay_public_key": "alipay_public.pem"}
-    return make("alipay", {**table, "gateway": alipay.gateway}, tmp_path, True)
+    return channel_at(alipay, tmp_path)
 
 
 @pytest.fixture
