@@ -11,7 +11,8 @@ from pathlib import Path
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
-from checkout import __version__, health, http, ids, pages, protocols
+from checkout import __version__, channels, health, http, ids, pages, protocols
+from checkout.channels import routes as channel_routes
 from checkout.errors import Refusal, StoreError
 from checkout.interfaces import Clock, NewId, Send
 from checkout.monitors import generic, smsforwarder, vmq_app
@@ -62,6 +63,7 @@ def wire(
     settings: Settings, *, clock: Clock = ids.now, new_id: NewId = ids.new_id, send: Send | None = None
 ) -> tuple[Parts, Worker]:
     """Every part with what it needs; the command line uses the same."""
+    gates = channels.make_channels(settings)
     db_store, dialects = open_store(settings.database), protocols.dialects()
     send = send or http.Client(
         allow_private=settings.allow_private,
@@ -69,7 +71,7 @@ def wire(
         user_agent=f"Checkout/{__version__}",
     ).send
     worker = Worker(db_store, dialects, send, clock)
-    parts = Parts(settings, rules_of(settings), db_store, dialects, clock, new_id, send, worker.wake)
+    parts = Parts(settings, rules_of(settings), db_store, dialects, clock, new_id, send, worker.wake, gates)
     return parts, worker
 
 
@@ -85,7 +87,7 @@ def _register(app: Flask) -> None:
     for dialect in app.extensions["checkout"].dialects.values():
         app.register_blueprint(dialect.routes())
     monitors = (vmq_app.routes(), smsforwarder.routes(), generic.routes())
-    for blueprint in (health.blueprint(), *monitors, *pages.blueprints()):
+    for blueprint in (health.blueprint(), channel_routes.routes(), *monitors, *pages.blueprints()):
         app.register_blueprint(blueprint)
     app.register_error_handler(Refusal, _refused)
     app.register_error_handler(StoreError, _unavailable)

@@ -17,6 +17,7 @@ from checkout.amounts import Limits
 from checkout.errors import Code
 from checkout.fields import MAX_BODY, BadField, fields
 from checkout.front import Front, client_address
+from checkout.gateways import Channels
 from checkout.interfaces import Clock, Dialects, NewId, Send, Store
 from checkout.merchants import Reach
 from checkout.model import Merchant
@@ -69,6 +70,7 @@ class Parts:
     new_id: NewId
     send: Send
     wake: Callable[[], None]  # tells the worker that a delivery has become due
+    channels: Channels  # official gateways by the names of their sections
 
 
 def parts() -> Parts:

@@ -1,0 +1,73 @@
+"""Where official gateways send notices and buyers come back: `/notify/<channel>`, `/return/<channel>`."""
+
+from __future__ import annotations
+
+import logging
+
+from flask import Blueprint, Response, redirect, request
+
+from checkout import gateways, store
+from checkout.channel import Channel, GatewayError, NoticeRefused, Raw, Reply
+from checkout.errors import Code, Refusal
+from checkout.web import MAX_BODY, parts, url_for_buyers
+
+log = logging.getLogger(__name__)
+
+
+def routes() -> Blueprint:
+    blueprint = Blueprint("channels", __name__)
+    blueprint.add_url_rule("/notify/<name>", "notify", notify, methods=["GET", "POST"])
+    blueprint.add_url_rule("/return/<name>", "returned", returned, methods=["GET", "POST"])
+    return blueprint
+
+
+def notify(name: str) -> Response:
+    """Stores what a believed notice says before it is answered; what is not believed is answered with a refusal."""
+    channel, now = _channel(name), parts().clock()
+    try:
+        notice = channel.read_notice(_raw(now))
+        accepted = gateways.heed(parts().store, channel, notice, new_id=parts().new_id, now=now)
+    except (NoticeRefused, GatewayError) as error:
+        log.warning("A notice to %s was refused: %s", channel.name, error)
+        accepted = False
+    if accepted:
+        parts().wake()
+    return _answer(channel.reply_accepted() if accepted else channel.reply_refused())
+
+
+def returned(name: str) -> Response:
+    """A return proves nothing: it shows the order's page, and has the gateway asked once, soon."""
+    channel, now = _channel(name), parts().clock()
+    try:
+        token = channel.read_return(_raw(now))
+    except NoticeRefused as error:
+        raise Refusal(Code.BAD_SIGNATURE, "This return address does not come from the gateway.") from error
+    with parts().store.transaction() as db:
+        order = store.orders.get(db, token)
+        if order is None:
+            raise Refusal(Code.NOT_FOUND, "There is no such order.")
+        if order.channel == channel.name and order.paid_at is None:
+            store.gateways.watch(db, token, channel.name, now)
+    parts().wake()
+    answer = redirect(url_for_buyers(f"/pay/{token}"), 303)
+    assert isinstance(answer, Response)
+    return answer
+
+
+def _channel(name: str) -> Channel:
+    channel = parts().channels.get(name)
+    if channel is None:
+        raise Refusal(Code.NOT_FOUND, "There is no such channel.")
+    return channel
+
+
+def _raw(now: int) -> Raw:
+    body = request.get_data(cache=False) if (request.content_length or 0) <= MAX_BODY else b""
+    if (request.content_length or 0) > MAX_BODY or len(body) > MAX_BODY:
+        raise Refusal(Code.BAD_REQUEST, "The body is too long: at most 64 KiB.")
+    headers = {key.lower(): value for key, value in request.headers.items()}
+    return Raw(request.method, request.query_string, body, headers, now)
+
+
+def _answer(reply: Reply) -> Response:
+    return Response(reply.body, reply.status, content_type=reply.mimetype)
