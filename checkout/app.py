@@ -70,7 +70,7 @@ def wire(
         ports=frozenset(settings.callback_ports),
         user_agent=f"Checkout/{__version__}",
     ).send
-    worker = Worker(db_store, dialects, send, clock)
+    worker = Worker(db_store, dialects, send, clock, channels=gates, new_id=new_id)
     parts = Parts(settings, rules_of(settings), db_store, dialects, clock, new_id, send, worker.wake, gates)
     return parts, worker
 

@@ -14,10 +14,12 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
 
-from checkout import deliveries, orders, store
+from checkout import deliveries, gateways, ids, orders, store
 from checkout.errors import StoreError
-from checkout.interfaces import Clock, Dialects, Send, Store
+from checkout.gateways import Channels
+from checkout.interfaces import Clock, Dialects, NewId, Send, Store
 from checkout.model import Delivery
+from checkout.store.gateways import Watch
 
 log = logging.getLogger(__name__)
 
@@ -26,13 +28,18 @@ _MOST_PER_HOST = 2
 _REMEMBERED = 5000
 _READ_A_SECOND = 20_000
 _PAUSE_S = 1
+_GATEWAY = "gateway "  # no host is called so
 
 
 class Worker:
     """The loop and its pool. `start` may be called in every process; `wake` from any thread."""
 
-    def __init__(self, db_store: Store, dialects: Dialects, send: Send, clock: Clock) -> None:
+    def __init__(
+        self, db_store: Store, dialects: Dialects, send: Send, clock: Clock, *,
+        channels: Channels | None = None, new_id: NewId = ids.new_id,
+    ) -> None:  # fmt: skip
         self._store, self._dialects, self._send, self._clock = db_store, dialects, send, clock
+        self._channels, self._new_id = channels or {}, new_id
         self._thread: threading.Thread | None = None
         self._pid = 0
         self._begin_anew()
@@ -96,8 +103,38 @@ class Worker:
                     passed.setdefault(host, deque()).append(delivery)
         with self._lock:
             self._passed = passed
+        self._question()
         orders.expire_due(self._store, self._clock())
         return waiting
+
+    def _question(self) -> None:
+        """Hands the questions that are due to the pool; a gateway that hangs holds as few threads as a merchant."""
+        now = self._clock()
+        with self._store.read() as db:
+            watches = store.gateways.due(db, now, _REMEMBERED)  # many of one gateway must not hide another
+        for watch in watches:
+            place = _GATEWAY + watch.channel
+            if not self._place(place):
+                continue
+            try:
+                with self._store.transaction() as db:
+                    claimed = store.gateways.claim(db, watch, now + gateways.LEASE_S)
+            except BaseException:
+                self._done(place)
+                raise
+            if claimed:
+                self._pool.submit(self._ask, watch, place)
+            else:
+                self._done(place)
+
+    def _ask(self, watch: Watch, place: str) -> None:
+        try:
+            gateways.check(self._store, self._channels, watch, new_id=self._new_id, clock=self._clock)
+        except Exception:
+            log.exception("A question to %s failed; its lease brings it back", watch.channel)
+        finally:
+            self._done(place)
+            self._wake.set()
 
     def _due(self) -> Iterator[Delivery]:
         """Everything due, page by page; hosts that are busy are passed over, so they cannot hide the others."""
