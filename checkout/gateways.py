@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from checkout import settlement, store
-from checkout.channel import Channel, GatewayError, Notice, Paid, Prompt, PromptKind, Scene, Standing, Start
+from checkout import refunds, settlement, store
+from checkout.channel import Channel, GatewayError, Heard, Notice, Paid, Prompt, PromptKind, Scene, Standing, Start
 from checkout.errors import Code, Refusal
 from checkout.interfaces import Clock, NewId, Rows, Store
-from checkout.model import Judgement, Order, Payment, State
+from checkout.model import Judgement, Order, Payment, Refund, RefundState, State
 from checkout.money import yuan
 from checkout.store.gateways import StoredPrompt, Watch
 
@@ -70,7 +70,25 @@ def heed(db_store: Store, channel: Channel, notice: Notice, *, new_id: NewId, no
     """Does what a believed notice says. False: ask the gateway to send it again."""
     if notice.paid is not None:
         return book(db_store, channel, notice.paid, notice.text, new_id=new_id, now=now, mismatch=notice.mismatch)
+    if notice.heard is Heard.CLOSED:
+        _closed(db_store, channel, notice, new_id, now)
     return True
+
+
+def _closed(db_store: Store, channel: Channel, notice: Notice, new_id: NewId, now: int) -> None:
+    """Closed at the gateway: an unpaid order ends; what a paid one still holds has gone back to its buyer."""
+    with db_store.transaction() as db:
+        order = store.orders.get(db, notice.order_token)
+        if order is None or order.channel != channel.name or notice.mismatch:
+            return
+        if order.state is not State.PAID:
+            store.orders.close(db, order.token, now)
+            return
+        left = refunds.paid_amount(db, order) - store.refunds.total(db, order.token)
+        if left > 0:
+            number, reason = new_id("ref"), "Refunded at the gateway."
+            refund = Refund(number, order.token, number, left, reason, RefundState.DONE, created_at=now, done_at=now)
+            store.refunds.add(db, refund)
 
 
 def check(db_store: Store, channels: Channels, watch: Watch, *, new_id: NewId, clock: Clock) -> None:

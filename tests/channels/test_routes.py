@@ -58,6 +58,8 @@ class SmallGateway:
 
     def read_notice(self, raw: Raw) -> Notice:
         word, *rest = raw.body.decode().split(" ")
+        if word == "closed":
+            return Notice(Heard.CLOSED, rest[0], raw.body.decode())
         if word != "signed":
             raise NoticeRefused("not signed")
         token, amount, reference = rest
@@ -170,3 +172,17 @@ def test_a_section_that_cannot_work_is_refused_in_one_sentence(
     with pytest.raises(SettingsError) as outcome:
         make_channels(Settings(database="x.db", channels={name: table}))
     assert str(outcome.value).startswith(message)
+
+
+def test_a_notice_of_closing_ends_an_unpaid_order(world: World, client: FlaskClient) -> None:
+    assert client.post("/notify/alipay", data=f"closed {TOKEN}").data == b"success"
+    assert state(world) is State.CLOSED
+
+
+def test_a_notice_of_closing_marks_a_paid_order_refunded_once(world: World, client: FlaskClient) -> None:
+    for body in (f"signed {TOKEN} 990 T1", f"closed {TOKEN}", f"closed {TOKEN}"):
+        assert client.post("/notify/alipay", data=body).data == b"success"
+    with world.store.read() as db:
+        found = store.refunds.of_order(db, TOKEN)
+    assert state(world) is State.PAID
+    assert [(refund.amount, refund.state) for refund in found] == [(990, "done")]
