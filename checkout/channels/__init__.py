@@ -14,7 +14,7 @@ from checkout.settings import Settings
 Make = Callable[[str, Mapping[str, object], Path, bool], Channel]
 
 # A kind's module has the kind's name; it is imported only where a section asks for it: they bring heavy libraries.
-KINDS = ("alipay", "alipay_legacy", "wechat", "wechat_v3")
+KINDS = ("alipay", "alipay_legacy", "wechat", "wechat_2014", "wechat_v3")
 
 
 def make_channels(settings: Settings) -> dict[str, Channel]:
