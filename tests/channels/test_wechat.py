@@ -253,6 +253,31 @@ def test_an_answer_about_another_order_is_not_used(channel: WeChat, gateway: Fak
     assert "another order" in fault(lambda: channel.query(order(), START)).message
 
 
+@pytest.mark.parametrize(
+    ("odd", "what"),
+    [({"fee_type": "USD"}, "another currency"), ({"total_fee": "9.90"}, "no amount"), ({"time_end": ""}, "no time"),
+     ({"transaction_id": ""}, "does not name")],
+)  # fmt: skip
+def test_a_payment_that_cannot_be_understood_is_not_booked(
+    channel: WeChat, gateway: FakeWechat, odd: dict[str, str], what: str
+) -> None:
+    channel.start(start())
+    gateway.pay(TOKEN)
+    gateway.odd = odd
+    assert what in fault(lambda: channel.query(order(), START)).message
+
+
+@pytest.mark.parametrize("odd", [{"trade_type": "APP"}, {"code_url": ""}, {"code_url": "a b"}])
+def test_an_order_without_its_code_is_not_shown(channel: WeChat, gateway: FakeWechat, odd: dict[str, str]) -> None:
+    gateway.odd = odd
+    assert not fault(lambda: channel.start(start())).permanent
+
+
+def test_a_phone_is_led_to_the_web_and_nowhere_else(channel: WeChat, gateway: FakeWechat) -> None:
+    gateway.odd = {"mweb_url": "javascript:alert(1)"}
+    assert "mweb_url" in fault(lambda: channel.start(start(Scene.H5))).message
+
+
 def test_an_answer_signed_with_md5_is_not_used_where_hmac_is_configured(
     channel: WeChat, gateway: FakeWechat, sign_type: str
 ) -> None:
@@ -328,6 +353,14 @@ def test_a_refund_that_the_bank_does_not_take_has_failed_and_says_why(
     outcome = certified.refund_standing(refund())
     assert outcome.standing is RefundStanding.FAILED
     assert outcome.reason
+
+
+def test_an_unknown_state_of_a_refund_is_no_answer(certified: WeChat, secure: FakeWechat) -> None:
+    certified.start(start())
+    secure.pay(TOKEN)
+    certified.refund(refund())
+    secure.trades[TOKEN].refunds["ref_1"]["status"] = "NEW"
+    assert not fault(lambda: certified.refund_standing(refund())).permanent
 
 
 def test_refunds_add_up_to_what_was_paid_and_no_more(certified: WeChat, secure: FakeWechat) -> None:

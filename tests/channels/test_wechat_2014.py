@@ -31,40 +31,16 @@ from tests.channels.orders import TOKEN, order, refund, start
 from tests.channels.rsa import written as saved
 from tests.channels.vectors import vector
 from tests.channels.wechat import Certificates, certificates
+from tests.channels.wechat_2014 import SECRETS, at, made, section
 from tests.fakes.serving import Answered, Asked, Serving
-from tests.fakes.wechat_2014 import FakeWechat2014, Secrets, sha1_of
+from tests.fakes.wechat_2014 import FakeWechat2014, sha1_of
 from tests.fakes.wechat_words import read, sign_of, written
 from tests.world import START, FakeClock
 
-SECRETS = Secrets(
-    app_id="wxd930ea5d5a258f4f", partner="1900000109", app_secret="5" * 32, pay_sign_key="Pay1" * 32,
-    partner_key="8934e7d15453e97507ef794cf7b0519d", op_user_passwd="111111",
-)  # fmt: skip
 PARTNER = Partner(SECRETS.app_id, SECRETS.partner, SECRETS.pay_sign_key, SECRETS.partner_key)
 ALL_SECRETS = (SECRETS.app_secret, SECRETS.pay_sign_key, SECRETS.partner_key)
 AWKWARD = '+ & = / % 中文 "quotes" {braces}'
 SOON = 0.5
-
-
-def section(folder: Path, **changes: object) -> dict[str, object]:
-    for name in ("app_secret", "pay_sign_key", "partner_key", "op_user_passwd"):
-        saved(folder / "keys" / f"{name}.txt", f"{getattr(SECRETS, name)}\n")
-    table: dict[str, object] = {
-        "kind": "wechat_2014", "app_id": SECRETS.app_id, "partner": SECRETS.partner,
-        "app_secret": "keys/app_secret.txt", "pay_sign_key": "keys/pay_sign_key.txt",
-        "partner_key": "keys/partner_key.txt",
-    }  # fmt: skip
-    return {name: value for name, value in {**table, **changes}.items() if value is not None}
-
-
-def made(folder: Path, **changes: object) -> WeChat2014:
-    channel = make("wechat_2014", section(folder, **changes), folder, True)
-    assert isinstance(channel, WeChat2014)
-    return channel
-
-
-def at(url: str) -> dict[str, object]:
-    return {"gateway": url, "query_gateway": url, "api": url}
 
 
 @pytest.fixture
@@ -324,6 +300,19 @@ def test_an_answer_of_tenpay_that_does_not_hold_decides_nothing(
     assert channel.query(order(), START).standing is Standing.PAID
 
 
+@pytest.mark.parametrize(
+    ("odd", "what"),
+    [({"fee_type": "2"}, "another kind"), ({"trade_mode": "2"}, "another kind"), ({"total_fee": "x"}, "no amount")],
+)  # fmt: skip
+def test_a_payment_that_cannot_be_understood_is_not_booked(
+    channel: WeChat2014, gateway: FakeWechat2014, odd: dict[str, str], what: str
+) -> None:
+    sell(channel, gateway)
+    gateway.pay(TOKEN)
+    gateway.odd = odd
+    assert what in fault(lambda: channel.query(order(), START)).message
+
+
 def test_a_gateway_that_keeps_silent_costs_the_deadline_and_no_more(
     gateway: FakeWechat2014, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -490,6 +479,17 @@ def test_after_a_restart_a_refund_is_found_by_our_number(
     again = made(tmp_path, **at(secure.url), ca=files.ca)
     assert again.refund_standing(refund()).standing is RefundStanding.PROCESSING
     assert "refund_id" not in secure.asked[-1][1]
+
+
+def test_a_refund_of_another_amount_or_in_an_unknown_state_is_not_taken_for_ours(
+    certified: WeChat2014, secure: FakeWechat2014
+) -> None:
+    sell(certified, secure)
+    secure.pay(TOKEN)
+    certified.refund(refund(amount=400))
+    assert "another refund" in fault(lambda: certified.refund_standing(refund(amount=500))).message
+    secure.refund_status = "12"
+    assert "no state" in fault(lambda: certified.refund_standing(refund(amount=400))).message
 
 
 def test_an_unknown_refund_is_sent_again(certified: WeChat2014) -> None:

@@ -43,6 +43,7 @@ class FakeWechat:
         self.app_id, self.mch_id, self.api_key, self.sign_type = app_id, mch_id, api_key, sign_type
         self.mischief = ""
         self.late_s = 0.3
+        self.odd: dict[str, str] = {}  # laid over every answer before it is signed
         self.asked: list[tuple[str, dict[str, str]]] = []
         self._second_s = second_s
         self._lock = threading.Lock()
@@ -177,7 +178,7 @@ class FakeWechat:
 
     def _signed(self, answer: dict[str, str]) -> bytes:
         """As the gateway signs: by the algorithm that the merchant uses."""
-        values = {**self._head(), "return_msg": "OK", **answer}
+        values = {**self._head(), "return_msg": "OK", **answer, **self.odd}
         if self.mischief == "other_merchant":
             values["mch_id"] = "1900000999"
         if self.mischief == "other_order":

@@ -69,6 +69,7 @@ class FakeWechat2014:
         self.secrets = secrets
         self.mischief = ""
         self.refund_status = "8"
+        self.odd: dict[str, str] = {}  # laid over every answer of Tenpay before it is signed
         self.trades: dict[str, Trade] = {}
         self.asked: list[tuple[str, dict[str, str]]] = []
         self.tokens: list[str] = []
@@ -281,7 +282,7 @@ class FakeWechat2014:
         }  # fmt: skip
 
     def _signed(self, answer: dict[str, str]) -> bytes:
-        values = {"sign_type": "MD5", "input_charset": "UTF-8", "partner": self.secrets.partner, **answer}
+        values = {"sign_type": "MD5", "input_charset": "UTF-8", "partner": self.secrets.partner, **answer, **self.odd}
         if self.mischief == "other_partner":
             values["partner"] = "1900000999"
         if self.mischief == "other_order":
