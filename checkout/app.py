@@ -6,6 +6,7 @@ import logging
 import os
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from flask import Flask, Response, request
@@ -52,7 +53,7 @@ def create_app(
     app.extensions["checkout"] = parts
     app.extensions["checkout.worker"] = worker
     _register(app)
-    app.wsgi_app = Front(app.wsgi_app, settings)  # type: ignore[method-assign]
+    app.wsgi_app = Front(app.wsgi_app, settings, _knows(app))  # type: ignore[method-assign]
     if work:
         parts.store.guard()
         _start(worker)
@@ -65,14 +66,27 @@ def wire(
     """Every part with what it needs; the command line uses the same."""
     gates = channels.make_channels(settings)
     db_store, dialects = open_store(settings.database), protocols.dialects()
-    send = send or http.Client(
-        allow_private=settings.allow_private,
-        ports=frozenset(settings.callback_ports),
-        user_agent=f"Checkout/{__version__}",
-    ).send
+    send = (
+        send
+        or http.Client(
+            allow_private=settings.allow_private,
+            ports=frozenset(settings.callback_ports),
+            user_agent=f"Checkout/{__version__}",
+        ).send
+    )
     worker = Worker(db_store, dialects, send, clock, channels=gates, new_id=new_id)
     parts = Parts(settings, rules_of(settings), db_store, dialects, clock, new_id, send, worker.wake, gates)
     return parts, worker
+
+
+def _knows(app: Flask) -> Callable[[str], bool]:
+    """Whether a path leads to one of the routes, by whatever method."""
+    routes = app.url_map.bind("")
+
+    def knows(path: str) -> bool:
+        return bool(routes.allowed_methods(path))
+
+    return knows
 
 
 def _start(worker: Worker) -> None:

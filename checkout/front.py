@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -25,10 +25,16 @@ def client_address(environ: Mapping[str, Any] | None = None) -> str:
 
 class Front:
     """WSGI: believes `X-Forwarded-*` of configured proxies only, takes off the path prefix of the base URL
-    where the proxy has not, and reads doubled slashes as one: clients join `https://host/` and `/pay`."""
+    where the proxy has not, and reads doubled slashes as one: clients join `https://host/` and `/pay`.
 
-    def __init__(self, app: WSGIApplication, settings: Settings) -> None:
-        self._app = app
+    `knows` tells whether a path is one of ours: below `https://host/pay` the address `/pay/<token>` has lost its prefix
+    already, `/pay/pay/<token>` has not.
+    """
+
+    def __init__(
+        self, app: WSGIApplication, settings: Settings, knows: Callable[[str], bool] = lambda path: True
+    ) -> None:
+        self._app, self._knows = app, knows
         self._proxies = [ip_network(proxy) for proxy in settings.trusted_proxies]
         self._prefix = urlsplit(settings.base_url).path.rstrip("/")
 
@@ -39,8 +45,10 @@ class Front:
         if "//" in path:
             path = environ["PATH_INFO"] = _SLASHES.sub("/", path)
         if self._prefix and (path == self._prefix or path.startswith(self._prefix + "/")):
-            environ["SCRIPT_NAME"] = environ.get("SCRIPT_NAME", "") + self._prefix
-            environ["PATH_INFO"] = path[len(self._prefix) :] or "/"
+            rest = path[len(self._prefix) :] or "/"
+            if self._knows(rest) or not self._knows(path):
+                environ["SCRIPT_NAME"] = environ.get("SCRIPT_NAME", "") + self._prefix
+                environ["PATH_INFO"] = rest
         return self._app(environ, start_response)
 
     def _believe(self, environ: WSGIEnvironment) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -112,3 +113,17 @@ def test_the_prefix_of_the_base_url_is_taken_off_once(path: str, script: str, re
 )
 def test_doubled_slashes_are_one(path: str, expected: str) -> None:
     assert seen({"PATH_INFO": path})["PATH_INFO"] == expected
+
+
+def test_where_the_prefix_is_also_a_path_of_ours_only_what_makes_sense_is_taken_off(settings: Settings) -> None:
+    below = replace(settings, base_url="https://shop.example/pay")
+    for path, arrives in (("/pay/pay/abc", "/pay/abc"), ("/pay/abc", "/pay/abc"), ("/pay/static/x", "/static/x")):
+        seen: list[str] = []
+
+        def application(environ: dict[str, object], start: object, seen: list[str] = seen) -> list[bytes]:
+            seen.append(str(environ["PATH_INFO"]))
+            return []
+
+        front = Front(application, below, lambda path: path in ("/pay/abc", "/static/x"))
+        front({"PATH_INFO": path}, lambda *_: lambda _: None)
+        assert seen == [arrives]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -39,13 +40,15 @@ def to_app(app: Flask) -> Wire:
     return send
 
 
-def to_server(base_url: str) -> Wire:
-    """One connection for each request, as most PHP clients have it."""
+def to_server(base_url: str, *, trust: str | None = None, source: str = "") -> Wire:
+    """One connection for each request, as most PHP clients have it. `trust` is the file of an authority for https,
+    `source` the address that the client has."""
     place = urlsplit(base_url)
     assert place.hostname
+    tls = ssl.create_default_context(cafile=trust) if trust else None
 
     def send(method: str, target: str, headers: Mapping[str, str], body: bytes) -> Reply:
-        connection = http.client.HTTPConnection(place.hostname or "", place.port, timeout=10)
+        connection = _connection(place.hostname or "", place.port, tls, (source, 0) if source else None)
         try:
             connection.request(method, place.path + target, body or None, dict(headers))
             found = connection.getresponse()
@@ -55,6 +58,14 @@ def to_server(base_url: str) -> Wire:
             connection.close()
 
     return send
+
+
+def _connection(
+    host: str, port: int | None, tls: ssl.SSLContext | None, source: tuple[str, int] | None
+) -> http.client.HTTPConnection:
+    if tls is None:
+        return http.client.HTTPConnection(host, port, timeout=10, source_address=source)
+    return http.client.HTTPSConnection(host, port, timeout=10, source_address=source, context=tls)
 
 
 def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

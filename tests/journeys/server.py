@@ -20,12 +20,13 @@ Receive = Callable[[str, str, str, bytes], bytes]
 
 
 @contextmanager
-def serving(folder: Path) -> Iterator[str]:
-    """`checkout serve` over the database in `folder`; gives its address."""
+def serving(folder: Path, **settings: str) -> Iterator[str]:
+    """`checkout serve` over the database in `folder`, with settings by their name; gives its address."""
     port = free_port()
     address = f"http://127.0.0.1:{port}"
     environ = {name: value for name, value in os.environ.items() if not name.startswith("CHECKOUT_")}
     environ |= {"CHECKOUT_BASE_URL": address, "CHECKOUT_ALLOW_PRIVATE": "1", "PYTHONPATH": str(ROOT)}
+    environ |= {f"CHECKOUT_{name.upper()}": value for name, value in settings.items()}
     command = [sys.executable, "-m", "checkout", "serve", "--port", str(port)]
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(command, cwd=folder, env=environ, stdout=log, stderr=log)
