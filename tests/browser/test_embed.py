@@ -338,7 +338,8 @@ def test_sites_that_are_drawn_by_scripts_need_no_refresh(site: Site, host: Host,
     page.evaluate("([html]) => document.querySelector('#app').innerHTML = html", [link(buy)])
     page.click("#buy")
     expect(inside(page).get_by_role("button", name="WeChat Pay")).to_be_visible()
-    page.keyboard.press("Escape")
+    page.evaluate("Checkout.close()")
+    expect(page.locator("iframe")).to_have_count(0)
     page.evaluate("([html]) => document.querySelector('#app').innerHTML = html",
                   [f'<div data-checkout-inline="ebook"><a href="{buy}">Buy</a></div>'])  # fmt: skip
     expect(inside(page).get_by_role("button", name="WeChat Pay")).to_be_visible()
