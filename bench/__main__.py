@@ -109,9 +109,8 @@ def _print(figures: dict[str, Any]) -> None:
         f"{'one price at once':24}{one['orders']} orders, {one['amounts']} amounts,"
         f" the last 30 take {one['last_to_first']:.2f} × the first 30"
     )
-    print(
-        f"{'memory, all processes':24}RSS {figures['memory_mb']['rss']:.0f} MB, PSS {figures['memory_mb']['pss']:.0f} MB"
-    )
+    memory = figures["memory_mb"]
+    print(f"{'memory, all processes':24}RSS {memory['rss']:.0f} MB, PSS {memory['pss']:.0f} MB")
     start, base = figures["start_s"], figures["hello_start_s"]
     print(f"{'exec → first 200':24}{start:.2f} s, {start / base:.2f} × hello ({base:.2f} s)")
 
