@@ -102,7 +102,10 @@ def created(order: Order, is_html: bool, now: int) -> Response:
 
 
 def data_of(db: Rows, order: Order, now: int) -> dict[str, Any]:
-    """The `data` of createOrder and getOrder."""
+    """The `data` of createOrder and getOrder.
+
+    Of an order that has ended the code leads to its page, which says so: its amount may be another order's by now.
+    """
     code, is_auto = orders.code_of(db, order)
     assert order.really_price is not None
     return {
@@ -111,7 +114,7 @@ def data_of(db: Rows, order: Order, now: int) -> dict[str, Any]:
         "payType": TYPES[order.method],
         "price": yuan(order.price),
         "reallyPrice": yuan(order.really_price),
-        "payUrl": code,
+        "payUrl": code if order.state_at(now) is State.PENDING else url_for_buyers(f"/pay/{order.token}"),
         "isAuto": 1 if is_auto else 0,
         "state": _state(db, order, now),
         "timeOut": max(1, (order.expires_at - order.created_at + 59) // 60),

@@ -214,6 +214,14 @@ def test_an_order_is_read_back_in_every_state(world: World, shop: VmqClient) -> 
     assert shop.order(closed["orderId"])["state"] == -1
 
 
+def test_the_code_of_an_ended_order_can_pay_nobody_elses(world: World, shop: VmqClient) -> None:
+    waiting = shop.create("N1", "9.90")
+    world.clock.go(300)
+    ended = shop.order(waiting["orderId"])
+    assert waiting["payUrl"].startswith("wxp://")
+    assert ended["payUrl"].endswith(f"/pay/{waiting['orderId']}")
+
+
 def test_reading_the_order_counts_as_showing_its_code(world: World, shop: VmqClient) -> None:
     world.change_merchant(mode=Mode.COMPAT)
     token = shop.html("N1", "9.90").rpartition("/")[2]
