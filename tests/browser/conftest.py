@@ -6,12 +6,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from checkout.pages.assets import HTMX_LOCAL
 from hatch_build import compile_catalogues
 from tests.browser.site import CHROMIUM_ARGS, DESKTOP, STATIC, Site, Watch, chromium, served, with_cdn
 from tests.conftest import skip_or_fail
+
+expect.set_options(timeout=20_000)  # a busy machine may take its time; what never comes still fails
 
 
 @pytest.fixture(scope="session")
@@ -36,7 +38,7 @@ def site(tmp_path: Path) -> Iterator[Site]:
 def context(browser: Browser) -> Iterator[BrowserContext]:
     """A buyer on a desktop who reads English."""
     made = browser.new_context(viewport=DESKTOP, locale="en-US")
-    made.set_default_timeout(10_000)
+    made.set_default_timeout(30_000)
     with_cdn(made)
     yield made
     made.close()
