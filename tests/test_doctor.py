@@ -213,9 +213,14 @@ def test_failures_of_long_ago_are_not_told_for_ever(clinic: Clinic) -> None:
 
 
 def test_money_that_waits_for_review_warns(clinic: Clinic) -> None:
-    clinic.pays()
-    clinic.run("UPDATE payments SET judgement = 'unmatched'")
+    clinic.shop.push(7700)
     assert clinic.complaints() == [("payments", WARN)]
+
+
+def test_a_broken_promise_of_the_database_is_named_with_what_breaks_it(clinic: Clinic) -> None:
+    clinic.pays()
+    clinic.run("DELETE FROM deliveries")
+    assert clinic.complaints() == [("promises", FAIL)]
 
 
 def test_a_base_url_that_only_this_machine_can_use_warns(clinic: Clinic) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from checkout.doctor import machine, outside, setup
+from checkout.doctor import machine, outside, promises, setup
 from checkout.doctor.finding import Finding, Patient, Status
 
 __all__ = ["Finding", "Patient", "Status", "examine"]
@@ -15,4 +15,5 @@ def examine(patient: Patient) -> Iterator[Finding]:
     yield from machine.examine(patient)
     if patient.store is not None:
         yield from setup.examine(patient, patient.store)
+        yield promises.examine(patient, patient.store)
     yield from outside.examine(patient)
