@@ -48,10 +48,12 @@ def deliver(db_store: Store, dialects: Dialects, send: Send, claimed: Delivery, 
     with db_store.read() as db:
         order = store.orders.get(db, claimed.order_token)
         merchant = store.merchants.get(db, claimed.merchant)
+        receipt = store.receipts.of_order(db, claimed.order_token)
     assert order is not None
     assert merchant is not None
     started = clock()
-    answer, acknowledged, error = _try(dialects, send, claimed, order, merchant, started)
+    shown = receipt.token if receipt else ""
+    answer, acknowledged, error = _try(dialects, send, claimed, order, merchant, shown, started)
     with db_store.transaction() as db:
         store.deliveries.add_attempt(db, _attempt(claimed, started, answer, error))
         _book(db, claimed, acknowledged, clock())
@@ -83,21 +85,23 @@ def delay_after(attempts: int) -> int | None:
     return delay * (1000 + secrets.randbelow(101)) // 1000
 
 
-def _message(dialects: Dialects, delivery: Delivery, order: Order, merchant: Merchant, now: int) -> Outgoing:
+def _message(
+    dialects: Dialects, delivery: Delivery, order: Order, merchant: Merchant, receipt: str, now: int
+) -> Outgoing:
     """The dialect's callback with the headers of Standard Webhooks beside it, for receivers that can check them."""
-    message = dialects[delivery.dialect].callback(order, merchant, delivery.url, now)
+    message = dialects[delivery.dialect].callback(order, merchant, delivery.url, now, receipt)
     signature = webhook_signature(merchant.key.encode(), delivery.id, now, message.body)
     extra = {"webhook-id": delivery.id, "webhook-timestamp": str(now), "webhook-signature": signature}
     return Outgoing(message.method, message.url, {**message.headers, **extra}, message.body)
 
 
 def _try(
-    dialects: Dialects, send: Send, delivery: Delivery, order: Order, merchant: Merchant, now: int
+    dialects: Dialects, send: Send, delivery: Delivery, order: Order, merchant: Merchant, receipt: str, now: int
 ) -> tuple[Answer | None, bool, str]:
     """(the answer, whether it acknowledges, why there is none). A fault of ours is one more failed try: left to the
     lease, it would be repeated twice a minute for ever."""
     try:
-        answer = send(_message(dialects, delivery, order, merchant, now))
+        answer = send(_message(dialects, delivery, order, merchant, receipt, now))
         return answer, dialects[delivery.dialect].acknowledged(answer), ""
     except Unreachable as error:
         return None, False, str(error)

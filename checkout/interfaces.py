@@ -82,8 +82,9 @@ class Dialect(Protocol):
 
     def routes(self) -> Blueprint: ...
 
-    def callback(self, order: Order, merchant: Merchant, url: str, now: int) -> Outgoing:
-        """The message that tells the merchant's `url` that the order was paid, signed with the current key."""
+    def callback(self, order: Order, merchant: Merchant, url: str, now: int, receipt: str = "") -> Outgoing:
+        """The message that tells the merchant's `url` that the order was paid, signed with the current key; `receipt`
+        is the token of its receipt page."""
         ...
 
     def acknowledged(self, answer: Answer) -> bool: ...

@@ -25,7 +25,7 @@ URL = "https://shop.example/notify"
 LONG = 72 * 3600
 
 
-def callback(order: Order, merchant: Merchant, url: str, now: int) -> Outgoing:
+def callback(order: Order, merchant: Merchant, url: str, now: int, receipt: str = "") -> Outgoing:
     return Outgoing("POST", url, {"Content-Type": "text/plain"}, f"{order.number} {now}".encode())
 
 

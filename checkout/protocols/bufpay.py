@@ -67,7 +67,7 @@ def routes() -> Blueprint:
     return anywhere.blueprint(NAME, views)
 
 
-def callback(order: Order, merchant: Merchant, url: str, now: int) -> Outgoing:
+def callback(order: Order, merchant: Merchant, url: str, now: int, receipt: str = "") -> Outgoing:
     """`price` in the merchant's own spelling, `pay_price` is what was paid."""
     assert order.really_price is not None
     values = {

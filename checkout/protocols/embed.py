@@ -23,9 +23,9 @@ def routes() -> Blueprint:
     return Blueprint(NAME, __name__)
 
 
-def callback(order: Order, merchant: Merchant, url: str, now: int) -> Outgoing:
+def callback(order: Order, merchant: Merchant, url: str, now: int, receipt: str = "") -> Outgoing:
     headers = {"Content-Type": "application/json"}
-    return Outgoing("POST", url.partition("#")[0], headers, events.body("order.paid", order, "", now))
+    return Outgoing("POST", url.partition("#")[0], headers, events.body("order.paid", order, receipt, now))
 
 
 def acknowledged(answer: Answer) -> bool:

@@ -35,7 +35,7 @@ def routes() -> Blueprint:
     return anywhere.blueprint(NAME, views)
 
 
-def callback(order: Order, merchant: Merchant, url: str, now: int) -> Outgoing:
+def callback(order: Order, merchant: Merchant, url: str, now: int, receipt: str = "") -> Outgoing:
     return Outgoing("GET", returns.with_params(url.partition("#")[0], _signed_values(order, merchant)))
 
 

@@ -40,7 +40,7 @@ def routes() -> Blueprint:
     return blueprint
 
 
-def callback(order: Order, merchant: Merchant, url: str, now: int) -> Outgoing:
+def callback(order: Order, merchant: Merchant, url: str, now: int, receipt: str = "") -> Outgoing:
     """Some handlers test the method and read the query, some read the form: both get the same values."""
     values = _signed_values(order, merchant)
     body = urlencode(values, quote_via=quote, safe="").encode()

@@ -49,7 +49,7 @@ def routes() -> Blueprint:
     return blueprint
 
 
-def callback(order: Order, merchant: Merchant, url: str, now: int) -> Outgoing:
+def callback(order: Order, merchant: Merchant, url: str, now: int, receipt: str = "") -> Outgoing:
     """GET with the values and their signature in the query."""
     return Outgoing("GET", returns.with_params(url.partition("#")[0], _signed_values(order, merchant)))
 
