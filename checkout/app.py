@@ -110,7 +110,7 @@ def _register(app: Flask) -> None:
 
 
 def _refused(refusal: Refusal) -> Response:
-    answer = pages.problem(STATUS[refusal.code], refusal.message)
+    answer = pages.problem(STATUS[refusal.code], refusal.message, refusal.retry_after or 0)
     if refusal.retry_after is not None:
         answer.headers["Retry-After"] = str(refusal.retry_after)
     return answer

@@ -13,6 +13,7 @@ from checkout.errors import Code, Refusal
 from checkout.interfaces import Rows
 from checkout.model import Order, Product, Receipt
 from checkout.money import yuan
+from checkout.rates import household
 
 PRODUCT_ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 MAX_REF = 200
@@ -134,12 +135,5 @@ def add_keys(db: Rows, product: Product, keys: list[str], now: int) -> tuple[int
 
 
 def client_digest(secret: str, address: str) -> str:
-    """Who is asking, without keeping the address: IPv6 counts by /64, as one household has that many."""
-    from ipaddress import IPv6Address, ip_address
-
-    try:
-        parsed = ip_address(address)
-        home = str(parsed) if not isinstance(parsed, IPv6Address) else parsed.exploded[:19]
-    except ValueError:
-        home = address
-    return hmac.digest(secret.encode(), f"client:{home}".encode(), hashlib.sha256).hex()[:32]
+    """Who is asking, without keeping the address."""
+    return hmac.digest(secret.encode(), f"client:{household(address)}".encode(), hashlib.sha256).hex()[:32]

@@ -15,7 +15,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 LAYERS = [  # from the ground up; a module imports from its own layer and those above it in this list
     {"errors", "logs", "money"},
-    {"events", "grants", "ids", "model", "qr", "signing", "xml"},
+    {"events", "grants", "ids", "model", "qr", "rates", "signing", "xml"},
     {"http", "resources", "setting_values", "settings", "targets", "wire"},
     {"channel", "interfaces"},
     {"store"},

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, Flask
 from flask.sansio.blueprints import BlueprintSetupState
 
-from checkout.pages import assets, buy, language, pay, receipt, site
+from checkout.pages import assets, buy, gate, language, pay, receipt, site
 from checkout.pages.problems import problem
 
 __all__ = ["blueprints", "problem"]
@@ -14,7 +14,9 @@ __all__ = ["blueprints", "problem"]
 def blueprints() -> list[Blueprint]:
     front = site.routes()
     front.record_once(_install)
-    return [buy.routes(), pay.routes(), receipt.routes(), front]
+    shop = [buy.routes(), pay.routes(), receipt.routes()]
+    gate.guard(*shop)
+    return [*shop, front]
 
 
 def _install(state: BlueprintSetupState) -> None:
