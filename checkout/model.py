@@ -301,7 +301,7 @@ class Claim:
 class RefundState(StrEnum):
     """What became of a refund."""
 
-    ASKED = "asked"  # the gateway has not answered yet
+    ASKED = "asked"  # on its way
     DONE = "done"
     FAILED = "failed"
     BY_HAND = "by_hand"  # the owner sent the money back without us
@@ -309,13 +309,30 @@ class RefundState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Refund:
-    """Money that went back to a buyer."""
+    """Money that goes back to a buyer, or went."""
 
-    id: str
+    id: str  # towards the gateway: the same at every try
     order_token: str
-    number: str  # ours, towards the gateway; unique within the order
+    number: str  # that of whoever asks, else the id; unique within the order
     amount: int
     reason: str
     state: RefundState
     created_at: int
     done_at: int | None
+    channel: str = "personal"
+    attempts: int = 0  # calls of the gateway
+    due_at: int | None = None  # when to call next; while a worker is at it, when its lease ends
+    error: str = ""  # why it failed, or why it is not done yet
+    payment: str = ""  # the payment that goes back where it settled no order; "": the one that settled this order
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A browser that is signed in to the owner's pages."""
+
+    id: str = field(repr=False)  # SHA-256 of its cookie
+    created_at: int
+    seen_at: int
+    proved_at: int  # when the password was typed last
+    address: str
+    agent: str  # what the browser says it is

@@ -1,40 +1,217 @@
-"""Refunds: money that goes back to buyers, never more than they paid."""
+"""Refunds: money that goes back to buyers, never more than came. An order stays PAID whatever goes back.
+
+A refund is a row first, written under the database's own lock; `checkout.refund_calls` then has the gateway send the
+money. What came to a personal wallet only its owner can send back: that is recorded.
+"""
 
 from __future__ import annotations
+
+import re
+from collections.abc import Container
+from dataclasses import dataclass
 
 from checkout import audit, store
 from checkout.errors import Code, Refusal
 from checkout.interfaces import NewId, Rows, Store
-from checkout.model import Judgement, Order, Refund, RefundState, State
+from checkout.model import Judgement, Order, Payment, Refund, RefundState, State
 from checkout.money import yuan
 
 _SETTLING = (Judgement.MATCHED, Judgement.LATE, Judgement.LINKED)
+_WAITING = (Judgement.SUSPECTED, Judgement.UNMATCHED)
+_OURSELVES = frozenset({"personal", "hand"})  # channels of payments that no gateway told of
+_NUMBER = re.compile(r"[!-~]{1,64}")
+MAX_REASON = 200
 
 
-def by_hand(db_store: Store, token: str, *, amount: int, reason: str, actor: str, new_id: NewId, now: int) -> Refund:
-    """Records that the owner sent `amount` (fen) back; Checkout cannot move money on a personal wallet. Audited.
+@dataclass(frozen=True, slots=True)
+class Back:
+    """Fen of an order's money: what came, what went back, what is on its way back."""
 
-    Refused: NOT_FOUND, NOT_ALLOWED (not paid), BAD_AMOUNT (more than is left), BAD_REQUEST (no reason).
+    came: int
+    back: int
+    under_way: int
+
+    @property
+    def left(self) -> int:
+        """What can still be refunded."""
+        return max(0, self.came - self.back - self.under_way)
+
+    @property
+    def is_whole(self) -> bool:
+        """The order is refunded: all of its money went back."""
+        return 0 < self.came <= self.back
+
+
+def ask(
+    db_store: Store, token: str, channels: Container[str], *, amount: int | None = None, reason: str,
+    number: str = "", actor: str, new_id: NewId, now: int,
+) -> Refund:  # fmt: skip
+    """Has the gateway that an order was paid through send `amount` (fen; None: all that is left) back; audited.
+
+    `channels` are the configured ones. `number` is the caller's own for this refund ("": none): the same one again
+    gives the same refund, whatever became of it. The row is written, the worker calls the gateway (wake it).
+
+    Refused: NOT_FOUND, NOT_ALLOWED (not paid, nothing left, no gateway can do it), BAD_AMOUNT (more than is left),
+    DUPLICATE (the number with another amount), BAD_REQUEST (no reason, a bad number).
     """
-    if not reason.strip():
-        raise Refusal(Code.BAD_REQUEST, "A refund needs a reason.")
+    _check(reason, number)
     with db_store.transaction() as db:
-        order = store.orders.get(db, token)
-        if order is None:
-            raise Refusal(Code.NOT_FOUND, "There is no such order.")
-        if order.state is not State.PAID:
-            raise Refusal(Code.NOT_ALLOWED, "Only a paid order can be refunded.")
-        left = paid_amount(db, order) - store.refunds.total(db, token)
-        if not 0 < amount <= left:
-            raise Refusal(Code.BAD_AMOUNT, f"At most {yuan(left)} of this order can still be refunded.")
-        number = new_id("ref")
-        refund = Refund(number, token, number, amount, reason, RefundState.BY_HAND, created_at=now, done_at=now)
-        store.refunds.add(db, refund)
-        audit.note(db, actor, "order.refund", token, {"amount": yuan(amount), "reason": reason}, new_id, now)
+        order = _paid_order(db, token)
+        if known := _known(db, token, number, amount):
+            return known
+        channel = channel_of(db, order)
+        if channel in _OURSELVES:
+            raise Refusal(
+                Code.NOT_ALLOWED,
+                "Money on a personal code goes back by hand: send it in the app, then record it"
+                f" (checkout order refund {token} --by-hand).",
+            )
+        if channel not in channels:
+            raise Refusal(Code.NOT_ALLOWED, f"The channel {channel} of this order is not in checkout.toml any more.")
+        given = _fitting(back(db, order), amount)
+        refund = _refund(token, given, reason, number, channel, new_id, now)
+        _write(db, refund, actor, new_id, now)
         return refund
+
+
+def ask_for_payment(
+    db_store: Store, payment_id: str, channels: Container[str], *, reason: str, actor: str, new_id: NewId, now: int
+) -> Refund:
+    """Has a gateway send back a whole payment that was booked to no order (paid twice, a wrong amount); audited.
+
+    Refused: NOT_FOUND, BAD_REQUEST, CONFLICT (booked, set aside, or on its way back), NOT_ALLOWED (no gateway can).
+    """
+    _check(reason, "")
+    with db_store.transaction() as db:
+        payment = store.payments.get(db, payment_id)
+        if payment is None:
+            raise Refusal(Code.NOT_FOUND, "There is no such payment: checkout payment list --review.")
+        store.refunds.lock(db, payment.order_token)
+        check_unbooked(db, payment)
+        if payment.channel in _OURSELVES or payment.amount is None:
+            raise Refusal(
+                Code.NOT_ALLOWED,
+                "Money on a personal code goes back by hand: send it in the app, then set the payment aside"
+                f" (checkout payment ignore {payment_id}).",
+            )
+        if payment.channel not in channels or not payment.order_token:
+            raise Refusal(
+                Code.NOT_ALLOWED, f"It cannot be sent back from here: use the merchant pages of {payment.channel}."
+            )
+        refund = _refund(
+            payment.order_token, payment.amount, reason, "", payment.channel, new_id, now, payment=payment.id
+        )
+        _write(db, refund, actor, new_id, now)
+        return refund
+
+
+def by_hand(
+    db_store: Store, token: str, *, amount: int | None = None, reason: str, actor: str, new_id: NewId, now: int
+) -> Refund:
+    """Records that the owner sent `amount` (fen; None: all that is left) back without us. Audited.
+
+    Refused: NOT_FOUND, NOT_ALLOWED (not paid, nothing left), BAD_AMOUNT (more than is left), BAD_REQUEST (no reason).
+    """
+    _check(reason, "")
+    with db_store.transaction() as db:
+        order = _paid_order(db, token)
+        given = _fitting(back(db, order), amount)
+        number = new_id("ref")
+        refund = Refund(number, token, number, given, reason, RefundState.BY_HAND, created_at=now, done_at=now)
+        _write(db, refund, actor, new_id, now)
+        return refund
+
+
+def back(db: Rows, order: Order) -> Back:
+    """How an order's money stands; nothing came for one that is not paid."""
+    if order.state is not State.PAID:
+        return Back(0, 0, 0)
+    return Back(paid_amount(db, order), *store.refunds.sums(db, order.token))
+
+
+def channel_of(db: Rows, order: Order) -> str:
+    """Where the money of a paid order came through: a section of checkout.toml, "personal" or "hand"."""
+    payment = settling(db, order)
+    return payment.channel if payment else "hand"
+
+
+def is_by_hand(channel: str) -> bool:
+    """Whether only the owner can send back what came through the channel."""
+    return channel in _OURSELVES
 
 
 def paid_amount(db: Rows, order: Order) -> int:
     """Fen that came for a paid order: what was seen, else what was to be paid."""
-    seen = [one.amount for one in store.payments.of_order(db, order.token) if one.judgement in _SETTLING]
-    return next((amount for amount in seen if amount is not None), order.really_price or order.price)
+    payment = settling(db, order)
+    seen = payment.amount if payment else None
+    return seen if seen is not None else order.really_price or order.price
+
+
+def settling(db: Rows, order: Order) -> Payment | None:
+    """The payment that an order is settled by."""
+    found = (one for one in store.payments.of_order(db, order.token) if one.judgement in _SETTLING)
+    return next(found, None)
+
+
+def check_unbooked(db: Rows, payment: Payment) -> None:
+    """Refused (CONFLICT): the payment is booked, set aside, or on its way back to its buyer."""
+    if payment.judgement not in _WAITING:
+        raise Refusal(Code.CONFLICT, "This payment has been dealt with already.")
+    if any(one.state is not RefundState.FAILED for one in store.refunds.of_payment(db, payment.id)):
+        raise Refusal(Code.CONFLICT, "This payment is on its way back to its buyer already.")
+
+
+def _check(reason: str, number: str) -> None:
+    if not reason.strip():
+        raise Refusal(Code.BAD_REQUEST, "A refund needs a reason.")
+    if len(reason) > MAX_REASON:
+        raise Refusal(Code.BAD_REQUEST, f"The reason of a refund has at most {MAX_REASON} characters.")
+    if number and not _NUMBER.fullmatch(number):
+        raise Refusal(Code.BAD_REQUEST, "The number of a refund has 1 to 64 letters, digits and signs.")
+
+
+def _paid_order(db: Rows, token: str) -> Order:
+    store.refunds.lock(db, token)
+    order = store.orders.get(db, token)
+    if order is None:
+        raise Refusal(Code.NOT_FOUND, "There is no such order.")
+    if order.state is not State.PAID:
+        raise Refusal(Code.NOT_ALLOWED, "Only a paid order can be refunded.")
+    return order
+
+
+def _known(db: Rows, token: str, number: str, amount: int | None) -> Refund | None:
+    """The refund that the caller asked for before under this number."""
+    known = store.refunds.by_number(db, token, number) if number else None
+    if known is not None and amount not in (None, known.amount):
+        raise Refusal(Code.DUPLICATE, f"A refund of this number is there already, over {yuan(known.amount)}.")
+    return known
+
+
+def _fitting(stands: Back, amount: int | None) -> int:
+    """What is to go back. Refused: NOT_ALLOWED, BAD_AMOUNT."""
+    if amount is None and not stands.left:
+        raise Refusal(Code.NOT_ALLOWED, "All of this order's money went back already, or is on its way.")
+    wanted = stands.left if amount is None else amount
+    if not 0 < wanted <= stands.left:
+        raise Refusal(Code.BAD_AMOUNT, f"At most {yuan(stands.left)} of this order can still be refunded.")
+    return wanted
+
+
+def _refund(
+    token: str, amount: int, reason: str, number: str, channel: str, new_id: NewId, now: int, *, payment: str = ""
+) -> Refund:
+    refund_id = new_id("ref")
+    return Refund(
+        refund_id, token, number or refund_id, amount, reason, RefundState.ASKED, created_at=now, done_at=None,
+        channel=channel, due_at=now, payment=payment,
+    )  # fmt: skip
+
+
+def _write(db: Rows, refund: Refund, actor: str, new_id: NewId, now: int) -> None:
+    store.refunds.add(db, refund)
+    detail = {"refund": refund.id, "amount": yuan(refund.amount), "reason": refund.reason}
+    if refund.payment:
+        audit.note(db, actor, "payment.refund", refund.payment, detail, new_id, now)
+    else:
+        audit.note(db, actor, "order.refund", refund.order_token, detail, new_id, now)

@@ -20,7 +20,9 @@ LAYERS = [  # from the ground up; a module imports from its own layer and those 
     {"channel", "interfaces"},
     {"store"},
     {"accounts", "amounts", "audit", "backup", "deliveries", "devices", "exports", "merchants", "orders", "payments"}
-    | {"catalogue", "claims", "gateways", "merchant_keys", "products", "receiving", "refunds", "returns"}
+    | {"owner", "sessions"}
+    | {"catalogue", "claims", "gateways", "merchant_keys", "products", "receiving", "refund_calls"}
+    | {"refund_notices", "refunds", "returns"}
     | {"selling", "settlement", "snippets"},
     {"worker"},
     {"fields", "front", "web"},  # Flask from here on
