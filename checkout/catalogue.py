@@ -17,6 +17,7 @@ from checkout.money import yuan
 from checkout.products import PRODUCT_ID
 
 MAX_GOODS = 65536
+LANGUAGES = ("zh-CN", "zh-TW", "en")
 _COLOR = re.compile(r"#[0-9a-fA-F]{6}")
 _KEY = re.compile(r"[^\x00-\x1f\x7f]{1,500}")
 _PLAIN = ("price", "max_quantity", "low_stock", "return_url")
@@ -51,6 +52,7 @@ class Draft:
     goods: Goods | None = None
     brand_name: str | None = None
     brand_color: str | None = None
+    lang: str | None = None
     merchant: int | None = None
     enabled: bool | None = None
 
@@ -110,7 +112,7 @@ def add_keys(
 
 
 def brand(product: Product) -> dict[str, str]:
-    """`name` and `color`, where the product has its own."""
+    """`name`, `color` and `lang` (zh-CN, zh-TW, en), where the product has its own."""
     found: dict[str, str] = json.loads(product.brand)
     return found
 
@@ -181,6 +183,10 @@ def _brand(product: Product, draft: Draft) -> str:
         if draft.brand_color and not _COLOR.fullmatch(draft.brand_color):
             raise Refusal(Code.BAD_REQUEST, f"A colour looks like #047f40, not {draft.brand_color!r}.")
         found["color"] = draft.brand_color.lower()
+    if draft.lang is not None:
+        if draft.lang not in ("", *LANGUAGES):
+            raise Refusal(Code.BAD_REQUEST, f"The language must be {', '.join(LANGUAGES)}, not {draft.lang!r}.")
+        found["lang"] = draft.lang
     return json.dumps({name: value for name, value in found.items() if value}, ensure_ascii=False)
 
 

@@ -38,6 +38,8 @@ _OPTIONS = (
     click.option("--deliver-link", metavar="U", help="Deliver this address."),
     click.option("--brand-name", metavar="N", help="The shop's name on the pages of this product."),
     click.option("--brand-color", metavar="#rrggbb", help="Its colour."),
+    click.option("--lang", type=click.Choice([*catalogue.LANGUAGES, "none"]),
+                 help="The language of its pages, whatever the browser asks for; none: the buyer's."),
     click.option("--merchant", type=int, metavar="ID", help="Who is told about the payments (default: the first)."),
 )  # fmt: skip
 
@@ -188,7 +190,8 @@ def _answer(desk: Desk, one: Product, as_json: bool) -> None:
         ("id", one.id), ("address", _buy_url(desk, one)), ("title", one.title_zh), ("title in English", one.title_en),
         ("price", yuan(one.price)), ("buyers name", bounds), ("pieces in one order", one.max_quantity),
         ("left", _left(desk, one)), ("for one buyer", one.per_buyer), ("sites", ", ".join(one.origins)),
-        ("return URL", one.return_url), ("delivers", one.deliver), ("disabled", when(one.disabled_at)),
+        ("return URL", one.return_url), ("delivers", one.deliver),
+        ("language", catalogue.brand(one).get("lang")), ("disabled", when(one.disabled_at)),
     ]  # fmt: skip
     show(shape(desk, one), as_json, lambda: details(pairs))
     left = _left(desk, one)
@@ -225,6 +228,7 @@ def _draft(wanted: dict[str, Any]) -> Draft:
         wanted[name] = _limit(wanted[name], money.fen)
     for name in ("stock", "per_buyer"):
         wanted[name] = _limit(wanted[name], _count)
+    wanted["lang"] = "" if wanted["lang"] == "none" else wanted["lang"]
     return Draft(goods=goods, **wanted)
 
 
@@ -240,16 +244,15 @@ def _count(text: str) -> int:
 
 def _goods(wanted: dict[str, Any]) -> Goods | None:
     given = {kind: wanted.pop(f"deliver_{kind}") for kind in ("text", "keys", "file", "link")}
-    chosen = [Goods(kind, _content(kind, value)) for kind, value in given.items() if value is not None]
-    if wanted.pop("deliver_nothing", False):
-        chosen.append(Goods("return"))
+    given["return"] = "" if wanted.pop("deliver_nothing", False) else None
+    chosen = [(kind, value) for kind, value in given.items() if value is not None]
     if len(chosen) > 1:
         raise click.UsageError("A product delivers one thing: choose one of the --deliver options.")
-    return chosen[0] if chosen else None
+    return Goods(chosen[0][0], _content(*chosen[0])) if chosen else None
 
 
 def _content(kind: str, value: str) -> str:
-    if kind in ("file", "link"):
+    if kind in ("file", "link", "return"):
         return value
     path = Path(value)
     try:

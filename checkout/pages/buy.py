@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint, Response
 
-from checkout import products, selling
+from checkout import catalogue, products, selling
 from checkout.errors import Refusal
 from checkout.model import Method, Product
 from checkout.pages import answers, frames, language, links
@@ -67,7 +67,9 @@ def _price(found: Offer) -> None:
 
 def _product(product_id: str) -> Product:
     with parts().store.read() as db:
-        return products.get(db, product_id)
+        product = products.get(db, product_id)
+    language.prefer(catalogue.brand(product).get("lang", ""))
+    return product
 
 
 def _offer(product: Product, asked: Asked) -> Offer:

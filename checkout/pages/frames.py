@@ -56,6 +56,7 @@ def of_order(order: Order, product: Product | None) -> Frame:
 
 
 def product_of(order: Order) -> Product | None:
+    """What the order is for, where that is a product of ours."""
     if not order.product:
         return None
     with parts().store.read() as db:

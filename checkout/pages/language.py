@@ -1,4 +1,4 @@
-"""The buyer's language: `?lang`, then the browser's Accept-Language, then the owner's setting.
+"""The buyer's language: `?lang`, then the product's own, then the browser's Accept-Language, then the owner's setting.
 
 Texts are English in the sources; gettext catalogues in translations/ hold the others.
 """
@@ -41,6 +41,12 @@ def current() -> str:
     if "language" not in g:
         g.language = chosen() or _preferred(request.accept_languages) or parts().settings.language
     return str(g.language)
+
+
+def prefer(tag: str) -> None:
+    """For this request: a product's own language goes before what the browser asks for; "" has none."""
+    if (own := of_tag(tag)) and not chosen():
+        g.language = own
 
 
 def chosen() -> str:

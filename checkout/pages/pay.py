@@ -14,8 +14,8 @@ from flask import Blueprint, Response, request
 
 from checkout import catalogue, orders, qr, store
 from checkout.errors import Code, Refusal
-from checkout.model import Method, Order
-from checkout.pages import answers, frames, links
+from checkout.model import Method, Order, Product
+from checkout.pages import answers, frames, language, links
 from checkout.pages.aid import aid, paid_attempt
 from checkout.pages.aid import routes as routes_of_aid
 from checkout.pages.stages import Look, Stage, hurried, is_same_view, look
@@ -39,8 +39,7 @@ def routes() -> Blueprint:
 
 def page(token: str) -> Response:
     """The page in whatever state the order is; safe to reload."""
-    shown = _view(token)
-    product = frames.product_of(shown.order)
+    shown, product = _view(token)
     frame = frames.of_order(shown.order, product)
     style = catalogue.brand(product) if product else {}
     return frames.allowed(answers.page("pay.html", 200, view=shown, frame=frame, look=style, **_refused()), frame)
@@ -56,7 +55,7 @@ def poll(token: str) -> Response:
     if rev == at.rev:
         return Response(status=204, headers={"Checkout-Left": str(at.left)})
     template = "_calmer.html" if is_same_view(rev, at) else "_changed.html"
-    return _fragment(template, _view(token))
+    return _fragment(template, _view(token)[0])
 
 
 def picture(token: str) -> Response:
@@ -87,7 +86,7 @@ def choose(token: str) -> Response:
         elif refusal.code is not Code.NOT_ALLOWED:  # ended, or chosen in another tab: the page shows it
             raise
     if request.headers.get("HX-Request") == "true":
-        return _fragment("_changed.html", _view(token), **refused)
+        return _fragment("_changed.html", _view(token)[0], **refused)
     return answers.see(links.path("pay", token, **refused))
 
 
@@ -97,13 +96,15 @@ def _fragment(template: str, shown: View, **values: str) -> Response:
     return answer
 
 
-def _view(token: str) -> View:
+def _view(token: str) -> tuple[View, Product | None]:
     shop = parts()
     now = shop.clock()
     client = Client.of(request.headers.get("User-Agent", ""))
     order = paid_attempt(shop, _shown(_order(token), now), now)
+    product = frames.product_of(order)
+    language.prefer(catalogue.brand(product).get("lang", "") if product else "")
     found = view(shop, order, client, now, stays=request.args.get("stay") == "1", asked_at=links.asked_at())
-    return replace(found, aid=aid(shop, order, now))
+    return replace(found, aid=aid(shop, order, now)), product
 
 
 def _glance(token: str) -> Look:

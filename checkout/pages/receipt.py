@@ -35,10 +35,12 @@ def routes() -> Blueprint:
 def page(token: str) -> Response:
     """The receipt, for ever; it prints well."""
     receipt, order, product = _found(token)
+    style = catalogue.brand(product) if product else {}
+    language.prefer(style.get("lang", ""))
     frame = frames.of_order(order, product)
     answer = answers.page(
         "receipt.html", receipt=receipt, order=order, frame=frame, title=_title(order, product),
-        look=catalogue.brand(product) if product else {}, keys=receipt.goods.splitlines(),
+        look=style, keys=receipt.goods.splitlines(),
         text=goods.html(receipt.goods) if receipt.deliver == "text" else "", goods_url=_goods_url(receipt),
         file_name=Path(receipt.goods).name,
     )  # fmt: skip

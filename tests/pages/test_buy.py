@@ -13,6 +13,7 @@ from checkout import store as stores
 from checkout.catalogue import Draft
 from checkout.merchants import Reach
 from checkout.model import Order
+from tests.pages.shop import settled
 from tests.world import World, account
 
 SITE = "https://shop.example"
@@ -261,3 +262,30 @@ def test_no_page_of_the_checkout_sets_a_cookie(world: World) -> None:
     place = send(world).location
     for answer in (look(world), send(world), world.client.get(place)):
         assert "Set-Cookie" not in answer.headers
+
+
+def test_the_language_of_a_product_goes_before_the_browsers_and_the_address_before_both(world: World) -> None:
+    add(world, lang="en")
+    chinese = {"Accept": "text/html", "Accept-Language": "zh-CN"}
+    shown = world.client.get("/buy/ebook", headers=chinese)
+    assert '<html lang="en">' in shown.text
+    assert "E-book" in shown.text
+    assert '<html lang="zh-TW">' in world.client.get("/buy/ebook?lang=zh-TW", headers=chinese).text
+    change(world, lang="")
+    assert '<html lang="zh-CN">' in world.client.get("/buy/ebook", headers=chinese).text
+
+
+def test_the_language_of_a_product_holds_from_the_order_to_the_receipt(world: World) -> None:
+    add(world, lang="en")
+    form = form_of(world.client.get("/buy/ebook"))
+    place = world.client.post("/buy/ebook", data={"form": form, "method": "wechat"}, headers=HTML).location
+    assert '<html lang="en">' in world.client.get(place).text
+    (order,) = orders(world)
+    assert order.title == "E-book"
+    settled(world, order)
+    changed = world.client.get(f"{place}/poll?rev=x").text
+    assert "Payment received" in changed
+    with world.store.read() as db:
+        receipt = stores.receipts.of_order(db, order.token)
+    assert receipt
+    assert '<html lang="en">' in world.client.get(f"/receipt/{receipt.token}").text
