@@ -20,6 +20,7 @@ from checkout.model import Merchant, Order, State
 
 # Where the buyer chooses on our own page; a merchant that named the method gets what it asked for.
 SWITCHING = frozenset({"embed", "api"})
+_ALL = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +133,7 @@ def expire_due(db_store: Store, now: int, limit: int = 500) -> int:
         if not store.orders.any_expiring(db, now):
             return 0
     with db_store.transaction() as db:
-        return len(store.orders.expire(db, now, limit))
+        return _expire(db, now, limit)
 
 
 def code_of(db: Rows, order: Order) -> tuple[str, bool]:
@@ -176,8 +177,17 @@ def _new_order(ask: Ask, limits: Limits, now: int, attempt: int) -> Order:
     )  # fmt: skip
 
 
+def _expire(db: Rows, now: int, limit: int) -> int:
+    return len(store.orders.expire(db, now, limit))
+
+
 def _with_amount(db: Rows, order: Order, method: str, rules: Rules, now: int, *, shown: bool) -> Order:
-    """The order with an account and an amount that no other waiting order has."""
+    """The order with an account and an amount that no other waiting order has.
+
+    Orders whose time is over are written down as expired first: should the clock step back afterwards, none of them
+    waits again for an amount that stands for another order by then."""
+    if store.orders.any_expiring(db, now):
+        _expire(db, now, _ALL)
     rest = amounts.rest_of_shown(order.expires_at, rules.limits) if shown else amounts.rest_of_unshown(order.expires_at)
     account, amount = accounts.take_slot(db, method, order.price, order.token, rest, rules.offline_after_s, now)
     return replace(

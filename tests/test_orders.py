@@ -516,3 +516,15 @@ def test_switching_accounts_does_not_move_an_open_order(shop: Shop) -> None:
     shop.add_account(id="wx-second", code="wxp://second")
     assert shop.push(990).order == shop.order(order)
     assert account().id == order.account
+
+
+def test_a_clock_that_is_put_back_revives_no_order_whose_amount_stands_for_another(shop: Shop) -> None:
+    first = shop.open("N1", shown=False)
+    shop.go(TTL)
+    second = shop.open("N2")
+    assert second.really_price == first.really_price
+    shop.go(-10)
+    assert shop.order(first).state_at(shop.now) is State.EXPIRED
+    paid = shop.push(990)
+    assert paid.order is not None
+    assert paid.order.token == second.token
