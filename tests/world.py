@@ -14,7 +14,7 @@ from checkout import deliveries
 from checkout import store as stores
 from checkout.http import Answer, Outgoing
 from checkout.interfaces import Store
-from checkout.model import Account, Device, Merchant, Method, Mode, Order, Payment
+from checkout.model import Account, AuditEntry, Device, Merchant, Method, Mode, Order, Payment
 from checkout.web import Parts
 
 START = 1_790_000_000
@@ -159,6 +159,11 @@ class World:
     def payments(self) -> list[Payment]:
         with self.store.read() as db:
             return stores.payments.listed(db, review=False)
+
+    def audit(self) -> list[AuditEntry]:
+        """The newest first."""
+        with self.store.read() as db:
+            return stores.audit.latest(db)
 
 
 __all__ = ["START", "FakeClock", "Outside", "World", "account", "answer", "device", "md5", "merchant"]

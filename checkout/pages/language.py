@@ -81,6 +81,11 @@ def translated(text: str) -> str:
     return _catalogue(current()).gettext(text)
 
 
+def N_(text: str) -> str:  # noqa: N802 - gettext's own name
+    """Marks a text for translators where it is written; it is translated where it is shown."""
+    return text
+
+
 def plural(one: str, many: str, n: int) -> str:
     return _catalogue(current()).ngettext(one, many, n)
 

@@ -15,3 +15,22 @@ def latest(db: Rows, limit: int = 50) -> list[AuditEntry]:
     """Newest first."""
     rows = db.all(f"SELECT {columns(AuditEntry)} FROM audit ORDER BY at DESC, id DESC LIMIT :limit", limit=limit)
     return [AuditEntry(*row) for row in rows]
+
+
+def listed(
+    db: Rows, *, noun: str = "", subject: str = "", before: tuple[int, str] | None = None, limit: int = 50
+) -> list[AuditEntry]:
+    """Newest first. `noun`: only actions on it (`order`); `subject`: only this one. "" for all."""
+    at, last = before or (None, None)
+    about = " AND subject = :subject" if subject else ""
+    rows = db.all(
+        f"SELECT {columns(AuditEntry)} FROM audit WHERE (:noun = '' OR action LIKE :noun || '.%'){about}"
+        " AND (:at IS NULL OR at < :at OR (at = :at AND id < :last)) ORDER BY at DESC, id DESC LIMIT :limit",
+        noun=noun, at=at, last=last, limit=limit, **({"subject": subject} if subject else {}),
+    )  # fmt: skip
+    return [AuditEntry(*row) for row in rows]
+
+
+def nouns(db: Rows) -> list[str]:
+    """What was acted on, for a filter."""
+    return sorted({str(row[0]).partition(".")[0] for row in db.all("SELECT DISTINCT action FROM audit")})

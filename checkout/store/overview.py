@@ -29,6 +29,16 @@ def unaddressed_deliveries(db: Rows, since: int) -> int:
     return _number(db, "SELECT count(*) FROM deliveries WHERE state = 'none' AND created_at >= :since", since=since)
 
 
+def claims_waiting(db: Rows) -> int:
+    """Buyers' messages that wait for the owner."""
+    return _number(db, "SELECT count(*) FROM claims WHERE settled_at IS NULL")
+
+
+def waiting_orders(db: Rows, now: int) -> int:
+    """Orders that wait for their payment."""
+    return _number(db, "SELECT count(*) FROM orders WHERE state = 'pending' AND expires_at > :now", now=now)
+
+
 def newest(db: Rows) -> int:
     """Unix seconds of the newest thing that happened here; 0: nothing yet."""
     return max(

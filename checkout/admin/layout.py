@@ -1,0 +1,96 @@
+"""Answers of the owner's pages: a whole page with its frame, a fragment for htmx, or back to a page with a notice."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any
+from urllib.parse import urlencode
+
+from flask import Response, g, request
+
+from checkout.admin import forms, session
+from checkout.admin.nav import Page
+from checkout.admin.strip import strip
+from checkout.pages import answers, links
+from checkout.pages.assets import HTMX_CDN
+from checkout.web import parts
+
+_NOTICE = "checkout-notice"
+
+
+def page(template: str, page: Page, /, *, form: forms.Form | None = None, **values: Any) -> Response:
+    """A page in its frame: navigation, status strip, notice. A form with errors answers 422."""
+    refused = form is not None and form.errors
+    answer = answers.page(
+        template, 422 if refused else 200, page=page, form=form or forms.Form(), strip=strip(),
+        notice=_notice(), **_shared(), **values,
+    )  # fmt: skip
+    if "admin_notice" in g:
+        answer.delete_cookie(_notice_name(), path="/")
+    return sealed(answer)
+
+
+def plain(template: str, /, status: int = 200, **values: Any) -> Response:
+    """A page without navigation: signing in, and what went wrong."""
+    return sealed(answers.page(template, status, **_shared(), **values))
+
+
+def fragment(template: str, /, **values: Any) -> Response:
+    """A part of a page, for htmx."""
+    return answers.fragment(template, **_shared(), **values)
+
+
+def done(place: str, notice: str = "") -> Response:
+    """After a change: 303 to a page, which says what was done. `place` is a path of ours."""
+    answer = answers.see(place)
+    if notice:
+        value = base64.urlsafe_b64encode(json.dumps(notice[:600]).encode()).decode()
+        answer.set_cookie(
+            _notice_name(), value, max_age=60, path="/", secure=session.is_secure(), httponly=True, samesite="Lax"
+        )
+    return answer
+
+
+def path(*segments: str, **query: str) -> str:
+    """`path("orders", token)` → `/admin/orders/<token>`."""
+    return links.path("admin", *filter(None, segments), **query)
+
+
+def here(**query: str) -> str:
+    """The address of this page with other parameters; "" takes one away."""
+    kept = {**request.args.to_dict(), **query}
+    return "?" + urlencode({name: value for name, value in kept.items() if value})
+
+
+def sealed(answer: Response) -> Response:
+    """What a browser must keep to itself."""
+    answer.headers["Cross-Origin-Opener-Policy"] = "same-origin"
+    answer.headers["Cross-Origin-Resource-Policy"] = "same-origin"
+    answer.headers["X-Frame-Options"] = "DENY"
+    policy = answer.headers["Content-Security-Policy"]
+    answer.headers["Content-Security-Policy"] = policy.replace(f"'self' {HTMX_CDN}", "'self'")
+    return answer
+
+
+def _shared() -> dict[str, Any]:
+    return {
+        "to": path, "query": here, "csrf": session.csrf(), "now": parts().clock(),
+        "is_fresh": session.current() is not None and session.is_fresh(),
+    }  # fmt: skip
+
+
+def _notice() -> str:
+    """What the step before wants to say, once."""
+    value = request.cookies.get(_notice_name(), "")
+    if not value:
+        return ""
+    g.admin_notice = True
+    try:
+        return str(json.loads(base64.urlsafe_b64decode(value)))
+    except ValueError:
+        return ""
+
+
+def _notice_name() -> str:
+    return f"__Host-{_NOTICE}" if session.is_secure() else _NOTICE

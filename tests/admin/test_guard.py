@@ -1,0 +1,86 @@
+"""Nobody but the owner gets in, and nothing but the owner's own forms changes anything."""
+
+from __future__ import annotations
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from tests.admin.desk import PASSWORD, Owner
+from tests.world import World
+
+OPEN = {"admin.sign_in", "admin.signing_in", "admin.first", "admin.setting_first"}
+
+
+def routes(app: Flask, method: str) -> list[str]:
+    """An address for each of our routes that takes the method."""
+    found = []
+    for rule in app.url_map.iter_rules():
+        if rule.endpoint.startswith("admin.") and rule.endpoint not in OPEN and method in (rule.methods or ()):
+            values = dict.fromkeys(rule.arguments, "1")
+            found.append(app.url_map.bind("localhost").build(rule.endpoint, values, method))
+    return found
+
+
+def test_strangers_see_no_page_and_change_nothing(locked: World, stranger: FlaskClient) -> None:
+    for path in routes(locked.app, "GET"):
+        assert stranger.get(path).status_code == 303, path
+    for path in routes(locked.app, "POST"):
+        assert stranger.post(path, data={"csrf": "x"}).status_code == 303, path
+    assert [entry.action for entry in locked.audit()] == ["owner.password"]
+
+
+def test_every_form_needs_the_token_of_its_session(owner: Owner) -> None:
+    before = owner.world.audit()
+    other = Owner(owner.world).sign_in()
+    foreign = other.form("/admin", "sign-out").fields["csrf"]
+    for path in routes(owner.world.app, "POST"):
+        for token in ("", "x", "é", foreign):
+            answer = owner.client.post(path, data={"csrf": token, "reason": "r", "amount": "1"})
+            assert answer.status_code == 403, path
+    assert len(owner.world.audit()) == len(before) + 1, "only the other one's sign-in"
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+    ],
+)
+def test_what_another_site_makes_the_browser_send_is_refused(owner: Owner, headers: dict[str, str]) -> None:
+    token = owner.form("/admin", "sign-out").fields["csrf"]
+    answer = owner.client.post("/admin/sign-out?lang=en", data={"csrf": token}, headers=headers)
+    assert answer.status_code == 403
+    assert "another site" in answer.text
+    assert owner.client.get("/admin").status_code == 200
+    assert owner.client.post("/admin/sign-in", data={"password": PASSWORD}, headers=headers).status_code == 403
+
+
+def test_the_owners_own_browser_may(owner: Owner) -> None:
+    token = owner.form("/admin", "sign-out").fields["csrf"]
+    headers = {"Sec-Fetch-Site": "same-origin", "Origin": "http://localhost"}
+    assert owner.client.post("/admin/sign-out", data={"csrf": token}, headers=headers).status_code == 303
+
+
+def test_pages_are_never_stored_framed_or_mixed_with_others(owner: Owner, stranger: FlaskClient) -> None:
+    for answer in (owner.get("/admin"), stranger.get("/admin/sign-in"), owner.client.get("/admin/nothing")):
+        assert answer.headers["Cache-Control"] == "no-store"
+        assert "frame-ancestors 'none'" in answer.headers["Content-Security-Policy"]
+        assert "script-src 'self'" in answer.headers["Content-Security-Policy"]
+        assert "unsafe" not in answer.headers["Content-Security-Policy"]
+        assert "https:" not in answer.headers["Content-Security-Policy"], "no script from elsewhere on these pages"
+        assert answer.headers["Cross-Origin-Opener-Policy"] == "same-origin"
+        assert answer.headers["X-Robots-Tag"].startswith("noindex")
+
+
+def test_a_page_that_is_not_there_says_so_to_the_owner_only(owner: Owner, stranger: FlaskClient) -> None:
+    assert owner.client.get("/admin/nothing").status_code == 404
+    assert stranger.get("/admin/nothing").status_code == 303
+
+
+def test_characters_that_cannot_be_typed_are_refused(locked: World) -> None:
+    assert locked.client.post("/admin/sign-in", data={"password": "a\x00b"}).status_code == 400
+    assert locked.client.post("/admin/sign-in", data={"password": "a" * 30_000}).status_code == 400
