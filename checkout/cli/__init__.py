@@ -19,6 +19,7 @@ COMMANDS = {
     "demo": "demos",
     "worker": "server",
     "migrate": "server",
+    "admin": "owner",
     "merchant": "merchants",
     "account": "accounts",
     "code": "accounts",

@@ -24,8 +24,19 @@ def serve(desk: Desk, host: str, port: int) -> None:
 
     def ready() -> None:
         click.echo(f"Checkout {__version__} listens on {host}:{port} for {desk.settings.base_url} (Ctrl+C ends it).")
+        _invite(desk)
 
     server.run(create_app(desk.settings, work=False), desk.settings, host, port, ready)
+
+
+def _invite(desk: Desk) -> None:
+    """Prints the link of the first visit while nobody can sign in."""
+    from checkout import owner
+
+    link = owner.first_link(desk.store, desk.clock())
+    desk.close()  # no connection may be open when the workers are forked
+    if link:
+        click.echo(f"No password is set yet. Set it within the hour: {desk.settings.base_url}/admin/first?link={link}")
 
 
 @click.command()
