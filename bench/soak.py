@@ -1,0 +1,58 @@
+"""`./dev soak`: the long forms of the tests that look for rare faults; minutes to hours.
+
+crash     the server killed under load (--cycles 10000)
+life      random lives of orders held against a book (--steps 1000000)
+Exit status 1: a fault was found.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from tests.soak import crash
+
+
+def main() -> None:
+    options = _options()
+    runs: dict[str, Callable[[argparse.Namespace], bool]] = {"crash": _crash, "life": _life}
+    wanted = options.what or list(runs)
+    sound = [runs[name](options) for name in wanted]
+    sys.exit(0 if all(sound) else 1)
+
+
+def _crash(options: argparse.Namespace) -> bool:
+    with TemporaryDirectory(prefix="crash-") as folder:
+        report = crash.run(Path(folder), options.cycles, seed=options.seed)
+    print(
+        f"crash: {report.cycles} deaths, {report.orders} orders and {report.pushes} pushes acknowledged,"
+        f" {report.callbacks} callbacks heard, slowest restart {report.slowest_restart_s:.2f} s"
+    )
+    for fault in report.faults:
+        print(f"  {fault}")
+    return not report.faults
+
+
+def _life(options: argparse.Namespace) -> bool:
+    command = [sys.executable, "-m", "pytest", "-q", "tests/model/test_life.py", f"--hypothesis-seed={options.seed}"]
+    return subprocess.run(["env", f"CHECKOUT_TEST_STEPS={options.steps}", *command]).returncode == 0
+
+
+def _options() -> argparse.Namespace:
+    assert __doc__ is not None
+    parser = argparse.ArgumentParser(
+        prog="./dev soak", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("what", nargs="*", choices=["crash", "life"], help="all of them, unless named")
+    parser.add_argument("--cycles", type=int, default=10_000)
+    parser.add_argument("--steps", type=int, default=1_000_000)
+    parser.add_argument("--seed", type=int, default=1)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

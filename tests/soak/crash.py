@@ -1,0 +1,225 @@
+"""The server killed again and again under load; what the shops and the phone were told is kept outside of it.
+
+An acknowledgement is a promise: an order that a shop was told of exists, money that the phone was told is stored is
+stored once and has paid its order, and the shop hears of each paid order at least once.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import sqlite3
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass, field
+from http.client import HTTPConnection, HTTPException
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+from checkout import deliveries, http, protocols, store
+from checkout.interfaces import Rows, Store
+from checkout.model import Delivery
+from checkout.money import fen
+from checkout.store import open_store
+from tests.servers import CHECKOUT, ROOT, Server, free_port
+from tests.world import DEVICE_KEY, MERCHANT_KEY, account, device, md5, merchant
+
+CONNECTIONS = 8
+_GIVE_UP_S = 5
+
+
+@dataclass
+class Ledger:
+    """What was promised to those outside: orders by their number, pushes by (fen, t), callbacks heard by number."""
+
+    orders: dict[str, tuple[str, str]] = field(default_factory=dict)
+    pushes: dict[tuple[str, str], str] = field(default_factory=dict)
+    heard: Counter[str] = field(default_factory=Counter)
+    unexpected: list[str] = field(default_factory=list)
+    restarts_s: list[float] = field(default_factory=list)
+
+
+@dataclass
+class Report:
+    cycles: int
+    orders: int
+    pushes: int
+    callbacks: int
+    slowest_restart_s: float
+    faults: list[str]
+
+
+def run(folder: Path, cycles: int, *, seed: int = 1, deaf: bool = False, meddle: str = "") -> Report:
+    """Kills the server `cycles` times; `faults` are sentences about promises that were not kept.
+
+    `meddle` is SQL that breaks one behind the server's back, to see that it is noticed; a `deaf` shop hears nothing."""
+    ledger, dice = Ledger(), random.Random(seed)
+    database = folder / "data" / "checkout.db"
+    with _shop(ledger, 0 if deaf else 0.9) as notify_url:
+        _set_up(database, notify_url)
+        port = free_port()
+        for cycle in range(cycles):
+            _one_life(folder, database, port, ledger, dice, cycle)
+        with closing(open_store(str(database))) as opened:
+            if meddle:
+                with opened.transaction() as db:
+                    db.run(meddle)
+            _deliver_all(opened, ledger)
+            faults = ledger.unexpected + list(_faults(opened, database, ledger))
+    return Report(cycles, len(ledger.orders), len(ledger.pushes), sum(ledger.heard.values()),
+                  max(ledger.restarts_s), faults)  # fmt: skip
+
+
+def _one_life(folder: Path, database: Path, port: int, ledger: Ledger, dice: random.Random, cycle: int) -> None:
+    environ = {"CHECKOUT_DATABASE": str(database), "CHECKOUT_ALLOW_PRIVATE": "1",
+               "CHECKOUT_BASE_URL": f"http://127.0.0.1:{port}"}  # fmt: skip
+    began = time.monotonic()
+    server = Server((*CHECKOUT, "serve", "--port", str(port)), environ, folder / "server.log", ROOT)
+    try:
+        server.wait_until_ready(f"http://127.0.0.1:{port}/healthz")
+        ledger.restarts_s.append(time.monotonic() - began)
+        stop = threading.Event()
+        threads = [
+            threading.Thread(target=_load, args=(port, ledger, stop, f"{cycle}-{number}"))
+            for number in range(CONNECTIONS)
+        ]
+        for thread in threads:
+            thread.start()
+        time.sleep(dice.uniform(0.05, 0.6))
+        os.killpg(server.process.pid, signal.SIGKILL)
+        stop.set()
+        for thread in threads:
+            thread.join()
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(server.process.pid, signal.SIGKILL)
+        server.process.wait()
+
+
+def _load(port: int, ledger: Ledger, stop: threading.Event, name: str) -> None:
+    """Opens orders and reports the money for most of them, and repeats some reports, until the server is gone."""
+    dice = random.Random(name)
+    connection = HTTPConnection("127.0.0.1", port, timeout=_GIVE_UP_S)
+    with closing(connection), suppress(OSError, HTTPException):
+        for number in range(1_000_000):
+            if stop.is_set():
+                return
+            _order_and_pay(connection, ledger, dice, f"{name}-{number}")
+
+
+def _order_and_pay(connection: HTTPConnection, ledger: Ledger, dice: random.Random, number: str) -> None:
+    price = f"{dice.randint(1, 30_000)}.{dice.randint(0, 99):02d}"
+    sign = md5(number, "", "1", price, MERCHANT_KEY)
+    made = _ask(connection, "/createOrder", {"payId": number, "type": "1", "price": price, "sign": sign})
+    if made["code"] != 1:
+        ledger.unexpected.append(f"the order {number} was refused: {made['msg']}")
+        return
+    due = str(made["data"]["reallyPrice"])
+    ledger.orders[number] = (made["data"]["orderId"], due)
+    if dice.random() < 0.8:
+        t = f"{time.time_ns() // 1_000_000}"
+        push = {"type": "1", "price": due, "t": t, "sign": md5("1", due, t, DEVICE_KEY)}
+        for _ in range(dice.choice([1, 1, 1, 2])):
+            said = _ask(connection, "/appPush", push)
+            if said["code"] == 1:
+                ledger.pushes[due, t] = number
+            else:
+                ledger.unexpected.append(f"the push of {due} was refused: {said['msg']}")
+
+
+def _ask(connection: HTTPConnection, path: str, form: dict[str, str]) -> Any:
+    connection.request("POST", path, urlencode(form), {"Content-Type": "application/x-www-form-urlencoded"})
+    answer = connection.getresponse()
+    body = answer.read()
+    if answer.status != 200:
+        return {"code": answer.status, "msg": body[:300].decode(errors="replace")}
+    return json.loads(body)
+
+
+@contextmanager
+def _shop(ledger: Ledger, share: float) -> Iterator[str]:
+    """The merchant's server, which hears a share of the callbacks; gives the address of its notify page."""
+    lock, dice = threading.Lock(), random.Random(7)
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            (number,) = parse_qs(urlsplit(self.path).query)["payId"]
+            with lock:
+                hears = dice.random() < share
+                ledger.heard[number] += hears
+            body = b"success" if hears else b"busy"
+            self.send_response(200 if hears else 503)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}/notify"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def _set_up(database: Path, notify_url: str) -> None:
+    database.parent.mkdir(parents=True, exist_ok=True)
+    with closing(open_store(str(database))) as opened, opened.transaction() as db:
+        store.merchants.add(db, merchant(notify_url=notify_url))
+        store.accounts.add(db, account())
+        store.devices.add(db, device(), ["wx-main"])
+
+
+def _deliver_all(opened: Store, ledger: Ledger) -> None:
+    """What is still owed, as a worker would days later, when every lease of a dead one has run out."""
+    client, now = http.Client(allow_private=True, ports=frozenset({80, 443})), int(time.time())
+    for day in range(1, 30):
+        for one in _due(opened, now + day * 86_400):
+            claimed = deliveries.claim(opened, one, now + day * 86_400)
+            assert claimed is not None
+            deliveries.deliver(opened, protocols.dialects(), client.send, claimed, lambda: now)
+
+
+def _due(opened: Store, now: int) -> list[Delivery]:
+    with opened.read() as db:
+        return store.deliveries.due(db, now, limit=1_000_000)
+
+
+def _faults(opened: Store, database: Path, ledger: Ledger) -> Iterator[str]:
+    with opened.read() as db:
+        for promise in store.invariants.PROMISES:
+            for one in store.invariants.broken(db, promise, int(time.time())):
+                yield f"not true for {one}: {promise.sentence}"
+        yield from _lost(db, ledger)
+    with closing(sqlite3.connect(database)) as raw:
+        if raw.execute("PRAGMA integrity_check").fetchall() != [("ok",)]:
+            yield "the database is damaged"
+
+
+def _lost(db: Rows, ledger: Ledger) -> Iterator[str]:
+    """Where what those outside were told differs from what is there."""
+    orders = {row[0]: (row[1], row[2]) for row in db.all("SELECT number, token, state FROM orders")}
+    stored = Counter(row[0] for row in db.all("SELECT reference FROM payments"))
+    for number, (token, _) in ledger.orders.items():
+        if orders.get(number, ("", ""))[0] != token:
+            yield f"the order {number} was acknowledged and is not there"
+    for (due, t), number in ledger.pushes.items():
+        if stored[f"phone:1:{fen(due)}:{t}"] != 1:
+            yield f"the push of {due} at {t} was acknowledged and is not there once"
+        if orders[number][1] != "paid":
+            yield f"the money for {number} was acknowledged and the order is not paid"
+    for number, (_, state) in orders.items():
+        if (state == "paid") != (ledger.heard[number] > 0):
+            yield f"{number} is {state} and its shop heard of it {ledger.heard[number]} times"
