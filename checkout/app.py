@@ -74,7 +74,7 @@ def wire(
             user_agent=f"Checkout/{__version__}",
         ).send
     )
-    worker = Worker(db_store, dialects, send, clock, channels=gates, new_id=new_id)
+    worker = Worker(db_store, dialects, send, clock, channels=gates, new_id=new_id, site=settings.base_url)
     parts = Parts(settings, rules_of(settings), db_store, dialects, clock, new_id, send, worker.wake, gates)
     return parts, worker
 

@@ -17,7 +17,7 @@ from checkout.model import Judgement, Order, Payment, Refund, RefundState, State
 from checkout.money import yuan
 
 _SETTLING = (Judgement.MATCHED, Judgement.LATE, Judgement.LINKED)
-_WAITING = (Judgement.SUSPECTED, Judgement.UNMATCHED)
+_WAITING = (Judgement.SUSPECTED, Judgement.UNMATCHED, Judgement.UNREADABLE)
 _OURSELVES = frozenset({"personal", "hand"})  # channels of payments that no gateway told of
 _NUMBER = re.compile(r"[!-~]{1,64}")
 MAX_REASON = 200
@@ -106,20 +106,28 @@ def ask_for_payment(
 
 
 def by_hand(
-    db_store: Store, token: str, *, amount: int | None = None, reason: str, actor: str, new_id: NewId, now: int
-) -> Refund:
-    """Records that the owner sent `amount` (fen; None: all that is left) back without us. Audited.
-
-    Refused: NOT_FOUND, NOT_ALLOWED (not paid, nothing left), BAD_AMOUNT (more than is left), BAD_REQUEST (no reason).
-    """
-    _check(reason, "")
+    db_store: Store, token: str, *, amount: int | None = None, reason: str, number: str = "",
+    actor: str, new_id: NewId, now: int,
+) -> Refund:  # fmt: skip
+    """Records that the owner sent `amount` (fen; None: all that is left) back without us. Audited; refused as `ask`."""
+    _check(reason, number)
     with db_store.transaction() as db:
         order = _paid_order(db, token)
+        if known := _known(db, token, number, amount):
+            return known
         given = _fitting(back(db, order), amount)
-        number = new_id("ref")
-        refund = Refund(number, token, number, given, reason, RefundState.BY_HAND, created_at=now, done_at=now)
+        own = new_id("ref")
+        refund = Refund(own, token, number or own, given, reason, RefundState.BY_HAND, created_at=now, done_at=now)
         _write(db, refund, actor, new_id, now)
         return refund
+
+
+def done(db: Rows, refund: Refund, now: int) -> None:
+    """The gateway says that the money of a refund went back; whoever hears of it second changes nothing."""
+    went = store.refunds.done(db, refund.id, now)
+    if went is not None and went.payment:
+        note = f"Given back to the buyer: {went.reason}"
+        store.payments.set_aside(db, went.payment, note, now)
 
 
 def back(db: Rows, order: Order) -> Back:

@@ -1,4 +1,4 @@
-"""What happens without anybody asking: callbacks that are due, orders whose time is over.
+"""What happens without anybody asking: callbacks that are due, refunds, questions, orders whose time is over.
 
 A thread in the server's own process by default, or `checkout worker` beside it; leases make several of them safe. A
 slow merchant holds at most two threads of a pool that grows only when it is needed, so it delays nobody else.
@@ -14,11 +14,11 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
 
-from checkout import deliveries, gateways, ids, orders, store
+from checkout import deliveries, gateways, ids, orders, refund_calls, store
 from checkout.errors import StoreError
 from checkout.gateways import Channels
 from checkout.interfaces import Clock, Dialects, NewId, Send, Store
-from checkout.model import Delivery
+from checkout.model import Delivery, Refund
 from checkout.store.gateways import Watch
 
 log = logging.getLogger(__name__)
@@ -28,7 +28,7 @@ _MOST_PER_HOST = 2
 _REMEMBERED = 5000
 _READ_A_SECOND = 20_000
 _PAUSE_S = 1
-_GATEWAY = "gateway "  # no host is called so
+_GATEWAY, _REFUND = "gateway ", "refund "  # no host is called so
 
 
 class Worker:
@@ -36,10 +36,10 @@ class Worker:
 
     def __init__(
         self, db_store: Store, dialects: Dialects, send: Send, clock: Clock, *,
-        channels: Channels | None = None, new_id: NewId = ids.new_id,
+        channels: Channels | None = None, new_id: NewId = ids.new_id, site: str = "",
     ) -> None:  # fmt: skip
         self._store, self._dialects, self._send, self._clock = db_store, dialects, send, clock
-        self._channels, self._new_id = channels or {}, new_id
+        self._channels, self._new_id, self._site = channels or {}, new_id, site
         self._thread: threading.Thread | None = None
         self._pid = 0
         self._begin_anew()
@@ -103,6 +103,7 @@ class Worker:
                     passed.setdefault(host, deque()).append(delivery)
         with self._lock:
             self._passed = passed
+        self._send_back()
         self._question()
         orders.expire_due(self._store, self._clock())
         return waiting
@@ -132,6 +133,34 @@ class Worker:
             gateways.check(self._store, self._channels, watch, new_id=self._new_id, clock=self._clock)
         except Exception:
             log.exception("A question to %s failed; its lease brings it back", watch.channel)
+        finally:
+            self._done(place)
+            self._wake.set()
+
+    def _send_back(self) -> None:
+        """Hands the refunds that are due to the pool, beside the questions: neither waits for the other."""
+        now = self._clock()
+        with self._store.read() as db:
+            found = store.refunds.due(db, now, _REMEMBERED)
+        for refund in found:
+            place = _REFUND + refund.channel
+            if not self._place(place):
+                continue
+            try:
+                claimed = refund_calls.claim(self._store, refund, now)
+            except BaseException:
+                self._done(place)
+                raise
+            if claimed is None:
+                self._done(place)
+            else:
+                self._pool.submit(self._refund, claimed, place)
+
+    def _refund(self, claimed: Refund, place: str) -> None:
+        try:
+            refund_calls.call(self._store, self._channels, claimed, self._site, clock=self._clock)
+        except Exception:
+            log.exception("Refund %s failed; its lease brings it back", claimed.id)
         finally:
             self._done(place)
             self._wake.set()

@@ -27,6 +27,7 @@ COMMANDS = {
     "device": "devices",
     "order": "orders",
     "payment": "payments",
+    "refund": "refunds",
     "claim": "claims",
     "delivery": "deliveries",
     "doctor": "upkeep",

@@ -9,6 +9,7 @@ import click
 from checkout import audit, money, orders, refunds, settlement, store
 from checkout.amounts import Limits
 from checkout.cli import deliveries, payments
+from checkout.cli import refunds as refund_lines
 from checkout.cli.desk import Desk
 from checkout.cli.output import as_json, details, show, table, when
 from checkout.errors import Code, Refusal
@@ -84,34 +85,45 @@ def close(desk: Desk, token: str, as_json: bool) -> None:
 
 @order.command()
 @click.argument("token")
-@_amount
-@_reason
+@click.option("--amount", metavar="1.00", help="How much goes back; without it all that is left.")
+@click.option("--reason", required=True, metavar="R", help="Kept in the audit log; the buyer may be shown it.")
+@click.option("--number", default="", metavar="N", help="Your own for this refund: the same again sends nothing again.")
+@click.option("--by-hand", is_flag=True, help="You have sent the money yourself; only record it.")
 @as_json
 @click.pass_obj
-def refund(desk: Desk, token: str, amount: str, reason: str, as_json: bool) -> None:
-    """Record that you have sent money back to the buyer by hand."""
-    refunds.by_hand(desk.store, token, amount=money.fen(amount), reason=reason, **desk.by)
+def refund(desk: Desk, token: str, amount: str | None, reason: str, number: str, by_hand: bool, as_json: bool) -> None:
+    """Send money back to the buyer.
+
+    Through the gateway that the order was paid by; what came to a personal code you send back in the app, and it is
+    recorded here.
+    """
+    given = None if amount is None else money.fen(amount)
+    with desk.store.read() as db:
+        paid = store.orders.get(db, token)
+        is_personal = paid is not None and refunds.is_by_hand(refunds.channel_of(db, paid))
+    if by_hand or is_personal:
+        refunds.by_hand(desk.store, token, amount=given, reason=reason, number=number, **desk.by)
+        _answer(desk, token, as_json)
+        return
+    names = desk.settings.channels
+    asked = refunds.ask(desk.store, token, names, amount=given, reason=reason, number=number, **desk.by)
+    after = refund_lines.send_back(desk, asked)
     _answer(desk, token, as_json)
+    refund_lines.told(after)
 
 
 def shape(db: Rows, one: Order, now: int) -> dict[str, Any]:
     """The JSON of an order."""
     delivery = _delivery(db, one)
+    back, under_way = store.refunds.sums(db, one.token)
     return {
         "token": one.token, "merchant": one.merchant, "dialect": one.dialect, "number": one.number,
         "method": one.method or None, "account": one.account or None, "price": yuan(one.price),
         "really_price": None if one.really_price is None else yuan(one.really_price),
         "state": one.state_at(now).value, "late": one.late, "created_at": one.created_at,
         "expires_at": one.expires_at, "paid_at": one.paid_at, "closed_at": one.closed_at,
-        "refunded": yuan(store.refunds.total(db, one.token)),
+        "refunded": yuan(back), "refunding": yuan(under_way),
         "delivery": delivery and {"state": delivery.state.value, "attempts": delivery.attempts},
-    }  # fmt: skip
-
-
-def _refund_shape(one: Refund) -> dict[str, Any]:
-    return {
-        "id": one.id, "amount": yuan(one.amount), "reason": one.reason, "state": one.state.value,
-        "created_at": one.created_at, "done_at": one.done_at,
     }  # fmt: skip
 
 
@@ -127,17 +139,18 @@ def _answer(desk: Desk, token: str, as_json: bool) -> None:
         one = store.orders.get(db, token)
         if one is None:
             raise Refusal(Code.NOT_FOUND, "There is no such order: checkout order list.")
+        found = store.refunds.of_order(db, token)
         data = shape(db, one, now) | {
             "title": one.title, "param": one.param, "notify_url": one.notify_url, "return_url": one.return_url,
             "pay_url": f"{desk.settings.base_url}/pay/{one.token}",
             "payments": [payments.shape(payment) for payment in store.payments.of_order(db, token)],
             "deliveries": [deliveries.shape(delivery) for delivery in store.deliveries.of_order(db, token)],
-            "refunds": [_refund_shape(refund) for refund in store.refunds.of_order(db, token)],
+            "refunds": [refund_lines.shape(refund) for refund in found],
         }  # fmt: skip
-    show(data, as_json, lambda: _told(one, data, now))
+    show(data, as_json, lambda: _told(one, data, found, now))
 
 
-def _told(one: Order, data: dict[str, Any], now: int) -> str:
+def _told(one: Order, data: dict[str, Any], found: list[Refund], now: int) -> str:
     told = data["delivery"]
     pairs = [
         ("token", one.token),
@@ -152,6 +165,8 @@ def _told(one: Order, data: dict[str, Any], now: int) -> str:
         ("expires", when(one.expires_at)),
         ("paid", when(one.paid_at)),
         ("refunded", data["refunded"] if data["refunds"] else ""),
+        ("refunding", data["refunding"] if data["refunding"] != "0.00" else ""),
+        *((f"refund {entry.state.value}", refund_lines.line(entry)) for entry in found),
         ("merchant told", f"{told['state']} after {told['attempts']} tries" if told else ""),
         ("page", data["pay_url"]),
         *((f"payment {entry['judgement']}", f"{entry['amount']} {entry['id']}") for entry in data["payments"]),

@@ -6,8 +6,9 @@ from typing import Any
 
 import click
 
-from checkout import payments, store
+from checkout import payments, refunds, store
 from checkout.cli import claims
+from checkout.cli import refunds as refund_lines
 from checkout.cli.desk import Desk
 from checkout.cli.output import as_json, next_steps, show, table, when
 from checkout.model import Payment
@@ -66,6 +67,19 @@ def ignore(desk: Desk, payment: str, reason: str, as_json: bool) -> None:
     """Take a payment off the review list without an order."""
     payments.ignore(desk.store, payment, reason=reason, **desk.by)
     _answer(desk, payment, as_json)
+
+
+@payment.command("refund")
+@click.argument("payment")
+@_reason
+@as_json
+@click.pass_obj
+def refund_(desk: Desk, payment: str, reason: str, as_json: bool) -> None:
+    """Send back money that a gateway took and no order was waiting for."""
+    asked = refunds.ask_for_payment(desk.store, payment, desk.settings.channels, reason=reason, **desk.by)
+    after = refund_lines.send_back(desk, asked)
+    show(refund_lines.shape(after), as_json, lambda: f"Refund {after.state.value}: {refund_lines.line(after)}")
+    refund_lines.told(after)
 
 
 def shape(one: Payment) -> dict[str, Any]:
