@@ -183,6 +183,7 @@ class Payment:
     happened_at: int  # as the phone or the gateway says
     received_at: int
     judged_at: int | None
+    merchant: int = 0  # whose order it stands for; 0: nobody's
 
 
 @dataclass(frozen=True, slots=True)
@@ -324,6 +325,33 @@ class Refund:
     due_at: int | None = None  # when to call next; while a worker is at it, when its lease ends
     error: str = ""  # why it failed, or why it is not done yet
     payment: str = ""  # the payment that goes back where it settled no order; "": the one that settled this order
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKey:
+    """What a merchant's server proves itself with to the native API."""
+
+    id: str
+    merchant: int
+    name: str
+    digest: str = field(repr=False)  # SHA-256 of the key, in hex
+    shown: str  # its beginning, to tell it from others
+    scopes: str  # separated by spaces
+    created_at: int
+    used_at: int | None  # at most a minute old
+    revoked_at: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What was answered to a request that may be sent again under the same idempotency key."""
+
+    merchant: int
+    key: str
+    request: str  # SHA-256 of what was asked, in hex
+    status: int
+    body: str
+    created_at: int
 
 
 @dataclass(frozen=True, slots=True)

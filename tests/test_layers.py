@@ -19,7 +19,8 @@ LAYERS = [  # from the ground up; a module imports from its own layer and those 
     {"http", "resources", "setting_values", "settings", "targets", "wire"},
     {"channel", "interfaces"},
     {"store"},
-    {"accounts", "amounts", "audit", "backup", "deliveries", "devices", "exports", "merchants", "orders", "payments"}
+    {"api_keys", "idempotency"}
+    | {"accounts", "amounts", "audit", "backup", "deliveries", "devices", "exports", "merchants", "orders", "payments"}
     | {"owner", "sessions"}
     | {"catalogue", "claims", "gateways", "merchant_keys", "products", "receiving", "refund_calls"}
     | {"refund_notices", "refunds", "returns"}

@@ -6,6 +6,8 @@ from checkout.errors import StoreError
 from checkout.interfaces import Store
 from checkout.store import (
     accounts,
+    answered,
+    api_keys,
     audit,
     deliveries,
     devices,
@@ -28,6 +30,8 @@ from checkout.store.sqlite import SqliteStore
 
 __all__ = [
     "accounts",
+    "answered",
+    "api_keys",
     "audit",
     "deliveries",
     "devices",

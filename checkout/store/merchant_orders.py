@@ -2,9 +2,64 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from checkout.interfaces import Rows
-from checkout.model import Order
+from checkout.model import Order, State
 from checkout.store import orders
+
+_FOR_EVER = 1 << 62
+# Where the orders of each state lie: one that waits has expired by its time, whether or not that is written down.
+_OVER, _WAITING = " AND expires_at <= :now", " AND expires_at > :now"
+_PLACES = {
+    "": (("pending", ""), ("paid", ""), ("expired", ""), ("closed", "")),
+    State.PENDING: (("pending", _WAITING),),
+    State.PAID: (("paid", ""),),
+    State.EXPIRED: (("expired", ""), ("pending", _OVER)),
+    State.CLOSED: (("closed", ""),),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which orders to list; "" for any. `before` is (created_at, token) of the last order of the page before."""
+
+    merchant: int
+    state: str = ""
+    ref: str = ""
+    number: str = ""
+    since: int = 0  # created at or after
+    until: int = _FOR_EVER  # created before
+    before: tuple[int, str] | None = None
+    limit: int = 50
+
+
+def listed(db: Rows, wanted: Wanted, now: int) -> list[Order]:
+    """Newest first. Each state is a list in the index, so a page costs the same however many orders there are."""
+    pages = [_of_state(db, wanted, state, over, now) for state, over in _PLACES[wanted.state]]
+    found = sorted((row for rows in pages for row in rows), reverse=True)[: wanted.limit]
+    listed = [orders.get(db, token) for _, token in found]
+    return [order for order in listed if order is not None]
+
+
+def _of_state(db: Rows, wanted: Wanted, state: str, over: str, now: int) -> list[tuple[int, str]]:
+    """(created_at, token) of a page of orders whose state is written down as `state`."""
+    named = (" AND number = :number" if wanted.number else "") + (
+        " AND buyer = :ref AND buyer <> ''" if wanted.ref else ""
+    )
+    # A number or a reference leads to a few orders; the state must not lure the database into its own index then.
+    of_state = "state || '' = :state" if named else "state = :state"
+    at, token = min(wanted.before or (wanted.until, ""), (wanted.until, ""))
+    values = {"number": wanted.number} if wanted.number else {}
+    values |= {"ref": wanted.ref} if wanted.ref else {}
+    rows = db.all(
+        f"SELECT created_at, token FROM orders WHERE merchant = :merchant AND {of_state}{named}{over}"
+        " AND created_at >= :since AND (created_at, token) < (:at, :token)"
+        " ORDER BY created_at DESC, token DESC LIMIT :limit",
+        merchant=wanted.merchant, state=state, since=wanted.since, at=at, token=token, limit=wanted.limit,
+        **values, **({"now": now} if over else {}),
+    )  # fmt: skip
+    return [(row[0], row[1]) for row in rows]
 
 
 def page(db: Rows, merchant_id: int, dialects: tuple[str, str], *, limit: int, offset: int) -> list[Order]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from itertools import product
+
 from checkout.interfaces import Row, Rows
 from checkout.model import Judgement, Payment
 from checkout.store.mapping import columns, insert, values
@@ -29,6 +32,7 @@ def judge(db: Rows, payment_id: str, judgement: Judgement, *, token: str, accoun
     """Raises `Conflict` when the order is settled by another payment."""
     db.run(
         "UPDATE payments SET judgement = :judgement, order_token = :token, account = :account, note = :note,"
+        " merchant = coalesce((SELECT orders.merchant FROM orders WHERE orders.token = :token), 0),"
         " judged_at = :now WHERE id = :id",
         id=payment_id, judgement=judgement.value, token=token, account=account, note=note, now=now,
     )  # fmt: skip
@@ -92,6 +96,26 @@ def listed(db: Rows, *, review: bool, before: tuple[int, str] | None = None, lim
         at=at, last=last, limit=limit,
     )  # fmt: skip
     return [_payment(row) for row in rows]
+
+
+def of_merchants(
+    db: Rows, owners: Iterable[int], judgements: Iterable[Judgement], *,
+    before: tuple[int, str] | None = None, limit: int = 50,
+) -> list[Payment]:  # fmt: skip
+    """Payments for orders of some merchants (0: for nobody's), newest first; `before` is the last row before the page.
+
+    Each merchant's payments of one judgement are a list in the index: a page costs the same however many there are."""
+    at, last = before or (1 << 62, "")
+    sql = (
+        f"SELECT {_COLUMNS} FROM payments WHERE merchant = :merchant AND judgement = :judgement"
+        " AND (received_at, id) < (:at, :last) ORDER BY received_at DESC, id DESC LIMIT :limit"
+    )
+    pages = [
+        db.all(sql, merchant=owner, judgement=judgement.value, at=at, last=last, limit=limit)
+        for owner, judgement in product(owners, judgements)
+    ]
+    found = [_payment(row) for page in pages for row in page]
+    return sorted(found, key=lambda one: (one.received_at, one.id), reverse=True)[:limit]
 
 
 def _payment(row: Row) -> Payment:

@@ -37,6 +37,15 @@ def all_of(db: Rows) -> list[Product]:
     return [_product(row) for row in db.all(f"SELECT {_COLUMNS} FROM products ORDER BY created_at, id")]
 
 
+def of_merchant(db: Rows, merchant_id: int, *, after: str, limit: int) -> list[Product]:
+    """By id; `after` is the last one of the page before, "" for the first page."""
+    rows = db.all(
+        f"SELECT {_COLUMNS} FROM products WHERE merchant = :merchant AND id > :after ORDER BY id LIMIT :limit",
+        merchant=merchant_id, after=after, limit=limit,
+    )  # fmt: skip
+    return [_product(row) for row in rows]
+
+
 def update(db: Rows, product: Product) -> None:
     """Everything but the id and the time it was made."""
     names = [field.name for field in fields(Product) if field.name not in ("id", "created_at")]
