@@ -1,27 +1,31 @@
 """The outbox: what merchants are owed, tried until they acknowledge it or three days are over.
 
 Claiming a delivery moves its due time ahead as a lease, so a dead worker's message comes back by itself. The network
-is never used inside a transaction.
+is never used inside a transaction. What goes to a webhook endpoint (`announcements`) takes the same road; there it is
+the endpoint that answers for it: 410 pauses it at once, three days without a success pause it too.
 """
 
 from __future__ import annotations
 
 import logging
 import secrets
+from collections.abc import Callable
 
 from checkout import store
 from checkout.errors import Code, Refusal
 from checkout.http import Answer, Outgoing, Unreachable
 from checkout.interfaces import Clock, Dialects, NewId, Rows, Send, Store
-from checkout.model import Attempt, Delivery, DeliveryState, Merchant, Order
-from checkout.signing import webhook_signature
+from checkout.model import Attempt, Delivery, DeliveryState, Endpoint, Merchant, Order
+from checkout.signing import webhook_secret, webhook_signature
 
 log = logging.getLogger(__name__)
 
 # Seconds from one try to the next; after the last one the delivery has failed.
 SCHEDULE = (0, 5, 30, 120, 600, 1800, 3600, 3 * 3600, 8 * 3600, 12 * 3600, 24 * 3600, 24 * 3600)
 LEASE_S = 30
+PAUSE_AFTER_S = 3 * 86_400
 _KEPT_ANSWER = 4096
+_GONE = 410
 
 
 def owe(db: Rows, order: Order, event: str, *, new_id: NewId, now: int) -> Delivery:
@@ -37,6 +41,13 @@ def owe(db: Rows, order: Order, event: str, *, new_id: NewId, now: int) -> Deliv
     return delivery
 
 
+def pause(db: Rows, endpoint_id: str, why: str, now: int) -> bool:
+    """Pauses an endpoint and holds what waits for it; False when it is paused already. `why`: hand, gone, failing."""
+    paused = store.endpoints.pause(db, endpoint_id, why, now)
+    store.deliveries.hold(db, endpoint_id)
+    return paused
+
+
 def claim(db_store: Store, delivery: Delivery, now: int) -> Delivery | None:
     """Takes a due delivery for one try. None: another worker has it."""
     with db_store.transaction() as db:
@@ -45,6 +56,8 @@ def claim(db_store: Store, delivery: Delivery, now: int) -> Delivery | None:
 
 def deliver(db_store: Store, dialects: Dialects, send: Send, claimed: Delivery, clock: Clock) -> bool:
     """One try at a claimed delivery: sends it and books the answer. True when the merchant has acknowledged."""
+    if claimed.endpoint:
+        return _deliver_event(db_store, send, claimed, clock)
     with db_store.read() as db:
         order = store.orders.get(db, claimed.order_token)
         merchant = store.merchants.get(db, claimed.merchant)
@@ -53,26 +66,62 @@ def deliver(db_store: Store, dialects: Dialects, send: Send, claimed: Delivery, 
     assert merchant is not None
     started = clock()
     shown = receipt.token if receipt else ""
-    answer, acknowledged, error = _try(dialects, send, claimed, order, merchant, shown, started)
+    answer, acknowledged, error = _try(
+        claimed,
+        lambda: send(_message(dialects, claimed, order, merchant, shown, started)),
+        lambda found: dialects[claimed.dialect].acknowledged(found),
+    )
     with db_store.transaction() as db:
         store.deliveries.add_attempt(db, _attempt(claimed, started, answer, error))
         _book(db, claimed, acknowledged, clock())
     return acknowledged
 
 
+def _deliver_event(db_store: Store, send: Send, claimed: Delivery, clock: Clock) -> bool:
+    """One try at what goes to an endpoint; nothing is sent when that was removed or paused since."""
+    with db_store.read() as db:
+        endpoint = store.endpoints.get(db, claimed.endpoint)
+    if endpoint is None or endpoint.paused_at is not None:
+        return False
+    started = clock()
+    answer, acknowledged, error = _try(
+        claimed, lambda: send(_event(claimed, endpoint, started)), lambda found: 200 <= found.status < 300
+    )
+    with db_store.transaction() as db:
+        store.deliveries.add_attempt(db, _attempt(claimed, started, answer, error))
+        _judge(db, claimed, answer, acknowledged, clock())
+        _book(db, claimed, acknowledged, clock())
+    return acknowledged
+
+
 def resend(db_store: Store, delivery_id: str, now: int) -> Delivery:
-    """Makes a delivery due again, whatever became of it. Refused: NOT_FOUND, BAD_URL (still nobody to tell)."""
+    """Makes a delivery due again, whatever became of it; it keeps its id.
+
+    Refused: NOT_FOUND, BAD_URL (still nobody to tell), NOT_ALLOWED (its endpoint was removed, or is paused)."""
     with db_store.transaction() as db:
         delivery = store.deliveries.get(db, delivery_id)
         if delivery is None:
             raise Refusal(Code.NOT_FOUND, "There is no such delivery.")
-        merchant = store.merchants.get(db, delivery.merchant)
-        url = delivery.url or (merchant.notify_url if merchant else "")
-        if not url:
-            raise Refusal(Code.BAD_URL, "Neither the order nor its merchant has a notify URL: checkout merchant set.")
+        url = _address_now(db, delivery)
         again = store.deliveries.resend(db, delivery_id, url, now)
         assert again is not None
         return again
+
+
+def _address_now(db: Rows, delivery: Delivery) -> str:
+    if delivery.endpoint:
+        endpoint = store.endpoints.get(db, delivery.endpoint)
+        if endpoint is None:
+            raise Refusal(Code.NOT_ALLOWED, "The endpoint of this message was removed.")
+        if endpoint.paused_at is not None:
+            hint = f"checkout webhook resume {endpoint.id}"
+            raise Refusal(Code.NOT_ALLOWED, f"The endpoint of this message is paused: {hint}.")
+        return endpoint.url
+    merchant = store.merchants.get(db, delivery.merchant)
+    url = delivery.url or (merchant.notify_url if merchant else "")
+    if not url:
+        raise Refusal(Code.BAD_URL, "Neither the order nor its merchant has a notify URL: checkout merchant set.")
+    return url
 
 
 def delay_after(attempts: int) -> int | None:
@@ -95,14 +144,25 @@ def _message(
     return Outgoing(message.method, message.url, {**message.headers, **extra}, message.body)
 
 
+def _event(delivery: Delivery, endpoint: Endpoint, now: int) -> Outgoing:
+    """The event as it was, signed by Standard Webhooks with each secret that is valid."""
+    body = delivery.body.encode()
+    signatures = (webhook_signature(webhook_secret(secret), delivery.id, now, body) for secret in endpoint.secrets(now))
+    headers = {
+        "Content-Type": "application/json", "webhook-id": delivery.id, "webhook-timestamp": str(now),
+        "webhook-signature": " ".join(signatures),
+    }  # fmt: skip
+    return Outgoing("POST", endpoint.url, headers, body)
+
+
 def _try(
-    dialects: Dialects, send: Send, delivery: Delivery, order: Order, merchant: Merchant, receipt: str, now: int
+    delivery: Delivery, send: Callable[[], Answer], acknowledged: Callable[[Answer], bool]
 ) -> tuple[Answer | None, bool, str]:
     """(the answer, whether it acknowledges, why there is none). A fault of ours is one more failed try: left to the
     lease, it would be repeated twice a minute for ever."""
     try:
-        answer = send(_message(dialects, delivery, order, merchant, receipt, now))
-        return answer, dialects[delivery.dialect].acknowledged(answer), ""
+        answer = send()
+        return answer, acknowledged(answer), ""
     except Unreachable as error:
         return None, False, str(error)
     except Exception:
@@ -118,8 +178,20 @@ def _attempt(delivery: Delivery, at: int, answer: Answer | None, error: str) -> 
     return Attempt(delivery.id, delivery.attempts, at, answer.status, answer.elapsed_ms, text, "")
 
 
+def _judge(db: Rows, delivery: Delivery, answer: Answer | None, acknowledged: bool, now: int) -> None:
+    """What a try says of its endpoint. A pause holds what waits, this message too: resuming sends it again."""
+    if acknowledged:
+        store.endpoints.succeeded(db, delivery.endpoint)
+        return
+    failing_since = store.endpoints.failed(db, delivery.endpoint, now)
+    if answer is not None and answer.status == _GONE:
+        pause(db, delivery.endpoint, "gone", now)
+    elif now - failing_since >= PAUSE_AFTER_S:
+        pause(db, delivery.endpoint, "failing", now)
+
+
 def _book(db: Rows, delivery: Delivery, acknowledged: bool, now: int) -> None:
-    delay = delay_after(delivery.attempts)
+    delay = delay_after(delivery.attempts - delivery.tried_before)
     if acknowledged:
         store.deliveries.acknowledge(db, delivery.id, now)
     elif delay is None:

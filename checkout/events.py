@@ -10,17 +10,47 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
-from checkout.model import Order
+from checkout.model import Order, Payment, Refund
+
+TYPES = ("order.paid", "order.expired", "order.closed", "order.refunded", "payment.unmatched")
+TEST = "checkout.test"  # goes to one endpoint, on request, whatever it listens to
 
 
-def body(event: str, order: Order, receipt: str, now: int) -> bytes:
-    """The body of `order.paid`, `order.expired`, `order.closed` or `order.refunded`."""
-    message = {
-        "type": event,
-        "timestamp": rfc3339(now),
-        "data": {**order_data(order, now), "receipt": receipt or None},
+def body(event: str, order: Order, receipt: str, now: int, *, refund: Refund | None = None, refunded: int = 0) -> bytes:
+    """The body of `order.paid`, `order.expired`, `order.closed`, or `order.refunded` with its refund and the fen that
+    went back in all."""
+    data = {**order_data(order, now), "receipt": receipt or None}
+    if refund is not None:
+        data |= {"refund": refund_data(refund), "refunded": money(refunded)}
+    return message(event, data, now)
+
+
+def message(event: str, data: dict[str, Any], now: int) -> bytes:
+    return json.dumps({"type": event, "timestamp": rfc3339(now), "data": data}, ensure_ascii=False).encode()
+
+
+def refund_data(refund: Refund) -> dict[str, Any]:
+    return {
+        "refund": refund.id,
+        "number": refund.number,
+        "amount": money(refund.amount),
+        "reason": refund.reason,
+        "created_at": rfc3339(refund.created_at),
     }
-    return json.dumps(message, ensure_ascii=False).encode()
+
+
+def payment_data(payment: Payment, order_token: str) -> dict[str, Any]:
+    """A payment that waits for a person; without the phone's words, which name the payer."""
+    return {
+        "payment": payment.id,
+        "order": order_token or None,
+        "channel": payment.channel,
+        "method": payment.method or None,
+        "amount": money(payment.amount) if payment.amount is not None else None,
+        "judgement": payment.judgement.value,
+        "note": payment.note,
+        "received_at": rfc3339(payment.received_at),
+    }
 
 
 def order_data(order: Order, now: int) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from checkout import refunds, settlement, store
+from checkout import announcements, refunds, settlement, store
 from checkout.channel import Channel, GatewayError, Heard, Notice, Paid, Prompt, PromptKind, Scene, Standing, Start
 from checkout.errors import Code, Refusal
 from checkout.interfaces import Clock, NewId, Rows, Store
@@ -82,7 +82,9 @@ def _closed(db_store: Store, channel: Channel, notice: Notice, new_id: NewId, no
         if order is None or order.channel != channel.name or notice.mismatch:
             return
         if order.state is not State.PAID:
-            store.orders.close(db, order.token, now)
+            closed = store.orders.close(db, order.token, now)
+            if closed is not None:
+                announcements.of_order(db, closed, "order.closed", new_id=new_id, now=now)
             return
         left = refunds.paid_amount(db, order) - store.refunds.total(db, order.token)
         if left > 0:
@@ -128,6 +130,7 @@ def _judge(db: Rows, channel: Channel, order: Order, payment: Payment, mismatch:
     doubt = mismatch or _mismatch(channel, order, payment)
     if doubt:
         _file(db, payment, Judgement.UNMATCHED, doubt, now)
+        announcements.of_payment(db, payment.id, order, new_id=new_id, now=now)
         return
     paid = settlement.settle(
         db, order, replace(payment, account=order.account), Judgement.MATCHED, note="", new_id=new_id, now=now
@@ -135,6 +138,7 @@ def _judge(db: Rows, channel: Channel, order: Order, payment: Payment, mismatch:
     if paid is None:
         note = "Double payment: the order was paid already. Give one of the two back."
         _file(db, payment, Judgement.SUSPECTED, note, now, order.token)
+        announcements.of_payment(db, payment.id, order, new_id=new_id, now=now)
     else:
         store.gateways.forget(db, order.token)
 

@@ -59,6 +59,8 @@ class DeliveryState(StrEnum):
     DELIVERED = "delivered"
     FAILED = "failed"
     NONE = "none"  # the order and its merchant name no address to tell
+    HELD = "held"  # its endpoint is paused
+    DROPPED = "dropped"  # its endpoint was removed before it was delivered
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +203,35 @@ class Delivery:
     due_at: int  # when to try next; while a worker is at it, when its lease ends
     created_at: int
     done_at: int | None
+    endpoint: str = ""  # the webhook endpoint that it goes to; "": the order's own callback
+    subject: str = ""  # what else than the order it is about: a refund, a payment
+    body: str = field(default="", repr=False)  # for an endpoint: the event as it was when it happened
+    tried_before: int = 0  # attempts made before it was sent again: the schedule began anew after them
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where a merchant's systems hear of events."""
+
+    id: str
+    merchant: int
+    url: str
+    events: str  # separated by spaces; "": all
+    description: str
+    secret: str = field(repr=False)  # whsec_ and base64 of 32 bytes
+    previous_secret: str = field(repr=False)  # signs beside it until `previous_secret_until`
+    previous_secret_until: int
+    failing_since: int | None  # since when every try has failed
+    paused_at: int | None
+    pause: str  # why: hand | gone (it answered 410) | failing; "": it is not paused
+    created_at: int
+
+    def wants(self, event: str) -> bool:
+        return not self.events or event in self.events.split(" ")
+
+    def secrets(self, now: int) -> tuple[str, ...]:
+        """The secrets that sign at `now`, the current one first."""
+        return (self.secret, self.previous_secret) if self.previous_secret_until > now else (self.secret,)
 
 
 @dataclass(frozen=True, slots=True)

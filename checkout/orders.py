@@ -12,7 +12,7 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from checkout import accounts, amounts, store
+from checkout import accounts, amounts, announcements, store
 from checkout.amounts import Limits
 from checkout.errors import Code, Refusal
 from checkout.interfaces import Rows, Store
@@ -124,6 +124,7 @@ def close(db_store: Store, token: str, limits: Limits, now: int) -> Order:
             existing(db, token)
             raise Refusal(Code.NOT_ALLOWED, "Only an order that waits for payment can be closed.")
         _rest_after_end(db, closed, limits, now)
+        announcements.of_order(db, closed, "order.closed", now=now)
         return closed
 
 
@@ -178,7 +179,9 @@ def _new_order(ask: Ask, limits: Limits, now: int, attempt: int) -> Order:
 
 
 def _expire(db: Rows, now: int, limit: int) -> int:
-    return len(store.orders.expire(db, now, limit))
+    expired = store.orders.expire(db, now, limit)
+    announcements.of_orders(db, expired, "order.expired", now=now)
+    return len(expired)
 
 
 def _with_amount(db: Rows, order: Order, method: str, rules: Rules, now: int, *, shown: bool) -> Order:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from checkout import audit, settlement, store
+from checkout import announcements, audit, settlement, store
 from checkout.errors import Code, Refusal
 from checkout.interfaces import NewId, Rows, Store
 from checkout.model import Device, Judgement, Order, Payment, State
@@ -95,27 +95,29 @@ def ignore(db_store: Store, payment_id: str, *, reason: str, actor: str, new_id:
 def _judge(db: Rows, report: Report, payment: Payment, new_id: NewId, now: int) -> Order | None:
     """The order that the payment settles, or None with the reason noted on the payment."""
     if payment.amount is None:
-        _file(db, payment, Judgement.UNREADABLE, payment.note or "The amount could not be read.", now)
+        _file(db, payment, Judgement.UNREADABLE, payment.note or "The amount could not be read.", new_id, now)
         return None
     accounts = store.devices.accounts_of(db, payment.device, payment.method)
     holders = store.slots.holders(db, accounts, payment.amount, now)
     if len(holders) != 1:
         note = "No waiting order has this amount." if not holders else "Several waiting orders have this amount."
-        _file(db, payment, Judgement.UNMATCHED, note, now)
+        _file(db, payment, Judgement.UNMATCHED, note, new_id, now)
         return None
     ((account, token),) = holders
     order = store.orders.get(db, token)
     assert order is not None
     found = replace(payment, account=account)
     if doubt := _doubt(db, report, found, order, now):
-        _file(db, payment, Judgement.SUSPECTED, doubt, now, token)
+        _file(db, payment, Judgement.SUSPECTED, doubt, new_id, now, order)
         return None
     if report.came_at is not None and order.created_at > report.came_at + CLOCK_SLACK_S:
-        _file(db, payment, Judgement.UNMATCHED, "The money came before the order of this amount was opened.", now)
+        note = "The money came before the order of this amount was opened."
+        _file(db, payment, Judgement.UNMATCHED, note, new_id, now)
         return None
     paid = settlement.settle(db, order, found, Judgement.MATCHED, note="", new_id=new_id, now=now)
     if paid is None:
-        _file(db, payment, Judgement.SUSPECTED, "Another order of the same number is paid already.", now, token)
+        note = "Another order of the same number is paid already."
+        _file(db, payment, Judgement.SUSPECTED, note, new_id, now, order)
     return paid
 
 
@@ -132,8 +134,12 @@ def _doubt(db: Rows, report: Report, payment: Payment, order: Order, now: int) -
     return ""
 
 
-def _file(db: Rows, payment: Payment, judgement: Judgement, note: str, now: int, token: str = "") -> None:
+def _file(
+    db: Rows, payment: Payment, judgement: Judgement, note: str, new_id: NewId, now: int, order: Order | None = None
+) -> None:
+    token = order.token if order else ""
     store.payments.judge(db, payment.id, judgement, token=token, account="", note=note, now=now)
+    announcements.of_payment(db, payment.id, order, new_id=new_id, now=now)
 
 
 def _as_payment(report: Report, new_id: NewId, now: int) -> Payment:

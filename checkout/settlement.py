@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from checkout import amounts, audit, deliveries, orders, products, store
+from checkout import amounts, announcements, audit, deliveries, orders, products, store
 from checkout.errors import Code, Refusal
 from checkout.interfaces import NewId, Rows, Store
 from checkout.model import Judgement, Order, Payment, State
@@ -44,7 +44,9 @@ def settle(
     if paid is None:
         return None
     for other in others:
-        store.orders.close(db, other.token, now)
+        closed = store.orders.close(db, other.token, now)
+        if closed is not None:
+            announcements.of_order(db, closed, "order.closed", new_id=new_id, now=now)
     if judgement is Judgement.MATCHED:
         paid = _as_paid(db, paid, payment, now)
     if judgement is Judgement.MATCHED and paid.late:
@@ -54,6 +56,7 @@ def settle(
     store.payments.judge(db, payment.id, judgement, token=paid.token, account=account, note=note, now=now)
     products.fulfil(db, paid, now)
     deliveries.owe(db, paid, "order.paid", new_id=new_id, now=now)
+    announcements.of_order(db, paid, "order.paid", new_id=new_id, now=now)
     return paid
 
 

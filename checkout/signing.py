@@ -51,6 +51,11 @@ def webhook_signature(secret: bytes, message_id: str, timestamp: int, body: byte
     return "v1," + base64.b64encode(hmac.digest(secret, signed, "sha256")).decode()
 
 
+def webhook_secret(written: str) -> bytes:
+    """The key behind a secret of Standard Webhooks: `whsec_` and base64. ValueError when it is none."""
+    return base64.b64decode(written.removeprefix("whsec_"), validate=True)
+
+
 def hmac_sha256(secret: str, message: bytes) -> bytes:
     """The 32 bytes of HMAC-SHA256, the secret in UTF-8 (what phones and scripts sign with)."""
     return hmac.digest(secret.encode(), message, "sha256")

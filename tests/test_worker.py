@@ -23,7 +23,7 @@ from tests.world import START, FakeClock, answer
 PATIENCE_S = 30
 
 
-def callback(order: Order, merchant: Merchant, url: str, now: int) -> Outgoing:
+def callback(order: Order, merchant: Merchant, url: str, now: int, receipt: str = "") -> Outgoing:
     return Outgoing("GET", f"{url}?order={order.number}")
 
 

@@ -21,17 +21,31 @@ def get(db: Rows, delivery_id: str) -> Delivery | None:
 
 
 def of_order(db: Rows, token: str) -> list[Delivery]:
+    """The order's own callbacks."""
+    rows = db.all(
+        f"SELECT {_COLUMNS} FROM deliveries WHERE order_token = :token AND endpoint = '' ORDER BY created_at, id",
+        token=token,
+    )
+    return [_delivery(row) for row in rows]
+
+
+def about_order(db: Rows, token: str) -> list[Delivery]:
+    """All messages about an order: its own callbacks and those to webhook endpoints."""
     rows = db.all(f"SELECT {_COLUMNS} FROM deliveries WHERE order_token = :token ORDER BY created_at, id", token=token)
     return [_delivery(row) for row in rows]
 
 
-def listed(db: Rows, *, state: str | None, before: tuple[int, str] | None = None, limit: int = 50) -> list[Delivery]:
+def listed(
+    db: Rows, *, state: str | None, endpoint: str = "", before: tuple[int, str] | None = None, limit: int = 50
+) -> list[Delivery]:
+    """Newest first; `endpoint`: only what goes to this one."""
     at, last = before or (None, None)
+    to = " AND endpoint = :endpoint AND endpoint <> ''" if endpoint else ""
     rows = db.all(
-        f"SELECT {_COLUMNS} FROM deliveries WHERE (:state IS NULL OR state = :state)"
+        f"SELECT {_COLUMNS} FROM deliveries WHERE (:state IS NULL OR state = :state){to}"
         " AND (:at IS NULL OR created_at < :at OR (created_at = :at AND id < :last))"
         " ORDER BY created_at DESC, id DESC LIMIT :limit",
-        state=state, at=at, last=last, limit=limit,
+        state=state, at=at, last=last, limit=limit, **({"endpoint": endpoint} if endpoint else {}),
     )  # fmt: skip
     return [_delivery(row) for row in rows]
 
@@ -64,9 +78,10 @@ def claim(db: Rows, delivery: Delivery, lease_until: int) -> Delivery | None:
 
 
 def acknowledge(db: Rows, delivery_id: str, now: int) -> None:
-    """WAITING or FAILED → DELIVERED: an acknowledgement counts, whoever brings it and however late."""
+    """→ DELIVERED: an acknowledgement counts, whoever brings it and however late."""
     db.run(
-        "UPDATE deliveries SET state = 'delivered', done_at = :now WHERE id = :id AND state IN ('waiting', 'failed')",
+        "UPDATE deliveries SET state = 'delivered', done_at = :now"
+        " WHERE id = :id AND state IN ('waiting', 'failed', 'held', 'dropped')",
         id=delivery_id, now=now,
     )  # fmt: skip
 
@@ -89,13 +104,55 @@ def postpone(db: Rows, claimed: Delivery, due_at: int) -> None:
 
 
 def resend(db: Rows, delivery_id: str, url: str, now: int) -> Delivery | None:
-    """Any state → WAITING, due at once; the id stays."""
+    """Any state → WAITING, due at once; the id stays, and the schedule begins anew."""
     row = db.one(
-        "UPDATE deliveries SET state = 'waiting', due_at = :now, done_at = NULL, url = :url WHERE id = :id"
-        f" RETURNING {_COLUMNS}",
+        "UPDATE deliveries SET state = 'waiting', due_at = :now, done_at = NULL, url = :url, tried_before = attempts"
+        f" WHERE id = :id RETURNING {_COLUMNS}",
         id=delivery_id, url=url, now=now,
     )  # fmt: skip
     return _delivery(row) if row else None
+
+
+def hold(db: Rows, endpoint: str) -> None:
+    """WAITING → HELD for all that goes to an endpoint."""
+    db.run("UPDATE deliveries SET state = 'held' WHERE endpoint = :endpoint AND state = 'waiting'", endpoint=endpoint)
+
+
+def release(db: Rows, endpoint: str, now: int) -> int:
+    """HELD → WAITING, due at once, the schedule anew; gives how many."""
+    return db.run(
+        "UPDATE deliveries SET state = 'waiting', due_at = :now, tried_before = attempts"
+        " WHERE endpoint = :endpoint AND state = 'held'",
+        endpoint=endpoint, now=now,
+    )  # fmt: skip
+
+
+def drop(db: Rows, endpoint: str, now: int) -> int:
+    """WAITING or HELD → DROPPED; gives how many."""
+    return db.run(
+        "UPDATE deliveries SET state = 'dropped', done_at = :now"
+        " WHERE endpoint = :endpoint AND state IN ('waiting', 'held')",
+        endpoint=endpoint, now=now,
+    )  # fmt: skip
+
+
+def redirect(db: Rows, endpoint: str, url: str) -> None:
+    """What is not delivered yet goes to the endpoint's new address."""
+    db.run(
+        "UPDATE deliveries SET url = :url WHERE endpoint = :endpoint AND state IN ('waiting', 'held')",
+        endpoint=endpoint, url=url,
+    )  # fmt: skip
+
+
+def open_of(db: Rows, endpoint: str) -> int:
+    """How many messages wait for an endpoint, or for it to be resumed."""
+    row = db.one(
+        "SELECT count(*) FROM deliveries"
+        " WHERE endpoint = :endpoint AND endpoint <> '' AND state IN ('waiting', 'held')",
+        endpoint=endpoint,
+    )
+    assert row is not None
+    return int(row[0])
 
 
 def add_attempt(db: Rows, attempt: Attempt) -> None:

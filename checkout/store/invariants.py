@@ -44,7 +44,7 @@ PROMISES = (
         "one message",
         "a paid order, and no other, owes its merchant exactly one message",
         "SELECT orders.token FROM orders LEFT JOIN deliveries ON deliveries.order_token = orders.token"
-        " AND deliveries.event = 'order.paid' AND deliveries.dialect = orders.dialect"
+        " AND deliveries.event = 'order.paid' AND deliveries.dialect = orders.dialect AND deliveries.endpoint = ''"
         " GROUP BY orders.token HAVING count(deliveries.id) <> max(CASE orders.state WHEN 'paid' THEN 1 ELSE 0 END)",
     ),
     Promise(
@@ -71,7 +71,14 @@ PROMISES = (
     Promise(
         "ended messages",
         "a message is waiting with a time for its next try, or it has ended",
-        "SELECT id FROM deliveries WHERE (state = 'waiting') = (done_at IS NOT NULL) AND state <> 'none'",
+        "SELECT id FROM deliveries WHERE (state IN ('waiting', 'held')) = (done_at IS NOT NULL) AND state <> 'none'",
+    ),
+    Promise(
+        "own messages",
+        "an endpoint hears of its own merchant's orders only",
+        "SELECT deliveries.id FROM deliveries LEFT JOIN orders ON orders.token = deliveries.order_token"
+        " LEFT JOIN endpoints ON endpoints.id = deliveries.endpoint"
+        " WHERE orders.merchant <> deliveries.merchant OR endpoints.merchant <> deliveries.merchant",
     ),
     Promise(
         "refunds",

@@ -6,7 +6,7 @@ import pytest
 
 from checkout import store
 from checkout.store.invariants import PROMISES
-from tests.world import START, World
+from tests.world import START, World, merchant
 
 BREAKS = {
     "one payment": "UPDATE payments SET judgement = 'ignored'",
@@ -18,6 +18,7 @@ BREAKS = {
     "right amount": "UPDATE payments SET amount = amount + 1",
     "judged": "UPDATE payments SET judged_at = NULL",
     "ended messages": "UPDATE deliveries SET done_at = created_at",
+    "own messages": "UPDATE deliveries SET merchant = 1002",
     "refunds": "INSERT INTO refunds (id, order_token, number, amount, reason, state, created_at)"
     " SELECT 'r', order_token, 'r', amount + 1, 'why', 'asked', received_at FROM payments WHERE order_token <> ''",
 }
@@ -26,6 +27,8 @@ BREAKS = {
 @pytest.fixture
 def busy(world: World) -> World:
     """One order paid, one waiting, money that nobody asked for."""
+    with world.store.transaction() as db:
+        store.merchants.add(db, merchant(id=1002))
     world.beat()
     world.create("N1", "9.90")
     world.create("N2", "5.00")
