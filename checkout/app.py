@@ -12,7 +12,7 @@ from pathlib import Path
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
-from checkout import __version__, admin, channels, health, http, ids, pages, protocols
+from checkout import __version__, admin, channels, health, http, ids, metrics, pages, protocols
 from checkout.channels import routes as channel_routes
 from checkout.errors import Refusal, StoreError
 from checkout.interfaces import Clock, NewId, Send
@@ -101,7 +101,8 @@ def _register(app: Flask) -> None:
     for dialect in app.extensions["checkout"].dialects.values():
         app.register_blueprint(dialect.routes())
     monitors = (vmq_app.routes(), smsforwarder.routes(), generic.routes())
-    for blueprint in (health.blueprint(), channel_routes.routes(), *monitors, *pages.blueprints(), admin.blueprint()):
+    ours = (health.blueprint(), metrics.blueprint(), channel_routes.routes())
+    for blueprint in (*ours, *monitors, *pages.blueprints(), admin.blueprint()):
         app.register_blueprint(blueprint)
     app.register_error_handler(Refusal, _refused)
     app.register_error_handler(StoreError, _unavailable)

@@ -155,6 +155,7 @@ READERS: dict[str, Callable[[Raw], object]] = {
     "min_free_disk": integer(0, 2**50),
     "device_offline_after": integer(30, DAY),
     "push_window_s": integer(0, 30 * DAY),
+    "metrics_token": secret,
     "language": choice("zh-CN", "zh-TW", "en"),
     "shop_name": shop_name,
     "brand_color": matching("(#[0-9A-Fa-f]{6})?", "a colour such as #047f40"),

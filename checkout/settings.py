@@ -45,6 +45,7 @@ class Settings:
     min_free_disk: int = 52_428_800  # below it new orders are refused, so that payments still fit
     device_offline_after: int = 180
     push_window_s: int = 0  # how far a push's own time may be off; 0 = any
+    metrics_token: str = field(default="", repr=False)  # lets other machines read /metrics
     language: Literal["zh-CN", "zh-TW", "en"] = "zh-CN"
     shop_name: str = "Checkout"
     brand_color: str = ""  # #rrggbb
