@@ -1,5 +1,5 @@
-// The checkout page: the countdown, polls that know when to be quiet, copying, announcements, the way back to the
-// shop. Whether an order is paid or expired is the server's to say. Without this file the page still works.
+// The checkout page: the countdown, polls that know when to be quiet, announcements, buttons, the way back to the shop.
+// Whether an order is paid or expired is the server's to say. Without this file the page still works.
 (() => {
   "use strict";
   const doc = document, root = doc.documentElement, body = doc.body;
@@ -61,6 +61,7 @@
     shown = secondsLeft();
     const way = find("[data-return-in]");
     if (way) leaveBy(way);
+    if (stored("checkout-sound") && find("[data-sound]")) withBell(() => bell.show(find("[data-sound]")));
   }
 
   body.addEventListener("htmx:oobAfterSwap", () => {
@@ -69,6 +70,7 @@
     if (find("#state").dataset.stage === stage) return;
     stage = find("#state").dataset.stage;
     if (stage !== "pending") say(heading.textContent);
+    if (stage === "paid") bell?.ring();
     if (stage === "paid" || acting) heading.focus();
     acting = false;
     scrollTo(0, 0);
@@ -94,37 +96,36 @@
 
   addEventListener("pagehide", () => clearInterval(leaving));
 
+  // A sound when the money has come, for buyers who have switched it on; only they load it.
+
+  let bell;
+  const stored = (name) => { try { return localStorage[name]; } catch (error) { } }; // frames may have no storage
+  const withBell = (then) => import(find("#say").dataset.bell).then((it) => { bell = it; then(); }, () => { });
+
   // Buttons
 
   function copyByHand(text) {
-    const box = doc.createElement("textarea");
-    box.value = text;
-    box.readOnly = true;
-    box.style.position = "fixed";
-    box.style.opacity = "0";
-    body.append(box);
-    box.select();
+    const fill = (event) => { event.clipboardData.setData("text/plain", text); event.preventDefault(); };
+    getSelection().selectAllChildren(find(".amount")); // what stays to be copied by hand if this fails
+    doc.addEventListener("copy", fill);
     const done = doc.execCommand("copy");
-    box.remove();
+    doc.removeEventListener("copy", fill);
     return done;
   }
 
   async function copy(button) {
-    let done = false;
-    try {
-      await navigator.clipboard.writeText(button.dataset.copy);
-      done = true;
-    } catch (error) { // no permission, or a page without TLS
-      done = copyByHand(button.dataset.copy);
-      button.focus();
-    }
-    if (!done) getSelection().selectAllChildren(find(".amount"));
-    const label = button.textContent;
-    say(done ? button.dataset.done : button.dataset.failed);
-    if (!done || button.classList.contains("done")) return;
-    button.classList.add("done");
-    button.textContent = button.dataset.done;
-    setTimeout(() => { button.textContent = label; button.classList.remove("done"); }, 2000);
+    const { copy: text, done, failed } = button.dataset, label = button.textContent;
+    const copied = await navigator.clipboard?.writeText(text).then(() => true, () => false) || copyByHand(text);
+    say(copied ? done : failed); // without permission, or TLS, the old way
+    if (!copied || label === done) return;
+    button.textContent = done;
+    setTimeout(() => { button.textContent = label; }, 2000);
+  }
+
+  // The picture to keep has the amount beside the code; where it cannot be drawn the code alone is saved.
+  function save(link) {
+    const plain = () => { delete link.dataset.poster; link.click(); };
+    import(link.dataset.poster).then((it) => it.save(link, find("#code img"))).catch(plain);
   }
 
   function enlarge() {
@@ -137,6 +138,11 @@
   doc.addEventListener("click", (event) => {
     const on = (selector) => event.target.closest(selector);
     if (on("[data-copy]")) copy(on("[data-copy]"));
+    if (on("[data-sound]")) withBell(() => bell.turn(on("[data-sound]"), find("#say")));
+    if (on("[data-poster]")) {
+      event.preventDefault();
+      save(on("[data-poster]"));
+    }
     if (on("[data-zoom]") || (on("#code img") && find("[data-zoom]"))) enlarge();
     else if (on("#large")) find("#large").close();
     if (on("[data-app]")) setTimeout(() => { if (!doc.hidden) find("#stuck").hidden = false; }, 2500);

@@ -30,9 +30,11 @@ HTMX_LOCAL = f"vendor/htmx-{HTMX_VERSION}.min.js"
 
 _TEXTS = (".css", ".js", ".svg", ".txt")
 _STYLE = "checkout.css"
+_PAY, _FRAME = "pay.js", "frame.js"  # in a frame the page needs both: together they are one request
 _COLOUR = re.compile(r"[0-9a-f]{6}")
 _DARK = b"(prefers-color-scheme: dark)"
 _MEDIA = {"dark": b"all", "light": b"not all"}  # when the dark rules hold, where the address insists on a theme
+_FOR_READERS = re.compile(rb"^\s+(?://.*\n)?|^//.*\n| // .*$", re.MULTILINE)  # indents and comments
 _YEAR = "public, max-age=31536000, immutable"
 
 
@@ -53,7 +55,9 @@ def install(app: Flask) -> None:
 def serve(filename: str) -> Response:
     """A file below static/, or 404."""
     colour = request.args.get("colour", "")
-    asset = find(filename, f"#{colour}" if _COLOUR.fullmatch(colour) else "", request.args.get("theme", ""))
+    beside = _FRAME if request.args.get("with") == _FRAME and filename == _PAY else ""
+    theme = request.args.get("theme", "")
+    asset = find(filename, f"#{colour}" if _COLOUR.fullmatch(colour) else "", theme, beside)
     if asset is None:
         raise NotFound
     zipped = asset.zipped is not None and request.accept_encodings.quality("gzip") > 0
@@ -69,22 +73,27 @@ def serve(filename: str) -> Response:
     return answer
 
 
-def address(filename: str, colour: str | None = None, theme: str = "") -> str:
+def address(filename: str, colour: str | None = None, theme: str = "", beside: str = "") -> str:
     """The path of a file below static/, with its version. For the style sheet: `colour` (#rrggbb) goes before the
-    owner's own, `theme` (light or dark) before what the buyer's system prefers."""
+    owner's own, `theme` (light or dark) before what the buyer's system prefers. `beside`: a script that follows it in
+    the same file."""
     base = urlsplit(parts().settings.base_url).path.rstrip("/")
-    asset = find(filename, colour or "", theme)
+    asset = find(filename, colour or "", theme, beside)
     query = {"v": asset.version} if asset else {}
     query |= {"colour": colour.removeprefix("#")} if colour else {}
     query |= {"theme": theme} if theme else {}
+    query |= {"with": beside} if beside else {}
     return f"{base}/static/{filename}" + (f"?{urlencode(query)}" if query else "")
 
 
-def find(filename: str, colour: str = "", theme: str = "") -> Asset | None:
+def find(filename: str, colour: str = "", theme: str = "", beside: str = "") -> Asset | None:
     place = safe_join(str(resource_dir("static")), filename)
     path = Path(place) if place else None
     if path is None or not path.is_file():
         return None
+    if beside:
+        second = resource_dir("static") / beside
+        return _read(path, path.stat().st_mtime_ns + second.stat().st_mtime_ns, second.read_text(encoding="utf-8"), b"")
     is_style = filename == _STYLE
     tail = brand.css(colour or parts().settings.brand_color) if is_style else ""
     return _read(path, path.stat().st_mtime_ns, tail, _MEDIA.get(theme, b"") if is_style else b"")
@@ -104,6 +113,8 @@ def _read(path: Path, _changed: int, tail: str, media: bytes) -> Asset:
     content = path.read_bytes() + tail.encode()
     if media:
         content = content.replace(_DARK, media)
+    if path.name in (_PAY, _STYLE):
+        content = _FOR_READERS.sub(b"", content)  # buyers wait for these two
     zipped = gzip.compress(content, 9, mtime=0) if path.suffix in _TEXTS else None
     mimetype = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
     return Asset(content, zipped, mimetype, hashlib.sha256(content).hexdigest()[:12])

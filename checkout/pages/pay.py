@@ -32,6 +32,7 @@ def routes() -> Blueprint:
     blueprint.add_url_rule("/pay/<token>", "page", page)
     blueprint.add_url_rule("/pay/<token>/poll", "poll", poll)
     blueprint.add_url_rule("/pay/<token>/qr.png", "picture", picture)
+    blueprint.add_url_rule("/pay/<token>/help", "help", opened_help)
     blueprint.add_url_rule("/pay/<token>/method", "method", choose, methods=["POST"])
     routes_of_aid(blueprint)
     return blueprint
@@ -69,6 +70,14 @@ def picture(token: str) -> Response:
     answer.set_etag(hashlib.sha256(code.encode()).hexdigest()[:16])
     answer.make_conditional(request)
     return answer
+
+
+def opened_help(token: str) -> Response:
+    """The help as a fragment; 204 when the page has no need of it any more."""
+    shown, _ = _view(token)
+    if shown.look.stage not in (Stage.CHOOSE, Stage.PENDING):
+        return Response(status=204)
+    return answers.fragment("_help.html", view=shown, opened=True)
 
 
 def choose(token: str) -> Response:

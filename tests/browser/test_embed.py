@@ -92,7 +92,7 @@ def test_the_dialog_shows_the_code_and_hears_of_the_payment(site: Site, host: Ho
 def test_the_frame_is_as_high_as_what_it_shows(site: Site, host: Host, page: Page) -> None:
     page.goto(host.page(site, f'<div data-checkout-inline="ebook">{link(sell(site, host))}</div>'))
     choose(page)
-    inside(page).locator("summary").click()
+    inside(page).locator("#help").click()
     page.wait_for_timeout(300)
     shown = page.locator("iframe").evaluate("frame => frame.clientHeight")
     needed = inside(page).locator("body").evaluate("body => document.documentElement.scrollHeight")

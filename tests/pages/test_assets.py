@@ -95,16 +95,18 @@ def test_a_page_is_compressed_too(world: World) -> None:
 
 @pytest.mark.parametrize("lang", ["zh-CN", "zh-TW", "en"])
 @pytest.mark.parametrize("method", ["wechat", "alipay"])
-def test_the_page_weighs_at_most_25_kb_in_five_requests(world: World, lang: str, method: str) -> None:
+@pytest.mark.parametrize("embed", ["", "&embed=https://shop.example"])
+def test_the_page_weighs_at_most_25_kb_in_five_requests(world: World, lang: str, method: str, embed: str) -> None:
     agent = "Mozilla/5.0 (Linux; Android 14) Mobile"
     headers = {"Accept-Encoding": "gzip", "User-Agent": agent}
     opened(world, "A", method=method)
     order = opened(world, "B", method=method, title="电子书《把事情做对》", content="一份")
-    page = world.client.get(f"/pay/{order.token}?lang={lang}", headers=headers)
+    page = world.client.get(f"/pay/{order.token}?lang={lang}{embed}", headers=headers)
     html = gzip.decompress(page.data).decode()
     own = re.findall(r'<(?:script|img|link)[^>]* (?:src|href)="(/[^"]+)"', html)
     parts = [len(world.client.get(address.replace("&amp;", "&"), headers=headers).data) for address in own]
     assert len(own) == 3, "style, script and code"
+    assert ("with=frame.js" in html) == bool(embed)
     assert len(own) + 2 <= 5, "with the page and htmx"
     assert len(page.data) + sum(parts) + len(gzip.compress(local_htmx(), 9)) <= LIMIT
 

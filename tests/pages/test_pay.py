@@ -80,9 +80,11 @@ def test_the_first_look_starts_the_rest_of_the_amount(world: World) -> None:
 
 
 def test_a_buyer_on_a_phone_can_save_the_code_and_is_told_the_steps(world: World) -> None:
-    html = page(world, opened(world), agent=ANDROID)
+    order = opened(world)
+    html = page(world, order, agent=ANDROID)
     assert 'download="wechat-9.90.png"' in html
-    assert "<li>Copy the amount: CN¥9.90</li>" in html
+    assert 'data-how="Scan with WeChat, enter CN¥9.90" data-until="Valid until ' in html
+    assert "<li>Copy the amount: CN¥9.90</li>" in page(world, order, "?help=1", agent=ANDROID)
     assert "alipays://" not in html
     assert "download=" not in page(world, opened(world, "B"))
 
@@ -251,9 +253,19 @@ def test_texts_of_merchants_and_buyers_stay_texts(world: World) -> None:
 def test_a_reader_without_scripts_keeps_the_help_open_over_reloads(world: World) -> None:
     order = opened(world)
     html = page(world, order)
-    assert "<details>" in html
-    assert '<noscript><p><a href="?help=1">Keep this open</a></p></noscript>' in html
+    assert "<details" not in html
+    assert f'<a id="help" class="summary" href="?help=1#help" hx-get="/pay/{order.token}/help"' in html
     assert "<details open>" in page(world, order, "?help=1")
+
+
+def test_the_help_opens_in_place_while_the_order_waits(world: World) -> None:
+    order = opened(world)
+    answer = world.client.get(f"/pay/{order.token}/help?lang=en")
+    assert answer.text.lstrip().startswith("<details open>")
+    assert "I cannot scan the code" in answer.text
+    assert world.client.get(f"/pay/{'0' * 32}/help").status_code == 404
+    settled(world, order)
+    assert world.client.get(f"/pay/{order.token}/help").status_code == 204
 
 
 def test_below_a_path_every_address_stays_below_it(world: World) -> None:
