@@ -111,6 +111,7 @@ class Notice:
     text: str
     paid: Paid | None = None
     refund_number: str = ""
+    refunded: int = 0  # fen that went back of the order so far, in all, where the gateway says so
     mismatch: str = ""  # why it can never be booked (another seller, another currency); "" when it can
 
 

@@ -6,14 +6,15 @@ No Flask, no SQL.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 
-from checkout import announcements, refunds, settlement, store
+from checkout import announcements, refund_notices, settlement, store
 from checkout.channel import Channel, GatewayError, Heard, Notice, Paid, Prompt, PromptKind, Scene, Standing, Start
 from checkout.errors import Code, Refusal
 from checkout.interfaces import Clock, NewId, Rows, Store
-from checkout.model import Judgement, Order, Payment, Refund, RefundState, State
+from checkout.model import Judgement, Order, Payment, State
 from checkout.money import yuan
 from checkout.store.gateways import StoredPrompt, Watch
 
@@ -69,28 +70,27 @@ def book(
 def heed(db_store: Store, channel: Channel, notice: Notice, *, new_id: NewId, now: int) -> bool:
     """Does what a believed notice says. False: ask the gateway to send it again."""
     if notice.paid is not None:
-        return book(db_store, channel, notice.paid, notice.text, new_id=new_id, now=now, mismatch=notice.mismatch)
-    if notice.heard is Heard.CLOSED:
-        _closed(db_store, channel, notice, new_id, now)
-    return True
+        booked = book(db_store, channel, notice.paid, notice.text, new_id=new_id, now=now, mismatch=notice.mismatch)
+        if not booked or notice.heard is not Heard.REFUND:
+            return booked
+    if notice.heard is Heard.REFUND:
+        return refund_notices.hear(db_store, channel, notice, new_id=new_id, now=now)
+    return notice.heard is not Heard.CLOSED or _closed(db_store, channel, notice, new_id, now)
 
 
-def _closed(db_store: Store, channel: Channel, notice: Notice, new_id: NewId, now: int) -> None:
+def _closed(db_store: Store, channel: Channel, notice: Notice, new_id: NewId, now: int) -> bool:
     """Closed at the gateway: an unpaid order ends; what a paid one still holds has gone back to its buyer."""
     with db_store.transaction() as db:
         order = store.orders.get(db, notice.order_token)
-        if order is None or order.channel != channel.name or notice.mismatch:
-            return
-        if order.state is not State.PAID:
+        if order is None or notice.mismatch:
+            return True
+        if order.state is State.PAID:
+            return refund_notices.went_back(db, channel, order, None, "", new_id=new_id, now=now)
+        if order.channel == channel.name:
             closed = store.orders.close(db, order.token, now)
             if closed is not None:
                 announcements.of_order(db, closed, "order.closed", new_id=new_id, now=now)
-            return
-        left = refunds.paid_amount(db, order) - store.refunds.total(db, order.token)
-        if left > 0:
-            number, reason = new_id("ref"), "Refunded at the gateway."
-            refund = Refund(number, order.token, number, left, reason, RefundState.DONE, created_at=now, done_at=now)
-            store.refunds.add(db, refund)
+        return True
 
 
 def check(db_store: Store, channels: Channels, watch: Watch, *, new_id: NewId, clock: Clock) -> None:
@@ -122,14 +122,19 @@ def _asked(db_store: Store, channel: Channel, order: Order, new_id: NewId, now: 
         channel.close(order, now)
     found = channel.query(order, now)
     if found.standing is Standing.PAID and found.paid is not None:
-        return book(db_store, channel, found.paid, '{"query": true}', new_id=new_id, now=now)
+        return book(db_store, channel, found.paid, _asked_about(found.paid), new_id=new_id, now=now)
     return ended
+
+
+def _asked_about(paid: Paid) -> str:
+    """What is kept of an answer; a notice keeps its own words."""
+    return json.dumps({"query": True, "out_trade_no": paid.order_token})
 
 
 def _judge(db: Rows, channel: Channel, order: Order, payment: Payment, mismatch: str, new_id: NewId, now: int) -> None:
     doubt = mismatch or _mismatch(channel, order, payment)
     if doubt:
-        _file(db, payment, Judgement.UNMATCHED, doubt, now)
+        _file(db, payment, Judgement.UNMATCHED, doubt, now, order.token)
         announcements.of_payment(db, payment.id, order, new_id=new_id, now=now)
         return
     paid = settlement.settle(

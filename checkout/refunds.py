@@ -130,6 +130,20 @@ def done(db: Rows, refund: Refund, now: int) -> None:
         store.payments.set_aside(db, went.payment, note, now)
 
 
+def record(db: Rows, refund: Refund, new_id: NewId, now: int) -> None:
+    """Writes down money of an order that went back without us. The caller has looked whether it fits."""
+    store.refunds.add(db, refund)
+
+
+def fits(db: Rows, failed: Refund) -> bool:
+    """Whether the money of a refund that failed could be on its way back after all."""
+    if failed.payment:
+        payment = store.payments.get(db, failed.payment)
+        return payment is not None and payment.judgement in _WAITING and not _is_going_back(db, payment)
+    order = store.orders.get(db, failed.order_token)
+    return order is not None and back(db, order).left >= failed.amount
+
+
 def back(db: Rows, order: Order) -> Back:
     """How an order's money stands; nothing came for one that is not paid."""
     if order.state is not State.PAID:
@@ -165,8 +179,12 @@ def check_unbooked(db: Rows, payment: Payment) -> None:
     """Refused (CONFLICT): the payment is booked, set aside, or on its way back to its buyer."""
     if payment.judgement not in _WAITING:
         raise Refusal(Code.CONFLICT, "This payment has been dealt with already.")
-    if any(one.state is not RefundState.FAILED for one in store.refunds.of_payment(db, payment.id)):
+    if _is_going_back(db, payment):
         raise Refusal(Code.CONFLICT, "This payment is on its way back to its buyer already.")
+
+
+def _is_going_back(db: Rows, payment: Payment) -> bool:
+    return any(one.state is not RefundState.FAILED for one in store.refunds.of_payment(db, payment.id))
 
 
 def _check(reason: str, number: str) -> None:

@@ -88,7 +88,8 @@ def notice_of(values: Mapping[str, str], *, amount: str, mismatch: str, now: int
     if status in PAID:
         heard = Heard.REFUND if values.get("gmt_refund") else Heard.PAID
         paid = paid_by(values, amount=amount, at=values.get("gmt_payment", ""), now=now)
-        return Notice(heard, token, text, paid, values.get("out_biz_no", ""), mismatch)
+        number, refunded = values.get("out_biz_no", ""), _refunded(values.get("refund_fee", ""))
+        return Notice(heard, token, text, paid, number, refunded, mismatch)
     heard = Heard.CLOSED if status == CLOSED and not mismatch else Heard.NOTHING
     return Notice(heard, token, text, mismatch=mismatch)
 
@@ -102,6 +103,14 @@ def paid_by(values: Mapping[str, str], *, amount: str, at: str, now: int) -> Pai
         return Paid(token, reference, fen(values.get(amount, "")), moment(at, now))
     except Refusal:
         raise NoticeRefused("The message holds no proper amount.") from None
+
+
+def _refunded(text: str) -> int:
+    """What went back so far, in fen: `refund_fee` counts all refunds of the trade."""
+    try:
+        return fen(text) if text else 0
+    except Refusal:
+        return 0
 
 
 def stored(values: Mapping[str, str]) -> str:

@@ -1,0 +1,62 @@
+"""What gateways tell of refunds: of ours, that they should be asked about; of the owner's on their own pages, that
+money went back. Nothing here calls anybody.
+"""
+
+from __future__ import annotations
+
+from checkout import refunds, store
+from checkout.channel import Channel, Notice
+from checkout.interfaces import NewId, Rows, Store
+from checkout.model import Order, Refund, RefundState
+from checkout.money import yuan
+
+_ELSEWHERE = "Refunded at the gateway."
+
+
+def hear(db_store: Store, channel: Channel, notice: Notice, *, new_id: NewId, now: int) -> bool:
+    """Heeds a notice about a refund. False: send it again, as one of ours is under way and has to be counted first."""
+    with db_store.transaction() as db:
+        ours = store.refunds.get(db, notice.refund_number)
+        if ours is not None and ours.channel == channel.name:
+            store.refunds.lock(db, ours.order_token)
+            _ask_again(db, ours, now)
+            return True
+        order = store.orders.get(db, notice.order_token)
+        if order is None or notice.mismatch or not notice.refunded:
+            return True
+        return went_back(db, channel, order, notice.refunded, notice.refund_number, new_id=new_id, now=now)
+
+
+def went_back(
+    db: Rows, channel: Channel, order: Order, in_all: int | None, number: str, *, new_id: NewId, now: int
+) -> bool:
+    """Records what of a paid order's money went back without us, where the gateway says that `in_all` (fen; None: all)
+    did so far. `number` is the gateway's for the last refund. False: as `hear`."""
+    store.refunds.lock(db, order.token)
+    if refunds.channel_of(db, order) != channel.name or (number and store.refunds.by_number(db, order.token, number)):
+        return True
+    stands = refunds.back(db, order)
+    if stands.under_way:
+        for one in store.refunds.of_order(db, order.token):
+            store.refunds.hurry(db, one.id, now)
+        return not stands.left
+    amount = min(stands.left, (stands.came if in_all is None else in_all) - stands.back)
+    if amount > 0:
+        own = new_id("ref")
+        refund = Refund(
+            own, order.token, number or own, amount, _ELSEWHERE, RefundState.DONE, created_at=now, done_at=now,
+            channel=channel.name,
+        )  # fmt: skip
+        refunds.record(db, refund, new_id, now)
+    return True
+
+
+def _ask_again(db: Rows, ours: Refund, now: int) -> None:
+    """One that failed may go on: the owner finished it on the gateway's pages. Then its money is counted again."""
+    if ours.state is not RefundState.FAILED:
+        store.refunds.hurry(db, ours.id, now)
+    elif refunds.fits(db, ours):
+        store.refunds.reopen(db, ours.id, now)
+    else:
+        twice = f"The gateway goes on with it, though {yuan(ours.amount)} went back otherwise: look at its pages."
+        store.refunds.explain(db, ours.id, twice)
