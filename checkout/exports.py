@@ -8,13 +8,14 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 
-from checkout import store
+from checkout import order_search, store
 from checkout.interfaces import Rows, Store, Value
 from checkout.model import Order, Payment
 from checkout.money import yuan
-from checkout.store.orders import Filter
+from checkout.order_search import Search
 
 BOM = "\ufeff"
 _PAGE = 500
@@ -31,18 +32,19 @@ PAYMENTS = (
 )  # fmt: skip
 
 
-def orders_csv(db_store: Store, now: int) -> Iterator[str]:
-    """All orders, the newest first, in pieces of a few hundred lines."""
-    before: tuple[int, str] | None = None
+def orders_csv(db_store: Store, now: int, wanted: Search | None = None) -> Iterator[str]:
+    """The orders that are looked for (all of them), the newest first, in pieces of a few hundred lines."""
+    wanted = replace(wanted or Search(), limit=_PAGE)
     yield BOM + _lines([ORDERS])
     while True:
         with db_store.read() as db:
-            page = store.orders.listed(db, Filter(before=before, limit=_PAGE))
-            text = _lines(_order(db, one, now) for one in page)
-        if not page:
+            found = order_search.find(db, wanted, now)
+            text = _lines(_order(db, one, now) for one in found.orders)
+        if text:
+            yield text
+        if found.then is None:
             return
-        yield text
-        before = (page[-1].created_at, page[-1].token)
+        wanted = replace(wanted, before=found.then)
 
 
 def payments_csv(db_store: Store, now: int) -> Iterator[str]:

@@ -40,7 +40,7 @@ from typing import Protocol
 
 from flask import Blueprint
 
-from checkout.admin import audit_log, guard, overview, sign_in, status
+from checkout.admin import audit_log, guard, order, orders, overview, sign_in, status
 from checkout.admin.nav import Page
 
 __all__ = ["blueprint"]
@@ -52,14 +52,14 @@ class _Module(Protocol):
     def routes(self, blueprint: Blueprint) -> None: ...
 
 
-_MODULES: tuple[_Module, ...] = (overview, audit_log)
+_MODULES: tuple[_Module, ...] = (overview, orders, audit_log)
 
 
 def blueprint() -> Blueprint:
     made = Blueprint("admin", __name__, url_prefix="/admin")
     for module in _MODULES:
         module.routes(made)
-    sign_in.routes(made)
-    status.routes(made)
+    for module in (order, sign_in, status):
+        module.routes(made)
     guard.install(made, [module.PAGE for module in _MODULES])
     return made

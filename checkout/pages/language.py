@@ -30,7 +30,7 @@ def install(app: Flask) -> None:
     env.add_extension("jinja2.ext.i18n")
     extended: Any = env  # the extension adds methods that the stubs do not know
     extended.install_gettext_callables(translated, plural, newstyle=True)
-    env.filters.update(money=money, yuan=yuan, beijing=beijing)
+    env.filters.update(money=money, yuan=yuan, beijing=beijing, moment=moment)
     env.globals.update(language=current, languages=LANGUAGES)
 
 
@@ -71,6 +71,11 @@ def money(fen: int) -> str:
 def beijing(at: int) -> str:
     """A moment as the clocks in China show it: `2026-09-21 22:13`; the payer's app shows the same."""
     return datetime.fromtimestamp(at, _BEIJING).strftime("%Y-%m-%d %H:%M")
+
+
+def moment(at: int) -> str:
+    """The same with its seconds, for those who compare."""
+    return datetime.fromtimestamp(at, _BEIJING).strftime("%Y-%m-%d %H:%M:%S")
 
 
 def symbol() -> str:

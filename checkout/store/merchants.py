@@ -43,6 +43,10 @@ def all_of(db: Rows) -> list[Merchant]:
     return [_merchant(row) for row in db.all(f"SELECT {_COLUMNS} FROM merchants ORDER BY id")]
 
 
+def ids(db: Rows) -> list[int]:
+    return [int(row[0]) for row in db.all("SELECT id FROM merchants ORDER BY id")]
+
+
 def update(db: Rows, merchant: Merchant) -> None:
     db.run(
         "UPDATE merchants SET name = :name, key = :key, previous_key = :previous_key,"

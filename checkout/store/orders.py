@@ -86,6 +86,17 @@ def listed(db: Rows, wanted: Filter) -> list[Order]:
     return [_order(row) for row in rows]
 
 
+def of_amount(db: Rows, amount: int, *, before: tuple[int, str] | None = None, limit: int = 50) -> list[Order]:
+    """Orders to be paid with exactly `amount` fen, newest first."""
+    at, token = before or (1 << 62, "")
+    rows = db.all(
+        f"SELECT {_COLUMNS} FROM orders WHERE really_price = :amount AND (created_at, token) < (:at, :token)"
+        " ORDER BY created_at DESC, token DESC LIMIT :limit",
+        amount=amount, at=at, token=token, limit=limit,
+    )  # fmt: skip
+    return [_order(row) for row in rows]
+
+
 def pay(db: Rows, token: str, now: int) -> Order | None:
     """PENDING, EXPIRED or CLOSED → PAID; late when it came after the end. None: it is paid already."""
     row = db.one(

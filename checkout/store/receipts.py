@@ -55,6 +55,14 @@ def claim_of(db: Rows, order_token: str) -> Claim | None:
     return Claim(*row) if row else None
 
 
+def claims_about(db: Rows, order_token: str) -> list[Claim]:
+    """Every claim on an order, the oldest first; the one that waits is the last, if any does."""
+    rows = db.all(
+        f"SELECT {columns(Claim)} FROM claims WHERE order_token = :token ORDER BY created_at, id", token=order_token
+    )
+    return [Claim(*row) for row in rows]
+
+
 def claim_by_id(db: Rows, claim_id: str) -> Claim | None:
     """A claim that waits."""
     row = db.one(f"SELECT {columns(Claim)} FROM claims WHERE id = :id AND settled_at IS NULL", id=claim_id)

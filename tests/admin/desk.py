@@ -35,12 +35,12 @@ class Owner:
         """The words on a page, with single spaces."""
         return words(self.get(path, **query).text)
 
-    def send(self, page: str, action: str, *, follow: bool = True, **fields: Any) -> TestResponse:
+    def send(self, page: str, action: str, **fields: str) -> TestResponse:
         """Fills in the form of `page` that goes to `action` (below /admin, without query) and sends it: hidden and
         preset fields go along as a browser would send them, `fields` are typed."""
         form = self.form(page, action)
         data = {**dict(form.form_values()), **fields}
-        return self.client.post(form.action, data=data, follow_redirects=follow)
+        return self.client.post(form.action, data=data, follow_redirects=True)
 
     def form(self, page: str, action: str) -> Any:
         tree: Any = html.fromstring(self.get(page).text)

@@ -1,0 +1,124 @@
+"""Finding orders as an owner looks for them: by what a buyer tells, by state, by time; page by page, and quick however
+many there are.
+
+What no index knows (the method, lateness) is looked for among a few thousand orders at a time; where that is not
+enough, the page says how far it looked and goes on from there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from checkout import store
+from checkout.errors import Refusal
+from checkout.interfaces import Rows
+from checkout.model import Order, State
+from checkout.money import fen
+from checkout.store.merchant_orders import Wanted
+from checkout.store.orders import Filter
+
+FOR_EVER = 1 << 62
+LATE = "late"  # a state of its own for those who look: paid after its end
+_LOOKED_AT = 3000
+_AT_ONCE = 200
+
+Key = tuple[int, str]  # (created_at, token)
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """What to look for; "" and None for anything. Times are Unix seconds, of the opening."""
+
+    text: str = ""  # token, merchant's number, reference of the buyer, or amount in yuan
+    state: str = ""  # one of State, or LATE
+    method: str = ""
+    merchant: int | None = None
+    since: int = 0
+    until: int = FOR_EVER
+    before: Key | None = None
+    limit: int = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Orders, newest first; `then` is where to go on, None at the end."""
+
+    orders: list[Order]
+    then: Key | None
+
+
+def find(db: Rows, wanted: Search, now: int) -> Found:
+    """A page of what is looked for."""
+    if wanted.text:
+        return _cut([order for order in _named(db, wanted, now) if _fits(order, wanted, now)], wanted.limit)
+    found: list[Order] = []
+    size = max(_AT_ONCE, wanted.limit + 1)
+    looked, key = 0, wanted.before
+    while looked < _LOOKED_AT:
+        page = _page(db, replace(wanted, before=key, limit=size), now)
+        found += [order for order in page if _fits(order, wanted, now)]
+        if len(found) > wanted.limit or len(page) < size:
+            return _cut(found, wanted.limit)
+        looked, key = looked + len(page), _key(page[-1])
+    return Found(found, key)
+
+
+def _page(db: Rows, wanted: Search, now: int) -> list[Order]:
+    """A page by what the indexes know: state, merchant and time."""
+    state = State.PAID if wanted.state == LATE else wanted.state
+    if not state and wanted.merchant is None and (wanted.since, wanted.until) == (0, FOR_EVER):
+        return store.orders.listed(db, Filter(before=wanted.before, limit=wanted.limit))
+    like = Wanted(
+        0, state=state, since=wanted.since, until=wanted.until, before=wanted.before, limit=wanted.limit
+    )  # fmt: skip
+    lists = (store.merchant_orders.listed(db, replace(like, merchant=owner), now) for owner in _owners(db, wanted))
+    return _newest(order for orders in lists for order in orders)[: wanted.limit]
+
+
+def _named(db: Rows, wanted: Search, now: int) -> list[Order]:
+    """The newest orders that the text may mean."""
+    found: dict[str, Order] = {}
+    if exact := store.orders.get(db, wanted.text):
+        found[exact.token] = exact
+    for owner in _owners(db, wanted):
+        like = Wanted(owner, before=wanted.before, limit=wanted.limit + 1)
+        for one in (replace(like, number=wanted.text), replace(like, ref=wanted.text)):
+            found |= {order.token: order for order in store.merchant_orders.listed(db, one, now)}
+    if amount := _amount(wanted.text):
+        like_amount = store.orders.of_amount(db, amount, before=wanted.before, limit=_AT_ONCE)
+        found |= {order.token: order for order in like_amount}
+    return _newest(order for order in found.values() if wanted.before is None or _key(order) < wanted.before)
+
+
+def _fits(order: Order, wanted: Search, now: int) -> bool:
+    is_state = not wanted.state or (order.late if wanted.state == LATE else order.state_at(now) == wanted.state)
+    is_method = not wanted.method or order.method == wanted.method
+    is_owner = wanted.merchant is None or order.merchant == wanted.merchant
+    return is_state and is_method and is_owner and wanted.since <= order.created_at < wanted.until
+
+
+def _cut(found: list[Order], limit: int) -> Found:
+    shown = found[:limit]
+    return Found(shown, _key(shown[-1]) if len(found) > limit else None)
+
+
+def _owners(db: Rows, wanted: Search) -> list[int]:
+    if wanted.merchant is not None:
+        return [wanted.merchant]
+    return store.merchants.ids(db)
+
+
+def _newest(orders: Iterable[Order]) -> list[Order]:
+    return sorted(orders, key=_key, reverse=True)
+
+
+def _key(order: Order) -> Key:
+    return order.created_at, order.token
+
+
+def _amount(text: str) -> int | None:
+    try:
+        return fen(text.lstrip("¥￥").strip())
+    except Refusal:
+        return None
