@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from checkout import announcements, audit, settlement, store
+from checkout import announcements, audit, refunds, settlement, store
 from checkout.errors import Code, Refusal
 from checkout.interfaces import NewId, Rows, Store
 from checkout.model import Device, Judgement, Order, Payment, State
@@ -63,8 +63,8 @@ def receive(db_store: Store, report: Report, *, new_id: NewId, now: int) -> Outc
 def link(db_store: Store, payment_id: str, token: str, *, reason: str, actor: str, new_id: NewId, now: int) -> Order:
     """Books a payment from the review inbox to an order by hand; audited.
 
-    Refused: NOT_FOUND, BAD_REQUEST (no reason), CONFLICT (dealt with already), NOT_ALLOWED (the order is paid, or no
-    method was chosen).
+    Refused: NOT_FOUND, BAD_REQUEST (no reason), CONFLICT (dealt with already, or on its way back), NOT_ALLOWED (the
+    order is paid, or no method was chosen).
     """
     if not reason.strip():
         raise Refusal(Code.BAD_REQUEST, "Linking by hand needs a reason.")
@@ -72,8 +72,7 @@ def link(db_store: Store, payment_id: str, token: str, *, reason: str, actor: st
         payment, order = store.payments.get(db, payment_id), store.orders.get(db, token)
         if payment is None or order is None:
             raise Refusal(Code.NOT_FOUND, "There is no such payment." if payment is None else "There is no such order.")
-        if payment.judgement not in (Judgement.SUSPECTED, Judgement.UNMATCHED, Judgement.UNREADABLE):
-            raise Refusal(Code.CONFLICT, "This payment has been dealt with already.")
+        refunds.check_unbooked(db, payment)
         settlement.amount_due(order)
         paid = settlement.settle(db, order, payment, Judgement.LINKED, note=reason, new_id=new_id, now=now)
         if paid is None:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Container
 from dataclasses import dataclass
 
-from checkout import audit, store
+from checkout import announcements, audit, ids, store
 from checkout.errors import Code, Refusal
 from checkout.interfaces import NewId, Rows, Store
 from checkout.model import Judgement, Order, Payment, Refund, RefundState, State
@@ -119,6 +119,7 @@ def by_hand(
         own = new_id("ref")
         refund = Refund(own, token, number or own, given, reason, RefundState.BY_HAND, created_at=now, done_at=now)
         _write(db, refund, actor, new_id, now)
+        _tell(db, refund, new_id, now)
         return refund
 
 
@@ -126,13 +127,15 @@ def done(db: Rows, refund: Refund, now: int) -> None:
     """The gateway says that the money of a refund went back; whoever hears of it second changes nothing."""
     went = store.refunds.done(db, refund.id, now)
     if went is not None and went.payment:
-        note = f"Given back to the buyer: {went.reason}"
-        store.payments.set_aside(db, went.payment, note, now)
+        store.payments.set_aside(db, went.payment, f"Given back to the buyer: {went.reason}", now)
+    elif went is not None:
+        _tell(db, went, ids.new_id, now)
 
 
 def record(db: Rows, refund: Refund, new_id: NewId, now: int) -> None:
     """Writes down money of an order that went back without us. The caller has looked whether it fits."""
     store.refunds.add(db, refund)
+    _tell(db, refund, new_id, now)
 
 
 def fits(db: Rows, failed: Refund) -> bool:
@@ -185,6 +188,12 @@ def check_unbooked(db: Rows, payment: Payment) -> None:
 
 def _is_going_back(db: Rows, payment: Payment) -> bool:
     return any(one.state is not RefundState.FAILED for one in store.refunds.of_payment(db, payment.id))
+
+
+def _tell(db: Rows, refund: Refund, new_id: NewId, now: int) -> None:
+    order = store.orders.get(db, refund.order_token)
+    assert order is not None
+    announcements.of_order(db, order, "order.refunded", refund=refund, new_id=new_id, now=now)
 
 
 def _check(reason: str, number: str) -> None:

@@ -161,7 +161,7 @@ def test_parts_add_up_to_what_came_and_no_more(till: Till) -> None:
         till.work()
         till.settle("done")
         till.world.clock.go(2)
-    assert till.states() == [(300, "done"), (300, "done"), (390, "done")]
+    assert sorted(till.states()) == [(300, "done"), (300, "done"), (390, "done")]
     assert till.moved() == 990
     with pytest.raises(Refusal, match="went back already") as refused:
         till.ask()

@@ -84,8 +84,20 @@ PROMISES = (
         "refunds",
         "no more goes back than came",
         "SELECT refunds.order_token FROM refunds LEFT JOIN payments ON payments.order_token = refunds.order_token"
-        f" AND payments.judgement IN {_SETTLING} WHERE refunds.state <> 'failed'"
+        f" AND payments.judgement IN {_SETTLING} WHERE refunds.state <> 'failed' AND refunds.payment = ''"
         " GROUP BY refunds.order_token, payments.id, payments.amount HAVING sum(refunds.amount) > max(payments.amount)",
+    ),
+    Promise(
+        "refunded payments",
+        "money that was booked to no order goes back once, and is booked to none after that",
+        "SELECT payments.id FROM refunds JOIN payments ON payments.id = refunds.payment WHERE refunds.state <> 'failed'"
+        " GROUP BY payments.id, payments.amount, payments.judgement"
+        f" HAVING sum(refunds.amount) > payments.amount OR payments.judgement IN {_SETTLING}",
+    ),
+    Promise(
+        "ended refunds",
+        "a refund is on its way with a time for its next call, or it has ended",
+        "SELECT id FROM refunds WHERE (state = 'asked') = (due_at IS NULL) OR (state = 'asked') = (done_at IS NOT NULL)",
     ),
 )
 

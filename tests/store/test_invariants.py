@@ -21,6 +21,10 @@ BREAKS = {
     "own messages": "UPDATE deliveries SET merchant = 1002",
     "refunds": "INSERT INTO refunds (id, order_token, number, amount, reason, state, created_at)"
     " SELECT 'r', order_token, 'r', amount + 1, 'why', 'asked', received_at FROM payments WHERE order_token <> ''",
+    "refunded payments": "INSERT INTO refunds (id, order_token, number, amount, reason, state, created_at, payment)"
+    " SELECT 'r', order_token, 'r', amount, 'why', 'done', received_at, id FROM payments WHERE order_token <> ''",
+    "ended refunds": "INSERT INTO refunds (id, order_token, number, amount, reason, state, created_at)"
+    " SELECT 'r', order_token, 'r', amount, 'why', 'asked', received_at FROM payments WHERE order_token <> ''",
 }
 
 

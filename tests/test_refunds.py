@@ -1,0 +1,181 @@
+"""The rule of refunds: by hand, told to the merchant, and money that was booked to no order."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from checkout import gateways, ids, payments, refunds, store
+from checkout.errors import Code, Refusal
+from checkout.model import Judgement, Payment, Refund, RefundState, State
+from checkout.refund_calls import LEASE_S
+from tests.channels.orders import TOKEN
+from tests.test_announcements import endpoint
+from tests.tills import Till, till_at
+from tests.world import World
+
+
+@pytest.fixture
+def alipay(world: World, tmp_path: Path) -> Iterator[Till]:
+    with till_at("alipay", world, tmp_path) as opened:
+        with world.store.transaction() as db:
+            store.endpoints.add(db, endpoint(events="order.refunded"))
+        yield opened
+
+
+def by(world: World) -> dict[str, Any]:
+    return {"reason": "returned", "actor": "owner", "new_id": ids.new_id, "now": world.clock()}
+
+
+def told(world: World) -> list[dict[str, Any]]:
+    with world.store.read() as db:
+        found = store.deliveries.listed(db, state=None, endpoint="whk_1")[::-1]
+    return [json.loads(one.body)["data"] for one in found]
+
+
+def test_the_merchant_is_told_of_each_refund_that_went_through_once(alipay: Till) -> None:
+    alipay.ask(400)
+    assert told(alipay.world) == []
+    alipay.work()
+    refunds.by_hand(alipay.world.store, TOKEN, amount=90, **by(alipay.world))
+    now = alipay.world.clock()
+    with alipay.world.store.transaction() as db:
+        refunds.done(db, alipay.refunds()[0], now)  # heard a second time
+    assert [(one["refund"]["amount"]["amount"], one["refunded"]["amount"]) for one in told(alipay.world)] == [
+        (400, 400),
+        (90, 490),
+    ]
+
+
+def test_one_that_failed_is_not_told(alipay: Till) -> None:
+    alipay.gateway.trades[TOKEN].status = "TRADE_FINISHED"
+    alipay.ask(400)
+    alipay.work()
+    assert alipay.states() == [(400, "failed")]
+    assert told(alipay.world) == []
+
+
+def test_by_hand_counts_together_with_the_gateway_s(alipay: Till) -> None:
+    alipay.ask(400)
+    refunds.by_hand(alipay.world.store, TOKEN, amount=500, **by(alipay.world))
+    with pytest.raises(Refusal, match=r"At most 0\.90"):
+        refunds.by_hand(alipay.world.store, TOKEN, amount=91, **by(alipay.world))
+    last = refunds.by_hand(alipay.world.store, TOKEN, number="H-1", **by(alipay.world))
+    assert (last.amount, last.state) == (90, RefundState.BY_HAND)
+    assert refunds.by_hand(alipay.world.store, TOKEN, number="H-1", **by(alipay.world)) == last
+
+
+def test_an_order_is_refunded_once_all_of_its_money_is_back(alipay: Till) -> None:
+    alipay.ask()
+    stands = alipay.back()
+    assert (stands.left, stands.under_way, stands.is_whole) == (0, 990, False)
+    alipay.work()
+    assert alipay.back().is_whole
+
+
+def second_payment(till: Till) -> Payment:
+    """The buyer has paid another attempt at the same order, whose number is paid already."""
+    other, trade_no = "f" * 32, "2026092122001004999999999999"
+    first = till.order
+    with till.world.store.transaction() as db:
+        again = replace(first, token=other, attempt=2, state=State.EXPIRED, paid_at=None)
+        store.orders.add(db, again)
+    trade = till.gateway.trades[other] = replace(till.gateway.trades[TOKEN], number=other, trade_no=trade_no)
+    trade.refunds = {}
+    found = till.channel.query(again, till.world.clock())
+    assert found.paid is not None
+    gateways.book(
+        till.world.store, till.channel, found.paid, "{}", new_id=ids.new_id, now=till.world.clock()
+    )  # fmt: skip
+    return next(one for one in till.world.payments() if one.reference == trade_no)
+
+
+def send_back(till: Till, payment: Payment) -> Refund:
+    return refunds.ask_for_payment(till.world.store, payment.id, till.channels, **by(till.world))
+
+
+def test_a_second_payment_goes_back_as_its_own_case(alipay: Till) -> None:
+    payment = second_payment(alipay)
+    assert payment.judgement is Judgement.SUSPECTED
+    send_back(alipay, payment)
+    alipay.work()
+    assert str(alipay.gateway.trades["f" * 32].refunded) == "9.90"
+    assert (alipay.moved(), alipay.back().left) == (0, 990)  # the money that paid the order stays
+    after = next(one for one in alipay.world.payments() if one.id == payment.id)
+    assert (after.judgement, after.note) == (Judgement.IGNORED, "Given back to the buyer: returned")
+    assert told(alipay.world) == []
+
+
+def test_money_on_its_way_back_is_neither_sent_twice_nor_booked(alipay: Till) -> None:
+    payment = second_payment(alipay)
+    send_back(alipay, payment)
+    with pytest.raises(Refusal) as refused:
+        send_back(alipay, payment)
+    assert refused.value.code is Code.CONFLICT
+    with pytest.raises(Refusal, match="on its way back") as refused:
+        payments.link(alipay.world.store, payment.id, TOKEN, **by(alipay.world))
+    assert refused.value.code is Code.CONFLICT
+
+
+def test_a_payment_whose_refund_failed_waits_again(alipay: Till) -> None:
+    payment = second_payment(alipay)
+    alipay.gateway.trades["f" * 32].status = "TRADE_FINISHED"
+    send_back(alipay, payment)
+    alipay.work()
+    after = next(one for one in alipay.world.payments() if one.id == payment.id)
+    assert after.judgement is Judgement.SUSPECTED
+    alipay.gateway.trades["f" * 32].status = "TRADE_SUCCESS"
+    send_back(alipay, payment)
+    alipay.work()
+    assert str(alipay.gateway.trades["f" * 32].refunded) == "9.90"
+
+
+def test_a_payment_of_the_wrong_amount_goes_back(alipay: Till, world: World) -> None:
+    other = "e" * 32
+    with world.store.transaction() as db:
+        store.orders.add(
+            db, replace(alipay.order, token=other, number="N2", price=500, really_price=500,
+                        state=State.PENDING, paid_at=None),
+        )  # fmt: skip
+    trade = alipay.gateway.trades[other] = replace(alipay.gateway.trades[TOKEN], number=other, trade_no="T" * 20)
+    trade.refunds = {}
+    found = alipay.channel.query(world.order(other), world.clock())
+    assert found.paid is not None
+    gateways.book(world.store, alipay.channel, found.paid, "{}", new_id=ids.new_id, now=world.clock())
+    payment = next(one for one in world.payments() if one.reference == "T" * 20)
+    assert (payment.judgement, payment.amount, payment.order_token) == (Judgement.UNMATCHED, 990, other)
+    send_back(alipay, payment)
+    alipay.work()
+    assert str(trade.refunded) == "9.90"
+
+
+def test_what_settled_an_order_or_came_to_a_phone_is_not_sent_back_as_a_payment(alipay: Till, world: World) -> None:
+    [settling] = world.payments()
+    with pytest.raises(Refusal) as refused:
+        send_back(alipay, settling)
+    assert refused.value.code is Code.CONFLICT
+    world.push("7.77")
+    personal = next(one for one in world.payments() if one.channel == "personal")
+    with pytest.raises(Refusal, match="goes back by hand") as refused:
+        send_back(alipay, personal)
+    assert refused.value.code is Code.NOT_ALLOWED
+    with pytest.raises(Refusal) as refused:
+        send_back(alipay, replace(settling, id="pay_none"))
+    assert refused.value.code is Code.NOT_FOUND
+
+
+def test_a_payment_given_to_another_order_by_hand_goes_back_under_its_own_number(alipay: Till, world: World) -> None:
+    """The gateway knows the money by the order that it was started for."""
+    with world.store.transaction() as db:
+        own = json.dumps({"out_trade_no": TOKEN})
+        db.run("UPDATE payments SET raw = :raw, order_token = :other", raw=own, other="d" * 32)
+        store.orders.add(db, replace(alipay.order, token="d" * 32, number="N9"))
+    refunds.ask(world.store, "d" * 32, alipay.channels, amount=100, **by(world))
+    alipay.work()
+    world.clock.go(LEASE_S)
+    assert alipay.moved() == 100
