@@ -1,6 +1,7 @@
 """`./dev soak`: the long forms of the tests that look for rare faults; minutes to hours.
 
 crash     the server killed under load (--cycles 10000)
+power     disks as they may look after a power cut (--images 5000)
 life      random lives of orders held against a book (--steps 1000000)
 Exit status 1: a fault was found.
 """
@@ -14,12 +15,12 @@ from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tests.soak import crash
+from tests.soak import crash, powercut
 
 
 def main() -> None:
     options = _options()
-    runs: dict[str, Callable[[argparse.Namespace], bool]] = {"crash": _crash, "life": _life}
+    runs: dict[str, Callable[[argparse.Namespace], bool]] = {"crash": _crash, "power": _power, "life": _life}
     wanted = options.what or list(runs)
     sound = [runs[name](options) for name in wanted]
     sys.exit(0 if all(sound) else 1)
@@ -37,6 +38,16 @@ def _crash(options: argparse.Namespace) -> bool:
     return not report.faults
 
 
+def _power(options: argparse.Namespace) -> bool:
+    with TemporaryDirectory(prefix="power-") as folder:
+        report = powercut.cut(powercut.record(Path(folder), 2000), Path(folder), options.images, seed=options.seed)
+    print(f"power: {report.images} disks, {report.acknowledged} acknowledgements looked for,"
+          f" {len(report.lost)} lost, {len(report.corrupt)} disks damaged")  # fmt: skip
+    for fault in [*report.lost[:10], *report.corrupt[:10]]:
+        print(f"  {fault}")
+    return not (report.lost or report.corrupt)
+
+
 def _life(options: argparse.Namespace) -> bool:
     command = [sys.executable, "-m", "pytest", "-q", "tests/model/test_life.py", f"--hypothesis-seed={options.seed}"]
     return subprocess.run(["env", f"CHECKOUT_TEST_STEPS={options.steps}", *command]).returncode == 0
@@ -47,8 +58,9 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="./dev soak", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", nargs="*", choices=["crash", "life"], help="all of them, unless named")
+    parser.add_argument("what", nargs="*", choices=["crash", "power", "life"], help="all of them, unless named")
     parser.add_argument("--cycles", type=int, default=10_000)
+    parser.add_argument("--images", type=int, default=5_000)
     parser.add_argument("--steps", type=int, default=1_000_000)
     parser.add_argument("--seed", type=int, default=1)
     return parser.parse_args()

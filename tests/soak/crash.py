@@ -63,7 +63,7 @@ def run(folder: Path, cycles: int, *, seed: int = 1, deaf: bool = False, meddle:
     ledger, dice = Ledger(), random.Random(seed)
     database = folder / "data" / "checkout.db"
     with _shop(ledger, 0 if deaf else 0.9) as notify_url:
-        _set_up(database, notify_url)
+        set_up(database, notify_url)
         port = free_port()
         for cycle in range(cycles):
             _one_life(folder, database, port, ledger, dice, cycle)
@@ -115,23 +115,33 @@ def _load(port: int, ledger: Ledger, stop: threading.Event, name: str) -> None:
 
 
 def _order_and_pay(connection: HTTPConnection, ledger: Ledger, dice: random.Random, number: str) -> None:
-    price = f"{dice.randint(1, 30_000)}.{dice.randint(0, 99):02d}"
+    opened = open_order(connection, ledger, number, f"{dice.randint(1, 30_000)}.{dice.randint(0, 99):02d}")
+    if opened is None or dice.random() > 0.8:
+        return
+    t = f"{time.time_ns() // 1_000_000}"
+    for _ in range(dice.choice([1, 1, 1, 2])):
+        push(connection, ledger, opened[1], t, number)
+
+
+def open_order(connection: HTTPConnection, ledger: Ledger, number: str, price: str) -> tuple[str, str] | None:
+    """(token, really price) of an order that was acknowledged, which the ledger keeps."""
     sign = md5(number, "", "1", price, MERCHANT_KEY)
     made = _ask(connection, "/createOrder", {"payId": number, "type": "1", "price": price, "sign": sign})
     if made["code"] != 1:
         ledger.unexpected.append(f"the order {number} was refused: {made['msg']}")
-        return
-    due = str(made["data"]["reallyPrice"])
-    ledger.orders[number] = (made["data"]["orderId"], due)
-    if dice.random() < 0.8:
-        t = f"{time.time_ns() // 1_000_000}"
-        push = {"type": "1", "price": due, "t": t, "sign": md5("1", due, t, DEVICE_KEY)}
-        for _ in range(dice.choice([1, 1, 1, 2])):
-            said = _ask(connection, "/appPush", push)
-            if said["code"] == 1:
-                ledger.pushes[due, t] = number
-            else:
-                ledger.unexpected.append(f"the push of {due} was refused: {said['msg']}")
+        return None
+    ledger.orders[number] = (made["data"]["orderId"], str(made["data"]["reallyPrice"]))
+    return ledger.orders[number]
+
+
+def push(connection: HTTPConnection, ledger: Ledger, due: str, t: str, number: str) -> None:
+    """The phone's report of the money for an order; an acknowledgement is kept in the ledger."""
+    form = {"type": "1", "price": due, "t": t, "sign": md5("1", due, t, DEVICE_KEY)}
+    said = _ask(connection, "/appPush", form)
+    if said["code"] == 1:
+        ledger.pushes[due, t] = number
+    else:
+        ledger.unexpected.append(f"the push of {due} was refused: {said['msg']}")
 
 
 def _ask(connection: HTTPConnection, path: str, form: dict[str, str]) -> Any:
@@ -141,6 +151,11 @@ def _ask(connection: HTTPConnection, path: str, form: dict[str, str]) -> Any:
     if answer.status != 200:
         return {"code": answer.status, "msg": body[:300].decode(errors="replace")}
     return json.loads(body)
+
+
+class _Quiet(ThreadingHTTPServer):
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A server that was killed hears no answer."""
 
 
 @contextmanager
@@ -163,7 +178,7 @@ def _shop(ledger: Ledger, share: float) -> Iterator[str]:
         def log_message(self, format: str, *args: object) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = _Quiet(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:
@@ -174,7 +189,8 @@ def _shop(ledger: Ledger, share: float) -> Iterator[str]:
         server.server_close()
 
 
-def _set_up(database: Path, notify_url: str) -> None:
+def set_up(database: Path, notify_url: str) -> None:
+    """A shop with one merchant, one account and one phone."""
     database.parent.mkdir(parents=True, exist_ok=True)
     with closing(open_store(str(database))) as opened, opened.transaction() as db:
         store.merchants.add(db, merchant(notify_url=notify_url))
