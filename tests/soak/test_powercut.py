@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -16,8 +17,9 @@ IMAGES = int(os.environ.get("CHECKOUT_TEST_POWER_CUTS", "300"))
 
 @pytest.fixture(autouse=True)
 def needs_strace() -> None:
-    if shutil.which("strace") is None:
-        skip_or_fail("strace", "there is no strace to record what the server writes")
+    found = shutil.which("strace")
+    if found is None or subprocess.run([found, "-f", "-o", os.devnull, "true"], capture_output=True).returncode:
+        skip_or_fail("strace", "there is no strace that may record what the server writes")
 
 
 def test_no_power_cut_loses_what_was_acknowledged(tmp_path: Path) -> None:
