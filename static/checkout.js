@@ -7,6 +7,9 @@
   const warn = (text) => console.warn("Checkout: " + text)
   if (window.Checkout) return warn("loaded twice")
   const base = new URL("..", document.currentScript.src)
+  // Phones pay better on a page of their own.
+  const isPhone = /Mobi|Android|MicroMessenger|AlipayClient/.test(navigator.userAgent)
+  const leaves = ({ mode = "auto" }) => mode === "redirect" || (mode === "auto" && isPhone)
   const GRAMMAR = {
     product: /^[\w-]{1,64}$/, order: /^[\w-]{1,64}$/, method: /^(wechat|alipay)$/, quantity: /^\d{1,4}$/,
     amount: /^\d{1,9}(\.\d\d?)?$/, ref: /^.{1,200}$/, lang: /^(zh-CN|zh-TW|en)$/, theme: /^(light|dark|auto)$/,
@@ -38,7 +41,7 @@
     return url.href
   }
 
-  // Reopening shows the order that waits, unless storage is blocked.
+  // Reopening shows the order that waits.
   function memory(wish, token) {
     const key = "checkout " + base + JSON.stringify(wish)
     try {
@@ -99,12 +102,10 @@
 
   async function open(wanted, element = document.activeElement) {
     const wish = checked(wanted)
-    const { product, order, mode = "auto" } = wish
+    const { product, order } = wish
     if (!product === !order) throw TypeError("Checkout needs a product or an order")
     const leave = () => (location.assign(address(wish)), new Promise(() => {}))
-    // Phones pay better on a page of their own.
-    const isPhone = /Mobi|Android|MicroMessenger|AlipayClient/.test(navigator.userAgent)
-    if (mode === "redirect" || (mode === "auto" && isPhone)) return leave()
+    if (leaves(wish)) return leave()
     modal?.close()
     const dialog = (modal = document.createElement("dialog"))
     dialog.ariaLabel = "Checkout"
@@ -130,7 +131,7 @@
   const filled = new WeakSet()
   function fill(element) {
     const wish = wishOf(element)
-    if (filled.has(element) || !wish.product) return
+    if (filled.has(element) || !wish.product || leaves(wish)) return // the link works
     filled.add(element)
     const links = [...element.childNodes]
     const { frame } = frameIn(element, wish, element, (t) => {
@@ -143,7 +144,7 @@
     const element = event.target.closest?.("[data-checkout],[data-checkout-order]")
     if (!element || event.defaultPrevented || event.button || event.ctrlKey || event.metaKey || event.shiftKey) return
     const wish = wishOf(element)
-    if (!wish.product === !wish.order) return // the link works
+    if (!wish.product === !wish.order) return
     event.preventDefault()
     open(wish, element)
   })

@@ -23,7 +23,7 @@ from checkout.settings import NOT_SETTINGS, NOT_SETTINGS_PREFIXES, PREFIX, Setti
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
-EXAMPLES = {"CHECKOUT_ALIPAY_KEY"}  # a variable of the owner's own, named in a channel
+EXAMPLES = {"CHECKOUT_ALIPAY_KEY", "CHECKOUT_KEY"}  # variables of the owner's own, in a channel and in a receiver
 
 FENCE = re.compile(r"(?ms)^[ ]*```(\w*)\n(.*?)^[ ]*```$")
 SPAN = re.compile(r"`([^`\n]+)`")

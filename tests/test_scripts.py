@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 
 from checkout import returns
 from checkout import store as stores
+from tests.browser.host import EVENTS
 from tests.conftest import skip_or_fail
 from tests.pages.shop import opened, settled
 from tests.world import World
@@ -123,3 +125,21 @@ def test_a_key_of_another_checkout_is_refused(world: World) -> None:
         db.run("DELETE FROM signing_keys WHERE id = :id", id=other)
         stores.keys.add(db, key_id, pem, world.clock())
     assert verdicts(world, [(url, {})]) == [None]
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_the_page_on_static_sites_names_every_attribute_event_and_method(language: str) -> None:
+    script = (STATIC / "checkout.js").read_text()
+    page = (STATIC.parent / "docs" / f"static-sites.{language}.md").read_text(encoding="utf-8")
+    grammar = re.search(r"const GRAMMAR = \{(.*?)\n  \}", script, re.DOTALL)
+    assert grammar
+    names = set(re.findall(r"(?m)(?:^ +|, )(\w+): /", grammar[1])) - {"product", "order"}
+    assert set(re.findall(r"(?m)^\| `data-([\w-]+)`", page)) == names | {
+        "checkout",
+        "checkout-inline",
+        "checkout-order",
+    }
+    assert set(re.findall(r"(?m)^\| `checkout:(\w+)`", page)) == set(EVENTS.split())
+    methods = re.search(r"window\.Checkout = \{(.*)\}", script)
+    assert methods
+    assert set(re.findall(r"`Checkout\.(\w+)", page)) == set(re.findall(r"(?:^|, )\s*(\w+)(?=[:,])", methods[1]))

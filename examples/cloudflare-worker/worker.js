@@ -2,8 +2,7 @@
 //
 //   checkout merchant set 1001 --notify-url https://events.example.workers.dev/
 //   npx wrangler secret put CHECKOUT_KEY        the merchant's key: checkout merchant show 1001
-//
-// Vercel, Aliyun FC and Tencent SCF take the same code with another first line: all have WebCrypto.
+//   npx wrangler kv namespace create ORDERS     where the events that came are kept
 
 const TOLERANCE_S = 300
 
@@ -19,6 +18,7 @@ export default {
 }
 
 // The same event can come twice, under the same id. Compare product and price with your own before you hand over.
+// The buyer's page is https://pay.example.com/receipt/ + order.receipt.
 async function paid(order, id, env) {
   if (env.ORDERS && (await env.ORDERS.get(id))) return
   console.log("paid", order.number, order.product, order.ref, order.price.amount)

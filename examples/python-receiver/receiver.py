@@ -35,7 +35,9 @@ def is_signed(headers: Mapping[str, str], body: bytes, key: str, now: int) -> bo
 
 
 def paid(order: dict[str, Any], event_id: str) -> None:
-    """Hand over what was bought, once. Compare product and price with your own first."""
+    """Hand over what was bought, once. Compare product and price with your own first.
+
+    The buyer's page is https://pay.example.com/receipt/ + order["receipt"]."""
     if event_id in seen:
         return
     seen.add(event_id)
