@@ -22,7 +22,7 @@ LAYERS = [  # from the ground up; a module imports from its own layer and those 
     {"api_keys", "idempotency"}
     | {"accounts", "amounts", "audit", "backup", "deliveries", "devices", "exports", "merchants", "orders", "payments"}
     | {"alerts", "alert_texts", "announcements", "endpoints"}
-    | {"order_search", "owner", "sessions"}
+    | {"candidates", "order_search", "owner", "sessions"}
     | {"catalogue", "claims", "gateways", "merchant_keys", "products", "receiving", "refund_calls"}
     | {"refund_notices", "refunds", "returns"}
     | {"selling", "settlement", "snippets"},

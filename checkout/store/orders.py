@@ -86,6 +86,16 @@ def listed(db: Rows, wanted: Filter) -> list[Order]:
     return [_order(row) for row in rows]
 
 
+def opened_between(db: Rows, since: int, until: int, *, limit: int) -> list[Order]:
+    """The newest orders opened from `since` on and before `until`."""
+    rows = db.all(
+        f"SELECT {_COLUMNS} FROM orders WHERE created_at >= :since AND created_at < :until"
+        " ORDER BY created_at DESC, token DESC LIMIT :limit",
+        since=since, until=until, limit=limit,
+    )  # fmt: skip
+    return [_order(row) for row in rows]
+
+
 def of_amount(db: Rows, amount: int, *, before: tuple[int, str] | None = None, limit: int = 50) -> list[Order]:
     """Orders to be paid with exactly `amount` fen, newest first."""
     at, token = before or (1 << 62, "")

@@ -1,0 +1,57 @@
+"""Which orders a payment without one may belong to, the likeliest first: by amount, then by time.
+
+It books nothing: a person looks and decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from checkout import store
+from checkout.interfaces import Rows
+from checkout.model import Order, Payment, State
+
+MOST = 5
+_EXACT_WITHIN_S = 7 * 86_400  # an order of exactly this amount may have waited long
+_NEAR_WITHIN_S = 3600  # somebody who typed another amount pays while the page is open
+_LOOKED_AT = 200
+_NEAR_FEN = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """`gap`: fen that the payment is off (0: exactly); `waited`: seconds from the order's opening to the money."""
+
+    order: Order
+    gap: int
+    waited: int
+
+
+def ranked(db: Rows, payment: Payment) -> list[Candidate]:
+    """At most five; none for money that no order of its time fits."""
+    found = {order.token: order for order in _near(db, payment)}
+    fitting = [_candidate(order, payment) for order in found.values() if _may_be(order, payment)]
+    return sorted(fitting, key=lambda one: (abs(one.gap), one.waited))[:MOST]
+
+
+def _near(db: Rows, payment: Payment) -> Iterable[Order]:
+    until = payment.received_at + 1
+    yield from store.orders.opened_between(db, payment.received_at - _NEAR_WITHIN_S, until, limit=_LOOKED_AT)
+    if payment.amount is not None:
+        for order in store.orders.of_amount(db, payment.amount, before=(until, ""), limit=_LOOKED_AT):
+            if order.created_at >= payment.received_at - _EXACT_WITHIN_S:
+                yield order
+
+
+def _may_be(order: Order, payment: Payment) -> bool:
+    if order.state is State.PAID or order.really_price is None:
+        return False
+    is_near = payment.amount is None or abs(order.really_price - payment.amount) <= _NEAR_FEN
+    return is_near and payment.method in ("", order.method)
+
+
+def _candidate(order: Order, payment: Payment) -> Candidate:
+    assert order.really_price is not None
+    gap = 0 if payment.amount is None else payment.amount - order.really_price
+    return Candidate(order, gap, payment.received_at - order.created_at)
