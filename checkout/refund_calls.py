@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -24,7 +25,9 @@ LEASE_S = 60  # longer than a question and a call together
 # Seconds from one call to the next, the last one again and again: banks take days.
 AGAIN_AFTER_S = (2, 5, 10, 30, 60, 300, 900, 3600, 3 * 3600, 6 * 3600)
 END_S = 30 * 86_400
+WATCH_S = 4.0
 _LOOK_S = 0.1
+_watchers = threading.Semaphore(2)
 
 
 def claim(db_store: Store, refund: Refund, now: int) -> Refund | None:
@@ -66,18 +69,25 @@ def pursue(
             call(db_store, channels, claimed, site, clock=clock)
 
 
-def watch(
-    db_store: Store, refund_id: str, *, seconds: float = 4, sleep: Callable[[float], None] = time.sleep
-) -> Refund:
-    """The refund as soon as a worker has brought it to its end, or as it is after some seconds. Calls nobody."""
-    until = time.monotonic() + seconds
-    while True:
-        with db_store.read() as db:
-            refund = store.refunds.get(db, refund_id)
-        assert refund is not None
-        if refund.state is not RefundState.ASKED or time.monotonic() >= until:
-            return refund
-        sleep(_LOOK_S)
+def watch(db_store: Store, refund_id: str, *, seconds: float | None = None) -> Refund:
+    """The refund as soon as a worker has brought it to its end, or as it is after some seconds (`WATCH_S`).
+
+    Calls nobody. At most two wait at once in a process, as buyers and phones need its threads too; others get it as
+    it is.
+    """
+    may_wait = _watchers.acquire(blocking=False)
+    try:
+        until = time.monotonic() + (WATCH_S if seconds is None else seconds) * may_wait
+        while True:
+            with db_store.read() as db:
+                refund = store.refunds.get(db, refund_id)
+            assert refund is not None
+            if refund.state is not RefundState.ASKED or time.monotonic() >= until:
+                return refund
+            time.sleep(_LOOK_S)
+    finally:
+        if may_wait:
+            _watchers.release()
 
 
 def _outcome(channel: Channel, asked: RefundAsk, *, is_first: bool) -> Refunded:

@@ -7,8 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from checkout import store
-from checkout.model import Merchant, Order, State
-from checkout.money import fen
+from checkout.model import Merchant, State
 from checkout.protocols._epay_answer import (
     NOT_AUTHENTIC,
     OTHER,
@@ -16,6 +15,7 @@ from checkout.protocols._epay_answer import (
     described,
     payment_page,
 )
+from checkout.protocols._epay_refunds import refunded
 from checkout.protocols._epay_request import DIALECTS, is_signed, meant, merchant_of, parameters
 from checkout.signing import same_secret
 from checkout.web import parts
@@ -38,14 +38,6 @@ def answer() -> Mapping[str, Any]:
     if act is None:
         raise Spoken(OTHER, "不支持的操作(act)，可用：order、orders、query、settle、refund")
     return act(values, merchant)
-
-
-def refused_refund(order: Order, values: Values) -> Spoken:
-    """Why the money of an order cannot be sent back from here."""
-    fen(values.get("money", ""))
-    if order.state is not State.PAID:
-        return Spoken(OTHER, "订单未支付，无法退款")
-    return Spoken(OTHER, "个人收款码无法自动退款，请在微信或支付宝中向买家手动退款")
 
 
 def _order(values: Values, merchant: Merchant) -> dict[str, Any]:
@@ -101,7 +93,7 @@ def _settle(values: Values, merchant: Merchant) -> dict[str, Any]:
 def _refund(values: Values, merchant: Merchant) -> dict[str, Any]:
     with parts().store.read() as db:
         order = meant(db, values, merchant)
-    raise refused_refund(order, values)
+    return {"code": 1, **refunded(order, values, merchant)}
 
 
 _ACTS: dict[str, Callable[[Values, Merchant], dict[str, Any]]] = {

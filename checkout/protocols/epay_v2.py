@@ -19,10 +19,11 @@ from typing import Any
 
 from flask import Blueprint, Response, redirect
 
-from checkout import orders, returns
+from checkout import orders, returns, store
 from checkout.errors import Code, Refusal
 from checkout.http import Answer, Outgoing
 from checkout.model import Merchant, Order, State
+from checkout.money import yuan
 from checkout.protocols import anywhere
 from checkout.protocols._epay_answer import (
     NO_CHANNEL,
@@ -37,7 +38,7 @@ from checkout.protocols._epay_answer import (
     paid_values,
     payment_page,
 )
-from checkout.protocols._epay_api import refused_refund
+from checkout.protocols._epay_refunds import refunded, standing
 from checkout.protocols._epay_request import UNSIGNED, meant, merchant_of, open_order, parameters
 from checkout.protocols.acknowledged import says
 from checkout.signing import rsa_sign, rsa_signed_by, sorted_pairs
@@ -99,18 +100,19 @@ def _create(values: Values, merchant: Merchant, now: int) -> dict[str, Any]:
 def _query(values: Values, merchant: Merchant, now: int) -> dict[str, Any]:
     with parts().store.read() as db:
         order = meant(db, values, merchant)
+        back, _ = store.refunds.sums(db, order.token)
     client = json.loads(order.extra).get("clientip", "")
-    return {"code": 0, "msg": "success", **described(order), "refundmoney": "0.00", "clientip": client}
+    return {"code": 0, "msg": "success", **described(order), "refundmoney": yuan(back), "clientip": client}
 
 
 def _refund(values: Values, merchant: Merchant, now: int) -> dict[str, Any]:
     with parts().store.read() as db:
         order = meant(db, values, merchant)
-    raise refused_refund(order, values)
+    return {"code": 0, **refunded(order, values, merchant)}
 
 
 def _refundquery(values: Values, merchant: Merchant, now: int) -> dict[str, Any]:
-    raise Spoken(OTHER, "退款单不存在")
+    return {"code": 0, **standing(values, merchant)}
 
 
 def _close(values: Values, merchant: Merchant, now: int) -> dict[str, Any]:

@@ -97,7 +97,8 @@ PROMISES = (
     Promise(
         "ended refunds",
         "a refund is on its way with a time for its next call, or it has ended",
-        "SELECT id FROM refunds WHERE (state = 'asked') = (due_at IS NULL) OR (state = 'asked') = (done_at IS NOT NULL)",
+        "SELECT id FROM refunds WHERE (state = 'asked') = (due_at IS NULL)"
+        " OR (state = 'asked') = (done_at IS NOT NULL)",
     ),
 )
 

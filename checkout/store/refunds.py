@@ -37,6 +37,18 @@ def of_order(db: Rows, token: str) -> list[Refund]:
     return [_refund(row) for row in rows]
 
 
+def of_merchant(db: Rows, merchant_id: int, *, refund_id: str = "", number: str = "") -> Refund | None:
+    """The merchant's refund of that id, or the newest of that number; an empty one is not looked for."""
+    row = db.one(
+        f"SELECT {columns(Refund, 'refunds')} FROM refunds JOIN orders ON orders.token = refunds.order_token"
+        " WHERE orders.merchant = :merchant AND refunds.payment = ''"
+        " AND (refunds.id = :id OR (:id = '' AND refunds.number = :number))"
+        " ORDER BY refunds.created_at DESC, refunds.id DESC LIMIT 1",
+        merchant=merchant_id, id=refund_id, number=number,
+    )  # fmt: skip
+    return _refund(row) if row else None
+
+
 def of_payment(db: Rows, payment_id: str) -> list[Refund]:
     """Those that send back a payment which settled no order."""
     rows = db.all(f"SELECT {_COLUMNS} FROM refunds WHERE payment = :id ORDER BY created_at, id", id=payment_id)

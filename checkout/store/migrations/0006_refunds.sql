@@ -3,3 +3,4 @@
 ALTER TABLE refunds ADD COLUMN payment TEXT NOT NULL DEFAULT '';
 CREATE INDEX refunds_payment ON refunds (payment) WHERE payment <> '';
 CREATE INDEX refunds_created ON refunds (created_at, id);
+CREATE INDEX refunds_by_number ON refunds (number);
