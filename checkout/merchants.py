@@ -54,15 +54,15 @@ class Reach:
 
 
 def check_url(url: str, what: str, reach: Reach) -> None:
-    """Refused (BAD_URL): an address that is never called (`what` is notify) or followed (return).
+    """Refused (BAD_URL): an address that is never called (`what` is notify or webhook) or followed (return).
 
     Judged by its text alone; names are resolved when they are called."""
-    is_notify = what == "notify"
+    is_called = what != "return"
     try:
         http.check_url(
             url,
-            allow_private=reach.allow_private or not is_notify,
-            ports=reach.ports if is_notify and not reach.allow_private else None,
+            allow_private=reach.allow_private or not is_called,
+            ports=reach.ports if is_called and not reach.allow_private else None,
         )
     except http.Forbidden as error:
         raise Refusal(Code.BAD_URL, f"The {what} URL may not be used: {error.message}") from error
@@ -142,7 +142,7 @@ def _with(merchant: Merchant, wish: Wish, reach: Reach, now: int) -> Merchant:
         changes["name"] = _name(wish.name)
     for what in ("notify", "return"):
         if changes.get(f"{what}_url"):
-            _check_own_url(changes[f"{what}_url"], what, reach)
+            check_own_url(changes[f"{what}_url"], what, reach)
     added, removed = map(_host, wish.add_hosts), {_host(host) for host in wish.remove_hosts}
     hosts = dict.fromkeys((*merchant.allow_hosts, *added))
     changes["allow_hosts"] = tuple(host for host in hosts if host not in removed)
@@ -151,7 +151,7 @@ def _with(merchant: Merchant, wish: Wish, reach: Reach, now: int) -> Merchant:
     return replace(merchant, **changes)
 
 
-def _check_own_url(url: str, what: str, reach: Reach) -> None:
+def check_own_url(url: str, what: str, reach: Reach) -> None:
     """As `check_url`, and names the setting that would allow it: here the owner is asking, not a merchant."""
     try:
         check_url(url, what, reach)

@@ -30,6 +30,7 @@ COMMANDS = {
     "refund": "refunds",
     "claim": "claims",
     "delivery": "deliveries",
+    "webhook": "hooks",
     "doctor": "upkeep",
     "backup": "upkeep",
     "restore": "upkeep",

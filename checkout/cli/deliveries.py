@@ -20,13 +20,14 @@ def delivery() -> None:
 
 @delivery.command("list")
 @click.option("--state", type=click.Choice([state.value for state in DeliveryState]))
+@click.option("--endpoint", metavar="ID", default="", help="Only to this webhook endpoint.")
 @click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True)
 @as_json
 @click.pass_obj
-def list_(desk: Desk, state: str | None, limit: int, as_json: bool) -> None:
+def list_(desk: Desk, state: str | None, endpoint: str, limit: int, as_json: bool) -> None:
     """List deliveries, the newest first."""
     with desk.store.read() as db:
-        found = store.deliveries.listed(db, state=state, limit=limit)
+        found = store.deliveries.listed(db, state=state, endpoint=endpoint, limit=limit)
     rows = [(one.id, one.event, one.state.value, one.attempts, _next(one), one.order_token, one.url) for one in found]
     heads = ("ID", "EVENT", "STATE", "TRIES", "NEXT", "ORDER", "URL")
     show([shape(one) for one in found], as_json, lambda: table(heads, rows, "No deliveries."))
@@ -62,9 +63,9 @@ def resend(desk: Desk, delivery: str, as_json: bool) -> None:
 def shape(one: Delivery) -> dict[str, Any]:
     """The JSON of a delivery."""
     return {
-        "id": one.id, "order": one.order_token, "merchant": one.merchant, "dialect": one.dialect, "event": one.event,
-        "url": one.url, "state": one.state.value, "attempts": one.attempts, "due_at": one.due_at,
-        "created_at": one.created_at, "done_at": one.done_at,
+        "id": one.id, "order": one.order_token or None, "merchant": one.merchant, "dialect": one.dialect,
+        "event": one.event, "endpoint": one.endpoint or None, "url": one.url, "state": one.state.value,
+        "attempts": one.attempts, "due_at": one.due_at, "created_at": one.created_at, "done_at": one.done_at,
     }  # fmt: skip
 
 
@@ -84,6 +85,7 @@ def _told(one: Delivery, tries: list[Attempt]) -> str:
         ("id", one.id),
         ("order", one.order_token),
         ("event", f"{one.event} ({one.dialect})"),
+        ("endpoint", one.endpoint),
         ("url", one.url),
         ("state", one.state.value),
         ("next try", _next(one)),
