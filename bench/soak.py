@@ -2,6 +2,7 @@
 
 crash     the server killed under load (--cycles 10000)
 power     disks as they may look after a power cut (--images 5000)
+slow      idle and dripping clients for a minute (--clients 500 of each of three kinds)
 life      random lives of orders held against a book (--steps 1000000)
 Exit status 1: a fault was found.
 """
@@ -14,13 +15,20 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from urllib.parse import urlsplit
 
-from tests.soak import crash, powercut
+from tests import servers
+from tests.soak import crash, powercut, slow
 
 
 def main() -> None:
     options = _options()
-    runs: dict[str, Callable[[argparse.Namespace], bool]] = {"crash": _crash, "power": _power, "life": _life}
+    runs: dict[str, Callable[[argparse.Namespace], bool]] = {
+        "crash": _crash,
+        "power": _power,
+        "slow": _slow,
+        "life": _life,
+    }
     wanted = options.what or list(runs)
     sound = [runs[name](options) for name in wanted]
     sys.exit(0 if all(sound) else 1)
@@ -48,6 +56,17 @@ def _power(options: argparse.Namespace) -> bool:
     return not (report.lost or report.corrupt)
 
 
+def _slow(options: argparse.Namespace) -> bool:
+    with (
+        TemporaryDirectory(prefix="slow-") as folder,
+        servers.serving(Path(folder), *servers.CHECKOUT, "serve", "--port", "{port}") as (_, url),
+    ):
+        report = slow.run(urlsplit(url).port or 0, each=options.clients, seconds=60)
+    print(f"slow: {report.answered} of {report.probes} probes answered beside {report.held} slow clients,"
+          f" the slowest after {report.slowest_ms} ms")  # fmt: skip
+    return report.share >= 0.999
+
+
 def _life(options: argparse.Namespace) -> bool:
     command = [sys.executable, "-m", "pytest", "-q", "tests/model/test_life.py", f"--hypothesis-seed={options.seed}"]
     return subprocess.run(["env", f"CHECKOUT_TEST_STEPS={options.steps}", *command]).returncode == 0
@@ -58,9 +77,10 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="./dev soak", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", nargs="*", choices=["crash", "power", "life"], help="all of them, unless named")
+    parser.add_argument("what", nargs="*", choices=["crash", "power", "slow", "life"], help="all of them, unless named")
     parser.add_argument("--cycles", type=int, default=10_000)
     parser.add_argument("--images", type=int, default=5_000)
+    parser.add_argument("--clients", type=int, default=500)
     parser.add_argument("--steps", type=int, default=1_000_000)
     parser.add_argument("--seed", type=int, default=1)
     return parser.parse_args()

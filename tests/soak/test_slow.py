@@ -1,0 +1,70 @@
+"""A crowd of clients that keep their connections and say little stops nobody else."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import time
+from contextlib import suppress
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.conftest import skip_or_fail
+from tests.servers import CHECKOUT, ROOT, ask, free_port, serving
+from tests.soak import slow
+
+EACH, SECONDS = 150, 4
+
+
+def test_the_bare_server_answers_among_slow_clients(tmp_path: Path) -> None:
+    with serving(tmp_path, *CHECKOUT, "serve", "--port", "{port}") as (_, url):
+        report = slow.run(urlsplit(url).port or 0, each=EACH, seconds=SECONDS)
+    assert report.answered == report.probes
+    assert report.held > EACH
+
+
+def test_the_server_behind_the_documented_proxy_answers_too(tmp_path: Path) -> None:
+    nginx = shutil.which("nginx", path="/usr/sbin:/usr/local/sbin:/usr/bin")
+    if nginx is None:
+        skip_or_fail("nginx", "there is no nginx to stand before the server")
+        return
+    with serving(tmp_path, *CHECKOUT, "serve", "--port", "{port}") as (_, url):
+        front = free_port()
+        process = subprocess.Popen(
+            [nginx, "-e", str(tmp_path / "error.log"), "-c", _configuration(tmp_path, front, url)]
+        )
+        try:
+            _wait_for(front)
+            report = slow.run(front, each=EACH, seconds=SECONDS)
+        finally:
+            process.terminate()
+            process.wait()
+    assert report.answered == report.probes
+    assert report.held > EACH
+
+
+def _configuration(folder: Path, port: int, backend: str) -> str:
+    """deploy/nginx.conf without https, in an nginx that takes 4,096 connections as its documentation says."""
+    text = (ROOT / "deploy" / "nginx.conf").read_text()
+    text = re.sub(r"server \{\n    listen 80;.*?\n\}\n", "", text, flags=re.DOTALL)
+    text = re.sub(r" *(ssl_certificate|access_log|listen \[).*\n", "", text)
+    text = text.replace("listen 443 ssl;", f"listen 127.0.0.1:{port};").replace("http://127.0.0.1:8000", backend)
+    temp = " ".join(f"{kind}_temp_path {folder}/{kind};" for kind in ("proxy", "fastcgi", "uwsgi", "scgi"))
+    path = folder / "nginx.conf"
+    path.write_text(
+        f"daemon off; pid {folder}/nginx.pid; worker_rlimit_nofile 16384; events {{ worker_connections 4096; }}\n"
+        f"http {{ access_log off; client_body_temp_path {folder}/body; {temp}\n{text}\n}}\n"
+    )
+    return str(path)
+
+
+def _wait_for(port: int) -> None:
+    for _ in range(200):
+        with suppress(OSError):
+            if ask(f"http://127.0.0.1:{port}/healthz").status == 200:
+                return
+        time.sleep(0.05)
+    pytest.fail("nginx did not start")
