@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 from checkout import order_search, store
 from checkout.interfaces import Rows, Store, Value
-from checkout.model import Order, Payment
+from checkout.model import Order, Payment, Refund
 from checkout.money import yuan
 from checkout.order_search import Search
 
@@ -29,6 +29,9 @@ ORDERS = (
 PAYMENTS = (
     "id", "channel", "device", "method", "amount", "judgement", "order", "account", "note",
     "happened_at", "received_at",
+)  # fmt: skip
+REFUNDS = (
+    "id", "order", "payment", "number", "amount", "state", "channel", "reason", "error", "created_at", "done_at",
 )  # fmt: skip
 
 
@@ -60,13 +63,28 @@ def payments_csv(db_store: Store, now: int) -> Iterator[str]:
         before = (page[-1].received_at, page[-1].id)
 
 
-EXPORTS: dict[str, Callable[[Store, int], Iterator[str]]] = {"orders": orders_csv, "payments": payments_csv}
+def refunds_csv(db_store: Store, now: int) -> Iterator[str]:
+    """All refunds, the newest first, in pieces of a few hundred lines."""
+    before: tuple[int, str] | None = None
+    yield BOM + _lines([REFUNDS])
+    while True:
+        with db_store.read() as db:
+            page = store.refunds.listed(db, before=before, limit=_PAGE)
+        if not page:
+            return
+        yield _lines(map(_refund, page))
+        before = (page[-1].created_at, page[-1].id)
+
+
+EXPORTS: dict[str, Callable[[Store, int], Iterator[str]]] = {
+    "orders": orders_csv, "payments": payments_csv, "refunds": refunds_csv,
+}  # fmt: skip
 
 
 def _order(db: Rows, one: Order, now: int) -> tuple[Value, ...]:
     return (
         one.token, one.merchant, one.number, one.state_at(now).value, int(one.late), one.method, one.account,
-        yuan(one.price), _yuan(one.really_price), yuan(store.refunds.total(db, one.token)), one.title, one.param,
+        yuan(one.price), _yuan(one.really_price), yuan(store.refunds.sums(db, one.token)[0]), one.title, one.param,
         one.buyer, one.product, one.quantity, _when(one.created_at), _when(one.expires_at), _when(one.paid_at),
     )  # fmt: skip
 
@@ -75,6 +93,13 @@ def _payment(one: Payment) -> tuple[Value, ...]:
     return (
         one.id, one.channel, one.device, one.method, _yuan(one.amount), one.judgement.value, one.order_token,
         one.account, one.note, _when(one.happened_at), _when(one.received_at),
+    )  # fmt: skip
+
+
+def _refund(one: Refund) -> tuple[Value, ...]:
+    return (
+        one.id, one.order_token, one.payment, one.number, yuan(one.amount), one.state.value, one.channel, one.reason,
+        one.error, _when(one.created_at), _when(one.done_at),
     )  # fmt: skip
 
 

@@ -8,7 +8,7 @@ import re
 import secrets
 from dataclasses import dataclass
 
-from checkout import store
+from checkout import refunds, store
 from checkout.errors import Code, Refusal
 from checkout.interfaces import Rows
 from checkout.model import Order, Product, Receipt
@@ -127,11 +127,26 @@ def add_keys(db: Rows, product: Product, keys: list[str], now: int) -> tuple[int
     """Adds licence keys, first to the receipts that still miss some. Gives (added, handed over at once)."""
     added, handed = store.products.add_keys(db, product.id, keys, now), 0
     for receipt in store.receipts.short(db, product.id):
+        if _is_refunded(db, receipt):
+            continue
         more = store.products.take_keys(db, product.id, receipt.order_token, receipt.short, now)
         goods = "\n".join(filter(None, [receipt.goods, *more]))
         store.receipts.supply(db, receipt.token, goods, receipt.short - len(more))
         handed += len(more)
     return added, handed
+
+
+def keys_to_block(db: Rows, order: Order) -> list[str]:
+    """The licence keys that the buyer still knows, though all of the order's money went back."""
+    receipt = store.receipts.of_order(db, order.token)
+    if receipt is None or receipt.deliver != "keys" or not refunds.back(db, order).is_whole:
+        return []
+    return receipt.goods.splitlines()
+
+
+def _is_refunded(db: Rows, receipt: Receipt) -> bool:
+    order = store.orders.get(db, receipt.order_token)
+    return order is not None and refunds.back(db, order).is_whole
 
 
 def client_digest(secret: str, address: str) -> str:

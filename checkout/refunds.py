@@ -42,6 +42,9 @@ class Back:
         return 0 < self.came <= self.back
 
 
+NOTHING_BACK = Back(0, 0, 0)
+
+
 def ask(
     db_store: Store, token: str, channels: Container[str], *, amount: int | None = None, reason: str,
     number: str = "", actor: str, new_id: NewId, now: int,
@@ -150,7 +153,7 @@ def fits(db: Rows, failed: Refund) -> bool:
 def back(db: Rows, order: Order) -> Back:
     """How an order's money stands; nothing came for one that is not paid."""
     if order.state is not State.PAID:
-        return Back(0, 0, 0)
+        return NOTHING_BACK
     return Back(paid_amount(db, order), *store.refunds.sums(db, order.token))
 
 

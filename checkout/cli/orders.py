@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from checkout import audit, money, orders, refunds, settlement, store
+from checkout import audit, money, orders, products, refunds, settlement, store
 from checkout.amounts import Limits
 from checkout.cli import deliveries, payments
 from checkout.cli import refunds as refund_lines
@@ -145,6 +145,7 @@ def _answer(desk: Desk, token: str, as_json: bool) -> None:
             "pay_url": f"{desk.settings.base_url}/pay/{one.token}",
             "payments": [payments.shape(payment) for payment in store.payments.of_order(db, token)],
             "deliveries": [deliveries.shape(delivery) for delivery in store.deliveries.of_order(db, token)],
+            "keys_to_block": products.keys_to_block(db, one),
             "refunds": [refund_lines.shape(refund) for refund in found],
         }  # fmt: skip
     show(data, as_json, lambda: _told(one, data, found, now))
@@ -167,6 +168,7 @@ def _told(one: Order, data: dict[str, Any], found: list[Refund], now: int) -> st
         ("refunded", data["refunded"] if data["refunds"] else ""),
         ("refunding", data["refunding"] if data["refunding"] != "0.00" else ""),
         *((f"refund {entry.state.value}", refund_lines.line(entry)) for entry in found),
+        *(("block this key", key) for key in data["keys_to_block"]),
         ("merchant told", f"{told['state']} after {told['attempts']} tries" if told else ""),
         ("page", data["pay_url"]),
         *((f"payment {entry['judgement']}", f"{entry['amount']} {entry['id']}") for entry in data["payments"]),

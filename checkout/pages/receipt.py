@@ -1,7 +1,8 @@
 """`/receipt/<token>`: what a buyer keeps. The proof of the purchase, and the goods.
 
 Files and links are reached by addresses that end after ten minutes, so that one that is passed on is soon worthless;
-the receipt itself, whose token nobody can guess, always has fresh ones. Nothing is handed over by any other road.
+the receipt itself, whose token nobody can guess, always has fresh ones. Nothing is handed over by any other road, and
+nothing any more once all of the money went back.
 """
 
 from __future__ import annotations
@@ -11,10 +12,11 @@ from pathlib import Path
 
 from flask import Blueprint, Response, json, redirect, request, send_file
 
-from checkout import catalogue, events, grants, store
+from checkout import catalogue, events, grants, refunds, store
 from checkout.errors import Code, Refusal
 from checkout.model import Order, Product, Receipt
 from checkout.pages import answers, frames, goods, language, links
+from checkout.protocols.api import problems
 from checkout.settings import secret_for
 from checkout.web import parts
 
@@ -39,7 +41,7 @@ def page(token: str) -> Response:
     language.prefer(style.get("lang", ""))
     frame = frames.of_order(order, product)
     answer = answers.page(
-        "receipt.html", receipt=receipt, order=order, frame=frame, title=_title(order, product),
+        "receipt.html", receipt=receipt, order=order, back=_back(order), frame=frame, title=_title(order, product),
         look=style, keys=receipt.goods.splitlines(),
         text=goods.html(receipt.goods) if receipt.deliver == "text" else "", goods_url=_goods_url(receipt),
         file_name=Path(receipt.goods).name,
@@ -71,11 +73,14 @@ def api(token: str) -> Response:
     try:
         receipt, order, _ = _found(token)
     except Refusal as refusal:
-        body = {"type": "about:blank", "title": "Not Found", "status": 404, "detail": refusal.message}
-        return Response(json.dumps(body), 404, _ANYONE, mimetype="application/problem+json")
+        answer = problems.of_refusal(refusal)
+        answer.headers.update(_ANYONE)
+        return answer
     assert order.paid_at is not None
+    back = _back(order)
     shown = {
-        "receipt": receipt.token, "state": order.state.value, "product": order.product or None,
+        "receipt": receipt.token, "state": "refunded" if back.is_whole else order.state.value,
+        "refunded": events.money(back.back), "product": order.product or None,
         "quantity": order.quantity, "ref": order.buyer or None, "price": events.money(order.price),
         "paid_at": events.rfc3339(order.paid_at),
     }  # fmt: skip
@@ -92,11 +97,18 @@ def _found(token: str) -> tuple[Receipt, Order, Product | None]:
 
 
 def _granted(token: str, deliver: str) -> Receipt:
-    receipt, _, _ = _found(token)
+    receipt, order, _ = _found(token)
     given = request.args.get("grant", "")
     if receipt.deliver != deliver or not grants.is_granted(given, _secret(), deliver, token, parts().clock()):
         raise Refusal(Code.FORBIDDEN, "This link has ended: open your receipt again for a fresh one.")
+    if _back(order).is_whole:
+        raise Refusal(Code.FORBIDDEN, "This purchase was refunded, so there is nothing to hand over any more.")
     return receipt
+
+
+def _back(order: Order) -> refunds.Back:
+    with parts().store.read() as db:
+        return refunds.back(db, order)
 
 
 def _goods_url(receipt: Receipt) -> str:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from urllib.parse import quote, urlsplit
 
-from checkout import accounts, orders, qr, returns, store
+from checkout import accounts, orders, qr, refunds, returns, store
 from checkout.model import Method, Order
 from checkout.pages import language
 from checkout.pages.aid import Aid
 from checkout.pages.stages import Look, Stage, hurried, look
+from checkout.refunds import NOTHING_BACK, Back
 from checkout.web import Parts
 
 AUTO_RETURN_S = 5
@@ -52,6 +53,7 @@ class View:
     return_in: int = 0  # seconds until the page leaves by itself; 0: it stays
     aid: Aid = field(default_factory=Aid)
     shop_url: str = ""  # the shop's front door
+    back: Back = NOTHING_BACK  # what of the money went back
 
     @property
     def due(self) -> int:
@@ -109,11 +111,14 @@ def _paid(shop: Parts, order: Order, at: Look, client: Client, now: int, *, stay
     assert order.paid_at is not None
     with shop.store.read() as db:
         receipt = store.receipts.of_order(db, order.token) if now - order.paid_at < _RECEIPT_WITHIN_S else None
-    has_goods = receipt is not None and receipt.deliver != "return"  # nobody is taken away from what was bought
+        back = refunds.back(db, order)
+    # Nobody is taken away from what was bought, or from the word that the money went back.
+    has_goods = receipt is not None and receipt.deliver != "return" and not back.is_whole
     leaves = address and not stays and now - order.paid_at < _RETURN_WITHIN_S
     return View(
-        order, at, now, client, return_url=address, return_in=AUTO_RETURN_S if leaves and not has_goods else 0,
-        receipt=receipt.token if receipt else "", has_goods=has_goods,
+        order, at, now, client, return_url=address, has_goods=has_goods, back=back,
+        receipt=receipt.token if receipt else "",
+        return_in=AUTO_RETURN_S if leaves and not has_goods and not back.is_whole else 0,
     )  # fmt: skip
 
 

@@ -155,6 +155,7 @@ def test_any_site_can_ask_what_a_receipt_is_for_and_nothing_else(world: World) -
     assert answer.get_json() == {
         "receipt": receipt.token, "state": "paid", "product": "ebook", "quantity": 1, "ref": "user-42",
         "price": {"amount": 990, "currency": "CNY"}, "paid_at": "2026-09-21T14:13:20Z",
+        "refunded": {"amount": 0, "currency": "CNY"},
     }  # fmt: skip
     assert order.token not in answer.text
     assert "KEY-1" not in answer.text
