@@ -15,7 +15,7 @@ from enum import StrEnum
 
 from checkout import audit, store
 from checkout.errors import Code, Refusal
-from checkout.interfaces import NewId, Rows, Store
+from checkout.interfaces import NewId, Rows, Store, Value
 from checkout.model import ApiKey
 from checkout.signing import same_secret
 
@@ -66,7 +66,7 @@ def add(
             created_at=now, used_at=None, revoked_at=None,
         )  # fmt: skip
         store.api_keys.add(db, key)
-        detail = {"merchant": merchant_id, "name": name, "scopes": key.scopes}
+        detail: dict[str, Value] = {"merchant": merchant_id, "name": name, "scopes": key.scopes}
         audit.note(db, actor, "key.add", key.id, detail, new_id, now)
     return Fresh(key, secret)
 

@@ -10,13 +10,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 from flask import Flask, Response, request
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from checkout import __version__, admin, channels, health, http, ids, metrics, pages, protocols
 from checkout.channels import routes as channel_routes
 from checkout.errors import Refusal, StoreError
 from checkout.interfaces import Clock, NewId, Send
 from checkout.monitors import generic, smsforwarder, vmq_app
+from checkout.protocols.api import problems as api_problems
 from checkout.resources import resource_dir
 from checkout.settings import Settings, load
 from checkout.store import open_store
@@ -111,7 +112,7 @@ def _register(app: Flask) -> None:
 
 
 def _refused(refusal: Refusal) -> Response:
-    answer = pages.problem(STATUS[refusal.code], refusal.message, refusal.retry_after or 0)
+    answer = _problem(STATUS[refusal.code], refusal.message, refusal.retry_after or 0)
     if refusal.retry_after is not None:
         answer.headers["Retry-After"] = str(refusal.retry_after)
     return answer
@@ -120,16 +121,26 @@ def _refused(refusal: Refusal) -> Response:
 def _unavailable(error: StoreError) -> Response:
     """A phone or a gateway that gets this tries again; nothing was promised."""
     log.error("%s", error)
-    answer = pages.problem(503, "The service is busy; please try again in a moment.")
+    answer = _problem(503, "The service is busy; please try again in a moment.")
     answer.headers["Retry-After"] = "2"
     return answer
 
 
 def _failed(error: Exception) -> Response:
     if isinstance(error, HTTPException):
-        return pages.problem(error.code or 500, error.description or error.name)
+        answer = _problem(error.code or 500, error.description or error.name)
+        if isinstance(error, MethodNotAllowed) and error.valid_methods:
+            answer.headers["Allow"] = ", ".join(sorted(error.valid_methods))
+        return answer
     log.exception("Unexpected error on %s", request.path)
-    return pages.problem(500, "Something went wrong on our side; nothing was booked. Please try again.")
+    return _problem(500, "Something went wrong on our side; nothing was booked. Please try again.")
+
+
+def _problem(status: int, message: str, wait: int = 0) -> Response:
+    """In the words of whoever is asked: the native API's, else a page's."""
+    if api_problems.is_ours(request.path):
+        return api_problems.problem(status, message)
+    return pages.problem(status, message, wait)
 
 
 def _headers(answer: Response) -> Response:

@@ -67,6 +67,7 @@ def order_data(order: Order, now: int) -> dict[str, Any]:
         "method": order.method or None,
         "title": order.title,
         "param": order.param,
+        "metadata": json.loads(order.extra).get("metadata", {}) if order.dialect == "api" else {},
         "price": money(order.price),
         "really_price": money(order.really_price) if order.really_price is not None else None,
         "created_at": rfc3339(order.created_at),

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 
 from checkout import accounts, amounts, announcements, store
@@ -45,11 +45,14 @@ class Ask:
     ttl: int | None = None  # seconds; None: the setting
     shown: bool = False  # the answer itself carries the QR code
     client: str = ""  # keyed digest of the buyer's address, where a buyer opens the order
+    detail: str = ""  # what else tells a retry from another order
+    without: frozenset[str] = frozenset()  # accounts that do not serve what is asked for
 
     def digest(self) -> str:
         """Tells a retry (same digest) from another order under the same number."""
         same = (self.dialect, self.method, self.price, self.param, self.buyer, self.notify_url, self.return_url)
-        return hashlib.sha256(json.dumps([*same, self.product, self.quantity]).encode()).hexdigest()
+        detail = [self.detail] if self.detail else []
+        return hashlib.sha256(json.dumps([*same, self.product, self.quantity, *detail]).encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +83,7 @@ def open_order(
             check(db)
         order = _new_order(ask, rules.limits, now, attempt=before.attempt + 1 if before else 1)
         if ask.method:
-            order = _with_amount(db, order, ask.method, rules, now, shown=ask.shown)
+            order = _with_amount(db, order, ask.method, rules, now, shown=ask.shown, without=ask.without)
         store.orders.add(db, order)
         return order
 
@@ -184,7 +187,9 @@ def _expire(db: Rows, now: int, limit: int) -> int:
     return len(expired)
 
 
-def _with_amount(db: Rows, order: Order, method: str, rules: Rules, now: int, *, shown: bool) -> Order:
+def _with_amount(
+    db: Rows, order: Order, method: str, rules: Rules, now: int, *, shown: bool, without: Collection[str] = ()
+) -> Order:
     """The order with an account and an amount that no other waiting order has.
 
     Orders whose time is over are written down as expired first: should the clock step back afterwards, none of them
@@ -192,7 +197,9 @@ def _with_amount(db: Rows, order: Order, method: str, rules: Rules, now: int, *,
     if store.orders.any_expiring(db, now):
         _expire(db, now, _ALL)
     rest = amounts.rest_of_shown(order.expires_at, rules.limits) if shown else amounts.rest_of_unshown(order.expires_at)
-    account, amount = accounts.take_slot(db, method, order.price, order.token, rest, rules.offline_after_s, now)
+    account, amount = accounts.take_slot(
+        db, method, order.price, order.token, rest, rules.offline_after_s, now, without=without
+    )
     return replace(
         order, method=method, account=account.id, channel=account.channel, really_price=amount,
         shown_at=now if shown else None,

@@ -1,4 +1,4 @@
-"""How often one address may ask for our pages: a bucket for each, in memory of a fixed size. No Flask, no SQL."""
+"""How often somebody may ask: a bucket for each address or key, in memory of a fixed size. No Flask, no SQL."""
 
 from __future__ import annotations
 
@@ -11,22 +11,19 @@ FULL = 3000  # what a bucket holds: a class that opens the same page at once
 _MOST = 4096  # addresses of one generation
 
 
-class Crowd:
-    """The buckets of all addresses of one process. Those that have not asked for long are full again, and forgotten.
+class Buckets:
+    """A bucket for each name, in one process. Those that have not asked for long are full again, and forgotten.
 
-    Threads share it without a lock: two that ask for the same address in the same moment may count as one.
+    Threads share it without a lock: two that ask for the same name in the same moment may count as one.
     """
 
     def __init__(self) -> None:
-        self._now: dict[str, tuple[int, int]] = {}  # household → (left, when)
+        self._now: dict[str, tuple[int, int]] = {}  # name → (left, when)
         self._before: dict[str, tuple[int, int]] = {}
         self._turned_at = 0
 
-    def wait(self, address: str, cost: int, now: int) -> int:
-        """Takes `cost` from the bucket of `address`; 0, or for how many seconds it is too empty for that."""
-        who = _bucket(address)
-        if not who:
-            return 0
+    def wait(self, who: str, cost: int, now: int) -> int:
+        """Takes `cost` from the bucket of `who`; 0, or for how many seconds it is too empty for that."""
         if len(self._now) >= _MOST or now - self._turned_at > FULL // REFILL:
             self._turn(now)
         left, at = self._now.get(who) or self._before.get(who) or (FULL, now)
@@ -38,6 +35,15 @@ class Crowd:
 
     def _turn(self, now: int) -> None:
         self._before, self._now, self._turned_at = self._now, {}, now
+
+
+class Crowd(Buckets):
+    """The buckets of addresses: a household has one."""
+
+    def wait(self, address: str, cost: int, now: int) -> int:
+        """As `Buckets.wait`; 0 for an address that no buyer on the internet has."""
+        who = _bucket(address)
+        return super().wait(who, cost, now) if who else 0
 
 
 def household(address: str) -> str:

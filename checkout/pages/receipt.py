@@ -16,6 +16,7 @@ from checkout import catalogue, events, grants, refunds, store
 from checkout.errors import Code, Refusal
 from checkout.model import Order, Product, Receipt
 from checkout.pages import answers, frames, goods, language, links
+from checkout.protocols.api import problems
 from checkout.settings import secret_for
 from checkout.web import parts
 
@@ -72,8 +73,9 @@ def api(token: str) -> Response:
     try:
         receipt, order, _ = _found(token)
     except Refusal as refusal:
-        body = {"type": "about:blank", "title": "Not Found", "status": 404, "detail": refusal.message}
-        return Response(json.dumps(body), 404, _ANYONE, mimetype="application/problem+json")
+        answer = problems.of_refusal(refusal)
+        answer.headers.update(_ANYONE)
+        return answer
     assert order.paid_at is not None
     back = _back(order)
     shown = {

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from checkout.interfaces import Dialect, Dialects
-from checkout.protocols import bufpay, embed, epay, epay_v2, gogo, vmq
+from checkout.protocols import api, bufpay, embed, epay, epay_v2, gogo, vmq
 
 
 def dialects() -> Dialects:
     """Every dialect by its name."""
-    modules: list[Dialect] = [vmq, gogo, bufpay, epay, epay_v2, embed]
+    modules: list[Dialect] = [vmq, gogo, bufpay, epay, epay_v2, embed, api]
     return {module.NAME: module for module in modules}

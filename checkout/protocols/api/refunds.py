@@ -1,0 +1,34 @@
+"""Refunds of an order: asked for, listed."""
+
+from __future__ import annotations
+
+from checkout import refunds, store
+from checkout.protocols.api import models, shapes
+from checkout.protocols.api.entry import Call
+from checkout.protocols.api.models import NewRefund
+from checkout.protocols.api.orders import own
+
+
+def create(call: Call, order: str) -> tuple[int, models.Refund]:
+    asked: NewRefund = call.body
+    with call.store.read() as db:
+        token = own(db, call, order).token
+    amount = asked.amount.amount if asked.amount else None
+    if asked.by_hand:
+        made = refunds.by_hand(
+            call.store, token, amount=amount, reason=asked.reason, number=asked.number or "", actor=call.actor,
+            new_id=call.shop.new_id, now=call.now,
+        )  # fmt: skip
+    else:
+        made = refunds.ask(
+            call.store, token, call.shop.channels, amount=amount, reason=asked.reason, number=asked.number or "",
+            actor=call.actor, new_id=call.shop.new_id, now=call.now,
+        )  # fmt: skip
+    return 201, shapes.refund(made)
+
+
+def listed(call: Call, order: str) -> tuple[int, models.Refunds]:
+    """All of them, the oldest first: an order has few."""
+    with call.store.read() as db:
+        found = store.refunds.of_order(db, own(db, call, order).token)
+    return 200, models.Refunds([shapes.refund(one) for one in found])
