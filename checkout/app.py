@@ -12,7 +12,7 @@ from pathlib import Path
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
-from checkout import __version__, admin, channels, health, http, ids, metrics, pages, protocols
+from checkout import __version__, admin, channels, health, http, ids, live, metrics, pages, protocols
 from checkout.channels import routes as channel_routes
 from checkout.errors import Refusal, StoreError
 from checkout.interfaces import Clock, NewId, Send
@@ -53,6 +53,7 @@ def create_app(
     app.config.update(MAX_CONTENT_LENGTH=1_000_000, MAX_FORM_MEMORY_SIZE=MAX_BODY, MAX_FORM_PARTS=64)
     app.extensions["checkout"] = parts
     app.extensions["checkout.worker"] = worker
+    live.install(app, settings)
     _register(app)
     app.wsgi_app = Front(app.wsgi_app, settings, _knows(app))  # type: ignore[method-assign]
     if work:

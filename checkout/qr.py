@@ -65,7 +65,7 @@ def read(picture: bytes) -> str:
     """
     import zxingcpp
 
-    image = _opened(picture)
+    image = opened(picture).convert("L")
     kinds = zxingcpp.BarcodeFormats(zxingcpp.BarcodeFormat.QRCode)
     found = {result.text for result in zxingcpp.read_barcodes(image, formats=kinds)}
     if not found:
@@ -75,8 +75,10 @@ def read(picture: bytes) -> str:
     return str(found.pop())
 
 
-def _opened(picture: bytes) -> Image:
-    """Decoded only after its size is known: 21 kB of PNG can unfold to 800 MB."""
+def opened(picture: bytes) -> Image:
+    """An uploaded picture, decoded only after its size is known: 21 kB of PNG can unfold to 800 MB.
+
+    Refused (BAD_REQUEST): no picture, too large."""
     import warnings
 
     from PIL import Image
@@ -88,7 +90,8 @@ def _opened(picture: bytes) -> Image:
             image = Image.open(io.BytesIO(picture))
         if image.width * image.height > MAX_PICTURE_PIXELS:
             raise too_large
-        return image.convert("L")
+        image.load()
+        return image
     except Refusal:
         raise
     except Image.DecompressionBombError as error:

@@ -80,6 +80,13 @@ def shop_name(raw: Raw) -> str:
     return name.strip()
 
 
+def contact(raw: Raw) -> str:
+    words = raw.value
+    if not isinstance(words, str) or not words.isprintable() or len(words.strip()) > 100:
+        raise raw.bad("at most 100 printable characters, such as a mail address")
+    return words.strip()
+
+
 def base_url(raw: Raw) -> str:
     match = BASE_URL.fullmatch(raw.value) if isinstance(raw.value, str) else None
     if match is None or not 1 <= int(match[2] or 80) <= 65535:
@@ -160,4 +167,5 @@ READERS: dict[str, Callable[[Raw], object]] = {
     "shop_name": shop_name,
     "brand_color": matching("(#[0-9A-Fa-f]{6})?", "a colour such as #047f40"),
     "brand_logo": image,
+    "contact": contact,
 }

@@ -50,6 +50,7 @@ class Settings:
     shop_name: str = "Checkout"
     brand_color: str = ""  # #rrggbb
     brand_logo: str = ""  # path of an image
+    contact: str = ""  # how buyers reach the shop, shown on its pages
     channels: Mapping[str, Mapping[str, object]] = field(default_factory=dict, repr=False)
 
     @property

@@ -22,12 +22,12 @@ LAYERS = [  # from the ground up; a module imports from its own layer and those 
     {"api_keys", "idempotency"}
     | {"accounts", "amounts", "audit", "backup", "deliveries", "devices", "exports", "merchants", "orders", "payments"}
     | {"alerts", "alert_texts", "announcements", "endpoints"}
-    | {"candidates", "order_search", "owner", "sessions"}
+    | {"candidates", "order_search", "owner", "preferences", "sessions"}
     | {"catalogue", "claims", "gateways", "merchant_keys", "products", "receiving", "refund_calls"}
     | {"refund_notices", "refunds", "returns"}
     | {"selling", "settlement", "snippets"},
     {"worker"},
-    {"fields", "front", "web"},  # Flask from here on
+    {"fields", "front", "live", "web"},  # Flask from here on
     {"protocols", "channels", "monitors"},
     {"pages", "admin", "health", "metrics"},
     {"app"},

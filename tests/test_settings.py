@@ -71,6 +71,7 @@ GOOD = [
     ("shop_name", "小店", "小店", "小店"),
     ("brand_color", "#047F40", "#047F40", "#047F40"),
     ("brand_logo", "logo.svg", "logo.svg", "{cwd}/logo.svg"),
+    ("contact", "shop@example.com", "shop@example.com", "shop@example.com"),
 ]
 
 
@@ -137,6 +138,8 @@ BAD_TEXTS = [
     ("SHOP_NAME", "x" * 65),
     ("BRAND_COLOR", "green"),
     ("BRAND_LOGO", "logo.exe"),
+    ("CONTACT", "x" * 101),
+    ("CONTACT", "a\tb"),
 ]
 
 
@@ -173,6 +176,7 @@ BAD_TOML = [
     "callback_ports = 80",
     "shop_name = 1",
     "brand_logo = 1",
+    "contact = 1",
     "brand_color = 0x047F40",
 ]
 

@@ -56,10 +56,8 @@ class Catching:
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> bool:
         if not isinstance(error, Refusal) or error.code in _ELSEWHERE:
             return False
-        if isinstance(error, Wrong):
-            self._form.errors[error.field] = error.message
-        else:
-            self._form.errors[self._fields.get(error.code, "")] = words.sentence(error.message)
+        field = getattr(error, "field", "") or self._fields.get(error.code, "")
+        self._form.errors[field] = words.sentence(error.message)
         return True
 
 
