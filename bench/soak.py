@@ -48,7 +48,7 @@ def _crash(options: argparse.Namespace) -> bool:
 
 def _power(options: argparse.Namespace) -> bool:
     with TemporaryDirectory(prefix="power-") as folder:
-        report = powercut.cut(powercut.record(Path(folder), 2000), Path(folder), options.images, seed=options.seed)
+        report = powercut.cut(powercut.record(Path(folder), 1000), Path(folder), options.images, seed=options.seed)
     print(f"power: {report.images} disks, {report.acknowledged} acknowledgements looked for,"
           f" {len(report.lost)} lost, {len(report.corrupt)} disks damaged")  # fmt: skip
     for fault in [*report.lost[:10], *report.corrupt[:10]]:

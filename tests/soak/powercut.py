@@ -90,18 +90,53 @@ def record(folder: Path, orders: int, *, synchronous: str = "FULL") -> Recording
 
 def cut(recording: Recording, folder: Path, images: int, seed: int = 1) -> Report:
     """Makes and opens `images` disks, each as it may look after a cut at a random moment."""
-    dice, report = random.Random(seed), Report(0, 0)
-    for number in range(images):
-        moment = dice.randrange(1, len(recording.events))
-        files, told = _disk(recording, moment, dice)
+    dice, report, disk = random.Random(seed), Report(0, 0), Disk(recording)
+    for moment in sorted(dice.randrange(1, len(recording.events)) for _ in range(images)):
+        disk.go_on(moment)
+        told = disk.told()
         report.images, report.acknowledged = report.images + 1, report.acknowledged + len(told)
-        image = folder / f"image-{number}"
+        image = folder / "image"
         image.mkdir()
-        for name, content in files.items():
+        for name, content in disk.after_a_cut(dice).items():
             (image / name).write_bytes(content)
-        _look(image / "checkout.db", told, f"cut {number} at event {moment}", report)
+        _look(image / "checkout.db", told, f"cut at event {moment}", report)
         shutil.rmtree(image)
     return report
+
+
+class Disk:
+    """What is on the disk for certain, and the writes since, of which any part may be."""
+
+    def __init__(self, recording: Recording) -> None:
+        self._recording, self._moment = recording, 0
+        self._safe = {name: bytearray(content) for name, content in recording.start.items()}
+        self._open: list[Event] = []
+        self._answers = dict.fromkeys(recording.told, 0)
+
+    def go_on(self, moment: int) -> None:
+        for one in self._recording.events[self._moment : moment]:
+            if one.call == "answer":
+                self._answers[one.name] += 1
+            elif one.call == "sync":
+                for safe in [each for each in self._open if each.name == one.name]:
+                    _apply(self._safe.setdefault(one.name, bytearray()), safe, safe.data)
+                self._open = [each for each in self._open if each.name != one.name]
+            else:
+                self._open.append(one)
+        self._moment = moment
+
+    def told(self) -> list[tuple[str, str]]:
+        return [fact for port, count in self._answers.items() for fact in self._recording.told[port][:count]]
+
+    def after_a_cut(self, dice: random.Random) -> dict[str, bytes]:
+        files = {name: bytearray(content) for name, content in self._safe.items()}
+        share = dice.choice([0.0, 0.5, 1.0])
+        for one in self._open:
+            if dice.random() < share:
+                whole = dice.random() < 0.7
+                data = one.data if whole else one.data[: dice.randrange(len(one.data) // SECTOR + 1) * SECTOR]
+                _apply(files.setdefault(one.name, bytearray()), one, data)
+        return {name: bytes(content) for name, content in files.items()}
 
 
 def _start(folder: Path, database: Path, trace: Path, port: int, synchronous: str) -> Server:
@@ -182,33 +217,13 @@ def _bytes(text: str) -> bytes:
     return bytes.fromhex(found[1].replace("\\x", "")) if found else b""
 
 
-def _disk(recording: Recording, moment: int, dice: random.Random) -> tuple[dict[str, bytes], list[tuple[str, str]]]:
-    """The files after a cut behind `moment` events, and what clients had been told by then."""
-    past = recording.events[:moment]
-    synced = {one.name: number for number, one in enumerate(past) if one.call == "sync"}
-    files = {name: bytearray(content) for name, content in recording.start.items()}
-    share, answers = dice.choice([0.0, 0.5, 1.0]), dict.fromkeys(recording.told, 0)
-    for number, one in enumerate(past):
-        if one.call == "answer":
-            answers[one.name] += 1
-        elif one.call != "sync":
-            is_safe = number < synced.get(one.name, -1)
-            if is_safe or dice.random() < share:
-                _apply(files.setdefault(one.name, bytearray()), one, dice, may_tear=not is_safe)
-    told = [fact for port, count in answers.items() for fact in recording.told[port][:count]]
-    return {name: bytes(content) for name, content in files.items()}, told
-
-
-def _apply(content: bytearray, one: Event, dice: random.Random, *, may_tear: bool) -> None:
-    if one.call == "truncate":
-        content[one.at :] = b"" if one.at <= len(content) else bytes(one.at - len(content))
-        return
-    data = one.data
-    if may_tear and dice.random() < 0.3:
-        data = data[: dice.randrange(len(data) // SECTOR + 1) * SECTOR]
+def _apply(content: bytearray, one: Event, data: bytes) -> None:
     if len(content) < one.at:
         content.extend(bytes(one.at - len(content)))
-    content[one.at : one.at + len(data)] = data
+    if one.call == "truncate":
+        del content[one.at :]
+    else:
+        content[one.at : one.at + len(data)] = data
 
 
 def _look(database: Path, told: list[tuple[str, str]], when: str, report: Report) -> None:
