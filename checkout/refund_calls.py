@@ -10,7 +10,6 @@ import json
 import logging
 import threading
 import time
-from collections.abc import Callable
 from dataclasses import replace
 
 from checkout import refunds, store
@@ -25,7 +24,7 @@ LEASE_S = 60  # longer than a question and a call together
 # Seconds from one call to the next, the last one again and again: banks take days.
 AGAIN_AFTER_S = (2, 5, 10, 30, 60, 300, 900, 3600, 3 * 3600, 6 * 3600)
 END_S = 30 * 86_400
-WATCH_S = 4.0
+PURSUE_S, WATCH_S = 8.0, 4.0
 _LOOK_S = 0.1
 _watchers = threading.Semaphore(2)
 
@@ -50,11 +49,11 @@ def call(db_store: Store, channels: Channels, claimed: Refund, site: str, *, clo
 
 def pursue(
     db_store: Store, channels: Channels, refund_id: str, site: str, *, clock: Clock,
-    seconds: float = 8, sleep: Callable[[float], None] = time.sleep,
+    seconds: float | None = None,
 ) -> Refund:  # fmt: skip
-    """The refund after some seconds of calling the gateway, or watching a worker that does; it may still be on its
-    way then."""
-    until = time.monotonic() + seconds
+    """The refund after some seconds (`PURSUE_S`) of calling the gateway, or watching a worker that does; it may still
+    be on its way then."""
+    until = time.monotonic() + (PURSUE_S if seconds is None else seconds)
     while True:
         with db_store.read() as db:
             refund = store.refunds.get(db, refund_id)
@@ -64,7 +63,7 @@ def pursue(
         is_due = refund.due_at is not None and refund.due_at <= clock()
         claimed = claim(db_store, refund, clock()) if is_due else None
         if claimed is None:
-            sleep(_LOOK_S)
+            time.sleep(_LOOK_S)
         else:
             call(db_store, channels, claimed, site, clock=clock)
 

@@ -212,6 +212,22 @@ def test_failures_of_long_ago_are_not_told_for_ever(clinic: Clinic) -> None:
     assert clinic.complaints() == []
 
 
+def test_refunds_that_failed_or_take_long_are_told(clinic: Clinic) -> None:
+    clinic.pays()
+    clinic.run(
+        "INSERT INTO refunds (id, order_token, number, amount, reason, state, created_at, done_at, channel)"
+        f" SELECT 'ref_1', token, 'ref_1', 100, 'r', 'failed', {START - 60}, {START - 50}, 'alipay' FROM orders"
+    )
+    assert clinic.complaints() == [("refunds", FAIL)]
+    clinic.run(
+        "INSERT INTO refunds (id, order_token, number, amount, reason, state, created_at, due_at, channel)"
+        f" SELECT 'ref_2', token, 'ref_2', 100, 'r', 'asked', {START - 50}, {START}, 'alipay' FROM orders"
+    )
+    assert clinic.complaints() == []  # asked for again
+    clinic.run(f"UPDATE refunds SET created_at = {START - 86_401} WHERE id = 'ref_2'")
+    assert clinic.complaints() == [("refunds", FAIL), ("refunds", WARN)]
+
+
 def test_money_that_waits_for_review_warns(clinic: Clinic) -> None:
     clinic.shop.push(7700)
     assert clinic.complaints() == [("payments", WARN)]

@@ -294,11 +294,9 @@ def test_the_caller_can_pursue_a_refund_itself_and_gives_up_waiting(alipay: Till
     world = alipay.world
 
     def pursue(refund_id: str, seconds: float) -> RefundState:
-        slept: list[float] = []
-        found = refund_calls.pursue(
-            world.store, alipay.channels, refund_id, "", clock=world.clock, seconds=seconds, sleep=slept.append
-        )
-        return found.state
+        return refund_calls.pursue(
+            world.store, alipay.channels, refund_id, "", clock=world.clock, seconds=seconds
+        ).state
 
     assert pursue(alipay.ask(400).id, 30) is RefundState.DONE
     alipay.gateway.mischief = "status"

@@ -12,19 +12,24 @@ import pytest
 
 from checkout import gateways, ids, payments, refunds, store
 from checkout.errors import Code, Refusal
-from checkout.model import Judgement, Payment, Refund, RefundState, State
+from checkout.model import Endpoint, Judgement, Payment, Refund, RefundState, State
 from checkout.refund_calls import LEASE_S
 from tests.channels.orders import TOKEN
-from tests.test_announcements import endpoint
 from tests.tills import Till, till_at
-from tests.world import World
+from tests.world import START, World
+
+HOOK = Endpoint(
+    id="whk_1", merchant=1001, url="https://hooks.example/in", events="order.refunded", description="",
+    secret="whsec_" + "c2VjcmV0" * 5, previous_secret="", previous_secret_until=0, failing_since=None, paused_at=None,
+    pause="", created_at=START,
+)  # fmt: skip
 
 
 @pytest.fixture
 def alipay(world: World, tmp_path: Path) -> Iterator[Till]:
     with till_at("alipay", world, tmp_path) as opened:
         with world.store.transaction() as db:
-            store.endpoints.add(db, endpoint(events="order.refunded"))
+            store.endpoints.add(db, HOOK)
         yield opened
 
 
@@ -78,29 +83,12 @@ def test_an_order_is_refunded_once_all_of_its_money_is_back(alipay: Till) -> Non
     assert alipay.back().is_whole
 
 
-def second_payment(till: Till) -> Payment:
-    """The buyer has paid another attempt at the same order, whose number is paid already."""
-    other, trade_no = "f" * 32, "2026092122001004999999999999"
-    first = till.order
-    with till.world.store.transaction() as db:
-        again = replace(first, token=other, attempt=2, state=State.EXPIRED, paid_at=None)
-        store.orders.add(db, again)
-    trade = till.gateway.trades[other] = replace(till.gateway.trades[TOKEN], number=other, trade_no=trade_no)
-    trade.refunds = {}
-    found = till.channel.query(again, till.world.clock())
-    assert found.paid is not None
-    gateways.book(
-        till.world.store, till.channel, found.paid, "{}", new_id=ids.new_id, now=till.world.clock()
-    )  # fmt: skip
-    return next(one for one in till.world.payments() if one.reference == trade_no)
-
-
 def send_back(till: Till, payment: Payment) -> Refund:
     return refunds.ask_for_payment(till.world.store, payment.id, till.channels, **by(till.world))
 
 
 def test_a_second_payment_goes_back_as_its_own_case(alipay: Till) -> None:
-    payment = second_payment(alipay)
+    payment = alipay.pay_again()
     assert payment.judgement is Judgement.SUSPECTED
     send_back(alipay, payment)
     alipay.work()
@@ -112,7 +100,7 @@ def test_a_second_payment_goes_back_as_its_own_case(alipay: Till) -> None:
 
 
 def test_money_on_its_way_back_is_neither_sent_twice_nor_booked(alipay: Till) -> None:
-    payment = second_payment(alipay)
+    payment = alipay.pay_again()
     send_back(alipay, payment)
     with pytest.raises(Refusal) as refused:
         send_back(alipay, payment)
@@ -123,7 +111,7 @@ def test_money_on_its_way_back_is_neither_sent_twice_nor_booked(alipay: Till) ->
 
 
 def test_a_payment_whose_refund_failed_waits_again(alipay: Till) -> None:
-    payment = second_payment(alipay)
+    payment = alipay.pay_again()
     alipay.gateway.trades["f" * 32].status = "TRADE_FINISHED"
     send_back(alipay, payment)
     alipay.work()

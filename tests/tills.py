@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from checkout import gateways, ids, refund_calls, refunds, store
 from checkout.channel import Channel, Scene
 from checkout.channels import wechat as v2
 from checkout.channels import wechat_v3 as v3
-from checkout.model import Method, Order, Refund
+from checkout.model import Method, Order, Payment, Refund, State
 from tests.channels import wechat_2014, wechat_v3
 from tests.channels.alipay_app import channel_at, opened
 from tests.channels.orders import TOKEN, order, start
@@ -78,6 +78,19 @@ class Till:
         claimed = refund_calls.claim(self.world.store, refund, self.world.clock())
         assert claimed is not None
         refund_calls.call(self.world.store, self.channels, claimed, "https://pay.example.com", clock=self.world.clock)
+
+    def pay_again(self) -> Payment:
+        """The buyer pays another attempt at the same order, whose number is paid already. At Alipay only."""
+        other, trade_no, now = "f" * 32, "2026092122001004999999999999", self.world.clock()
+        again = replace(self.order, token=other, attempt=2, state=State.EXPIRED, paid_at=None)
+        with self.world.store.transaction() as db:
+            store.orders.add(db, again)
+        trades = self.gateway.trades
+        trades[other] = replace(trades[TOKEN], number=other, trade_no=trade_no, refunds={})
+        found = self.channel.query(again, now)
+        assert found.paid is not None
+        gateways.book(self.world.store, self.channel, found.paid, "{}", new_id=ids.new_id, now=now)
+        return next(one for one in self.world.payments() if one.reference == trade_no)
 
     def refunds(self) -> list[Refund]:
         with self.world.store.read() as db:

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from checkout import audit, money, orders, products, refunds, settlement, store
+from checkout import audit, channels, money, orders, products, refunds, settlement, store
 from checkout.amounts import Limits
 from checkout.cli import deliveries, payments
 from checkout.cli import refunds as refund_lines
@@ -105,9 +105,9 @@ def refund(desk: Desk, token: str, amount: str | None, reason: str, number: str,
         refunds.by_hand(desk.store, token, amount=given, reason=reason, number=number, **desk.by)
         _answer(desk, token, as_json)
         return
-    names = desk.settings.channels
-    asked = refunds.ask(desk.store, token, names, amount=given, reason=reason, number=number, **desk.by)
-    after = refund_lines.send_back(desk, asked)
+    gates = channels.make_channels(desk.settings)  # before anything is written: a key may be missing
+    asked = refunds.ask(desk.store, token, gates, amount=given, reason=reason, number=number, **desk.by)
+    after = refund_lines.send_back(desk, gates, asked)
     _answer(desk, token, as_json)
     refund_lines.told(after)
 

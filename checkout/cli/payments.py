@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from checkout import payments, refunds, store
+from checkout import channels, payments, refunds, store
 from checkout.cli import claims
 from checkout.cli import refunds as refund_lines
 from checkout.cli.desk import Desk
@@ -76,8 +76,9 @@ def ignore(desk: Desk, payment: str, reason: str, as_json: bool) -> None:
 @click.pass_obj
 def refund_(desk: Desk, payment: str, reason: str, as_json: bool) -> None:
     """Send back money that a gateway took and no order was waiting for."""
-    asked = refunds.ask_for_payment(desk.store, payment, desk.settings.channels, reason=reason, **desk.by)
-    after = refund_lines.send_back(desk, asked)
+    gates = channels.make_channels(desk.settings)
+    asked = refunds.ask_for_payment(desk.store, payment, gates, reason=reason, **desk.by)
+    after = refund_lines.send_back(desk, gates, asked)
     show(refund_lines.shape(after), as_json, lambda: f"Refund {after.state.value}: {refund_lines.line(after)}")
     refund_lines.told(after)
 

@@ -6,10 +6,11 @@ from typing import Any
 
 import click
 
-from checkout import channels, refund_calls, store
+from checkout import refund_calls, store
 from checkout.cli.desk import Desk
 from checkout.cli.output import as_json, show, table, warn, when
 from checkout.errors import Code, Refusal
+from checkout.gateways import Channels
 from checkout.model import Refund, RefundState
 from checkout.money import yuan
 
@@ -36,9 +37,8 @@ def list_(desk: Desk, state: str | None, limit: int, as_json: bool) -> None:
     show([shape(one) for one in found], as_json, lambda: table(heads, rows, "No refunds."))
 
 
-def send_back(desk: Desk, asked: Refund) -> Refund:
+def send_back(desk: Desk, gates: Channels, asked: Refund) -> Refund:
     """The refund after a few seconds of calling its gateway; a server that runs may be faster, and goes on."""
-    gates = channels.make_channels(desk.settings)
     return refund_calls.pursue(desk.store, gates, asked.id, desk.settings.base_url, clock=desk.clock)
 
 

@@ -11,7 +11,7 @@ from checkout.interfaces import Rows, Store
 from checkout.model import Account, Device, Method
 from checkout.receiving import PERSONAL
 
-_WEEK_S = 7 * 86_400
+_DAY_S, _WEEK_S = 86_400, 7 * 86_400
 _MANY_TRIES = 3
 
 
@@ -109,12 +109,24 @@ def _waiting(patient: Patient, db: Rows) -> Iterator[Finding]:
                    "checkout merchant set ID --notify-url U, then checkout delivery resend ID")  # fmt: skip
     if not failed + struggling + untold:
         yield ok("deliveries", "Every shop was told about its payments.")
+    yield from _refunds(patient, db)
     review = store.overview.to_review(db)
     if review:
         yield warn("payments", f"Waiting for your word on what they are for: {_count(review, 'payment')}.",
                    "checkout payment list --review")  # fmt: skip
     else:
         yield ok("payments", "No payment waits for review.")
+
+
+def _refunds(patient: Patient, db: Rows) -> Iterator[Finding]:
+    failed = store.overview.failed_refunds(db, patient.now - _WEEK_S)
+    slow = store.overview.slow_refunds(db, patient.now - _DAY_S)
+    if failed:
+        yield fail("refunds", f"Failed in the last seven days, and not asked for again: {_count(failed, 'refund')}.",
+                   "checkout refund list --state failed, then checkout order refund TOKEN")  # fmt: skip
+    if slow:
+        yield warn("refunds", f"On their way for more than a day: {_count(slow, 'refund')}.",
+                   "checkout refund list --state asked; a bank may take days")  # fmt: skip
 
 
 def _count(number: int, noun: str) -> str:

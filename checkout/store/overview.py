@@ -39,6 +39,23 @@ def waiting_orders(db: Rows, now: int) -> int:
     return _number(db, "SELECT count(*) FROM orders WHERE state = 'pending' AND expires_at > :now", now=now)
 
 
+def failed_refunds(db: Rows, since: int) -> int:
+    """Refunds that failed from `since` on, and were not asked for again."""
+    return _number(
+        db,
+        "SELECT count(*) FROM refunds WHERE state = 'failed' AND done_at >= :since"
+        " AND NOT EXISTS (SELECT 1 FROM refunds AS again"
+        " WHERE again.order_token = refunds.order_token AND again.payment = refunds.payment"
+        " AND again.id <> refunds.id AND again.state <> 'failed' AND again.created_at >= refunds.created_at)",
+        since=since,
+    )
+
+
+def slow_refunds(db: Rows, before: int) -> int:
+    """Refunds on their way that were asked for before then."""
+    return _number(db, "SELECT count(*) FROM refunds WHERE state = 'asked' AND created_at < :before", before=before)
+
+
 def newest(db: Rows) -> int:
     """Unix seconds of the newest thing that happened here; 0: nothing yet."""
     return max(
