@@ -30,13 +30,13 @@
   function wake() {
     awake = true;
     body.dispatchEvent(new Event("checkout:wake"));
+    awake = false; // dropped, if a poll is on its way already
   }
 
   body.addEventListener("htmx:beforeRequest", (event) => {
     acting = event.target.id !== "poll";
     if (acting) return;
     if (!awake && performance.now() - lastPoll < calm() - 250) return event.preventDefault();
-    awake = false;
     lastPoll = performance.now();
   });
   body.addEventListener("htmx:afterRequest", (event) => {

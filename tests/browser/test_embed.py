@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, FrameLocator, Page, expect
+from playwright.sync_api import Browser, BrowserContext, FrameLocator, Page, Route, expect
 
 from checkout import store
 from checkout.catalogue import Goods
 from checkout.model import Order
-from tests.browser.host import STRICT, Host, hosted, sell
+from tests.browser.host import NOTES, STRICT, Host, hosted, sell
 from tests.browser.site import ANDROID, WECHAT, Site, chromium, with_cdn
 
 pytestmark = pytest.mark.browser
@@ -93,10 +93,11 @@ def test_the_frame_is_as_high_as_what_it_shows(site: Site, host: Host, page: Pag
     page.goto(host.page(site, f'<div data-checkout-inline="ebook">{link(sell(site, host))}</div>'))
     choose(page)
     inside(page).locator("#help").click()
-    page.wait_for_timeout(300)
-    shown = page.locator("iframe").evaluate("frame => frame.clientHeight")
-    needed = inside(page).locator("body").evaluate("body => document.documentElement.scrollHeight")
-    assert abs(shown - needed) <= 1
+    expect(inside(page).locator("details")).to_be_visible()
+    needed = inside(page).locator("body").evaluate("body => Math.ceil(body.getBoundingClientRect().height)")
+    expect(page.locator("iframe")).to_have_css("height", f"{needed}px")
+    scrolls = "root => root.scrollHeight > root.clientHeight"
+    assert not inside(page).locator("html").evaluate(scrolls)
     expect(page.locator("#buy")).to_have_count(0)
 
 
@@ -112,7 +113,7 @@ def test_looking_again_and_again_opens_nothing(site: Site, host: Host, page: Pag
     page.goto(host.page(site, link(sell(site, host))))
     for _ in range(5):
         page.click("#buy")
-        expect(inside(page).get_by_role("button", name="WeChat Pay")).to_be_visible()
+        expect(inside(page).get_by_role("button", name="Close")).to_be_visible()  # the frame's script is there
         page.keyboard.press("Escape")
         expect(page.locator("dialog")).to_have_count(0)
     assert orders(site) == []
@@ -141,7 +142,7 @@ def test_escape_and_the_button_close_and_the_keyboard_goes_back(site: Site, host
     for close in ("in the frame", "around it", "by the button"):
         page.focus("#buy")
         page.keyboard.press("Enter")
-        expect(inside(page).get_by_role("button", name="WeChat Pay")).to_be_visible()
+        expect(inside(page).get_by_role("button", name="Close")).to_be_visible()  # the frame's script is there
         if close == "in the frame":
             inside(page).get_by_role("button", name="WeChat Pay").focus()
             page.keyboard.press("Escape")
@@ -203,8 +204,11 @@ def test_an_inline_form_that_is_refused_leaves_the_link(site: Site, host: Host, 
 def test_a_checkout_that_is_away_leads_to_the_page(site: Site, host: Host, page: Page) -> None:
     page.goto(host.page(site, link(sell(site, host))))
     page.route(f"{site.url}/buy/ebook?embed=*", lambda route: None)
+    page.clock.install()
     page.click("#buy")
-    page.wait_for_url(f"{site.url}/buy/ebook", timeout=12_000)
+    expect(page.locator("iframe")).to_have_count(1)
+    page.clock.run_for(8000)
+    page.wait_for_url(f"{site.url}/buy/ebook")
 
 
 def test_phones_and_apps_get_a_page_of_their_own(site: Site, host: Host, browser: Browser) -> None:
@@ -247,10 +251,11 @@ def test_messages_of_others_are_not_heard(site: Site, host: Host, page: Page, br
         )
         # A frame of the checkout's own origin that is not the one of the dialog.
         page.evaluate(
-            "(url) => { const f = document.createElement('iframe'); f.src = url; document.body.append(f) }",
+            "async (url) => { const f = document.createElement('iframe'); f.src = url;"
+            " document.body.append(f); await new Promise((done) => f.onload = done) }",
             f"{site.url}/buy/ebook?embed={host.origin}",
         )
-        page.wait_for_timeout(500)
+        settle_messages(page)
     heard(page, "open", "pending")
     assert page.url.startswith(host.origin)
     assert page.title() == "Site"
@@ -268,7 +273,7 @@ def test_the_frame_hears_its_parent_only(site: Site, host: Host, page: Page) -> 
     site.settle(orders(site)[0])
     heard(page, "open", "pending", "paid")
     frame.evaluate("window.postMessage({v: 1, t: 'stay'}, '*')")
-    page.wait_for_url(f"{thanks}?co_order=*", timeout=9000)
+    page.wait_for_url(f"{thanks}?co_order=*")
 
 
 def test_the_page_around_goes_back_to_the_shop(site: Site, host: Host, page: Page) -> None:
@@ -284,6 +289,7 @@ def test_the_page_around_goes_back_to_the_shop(site: Site, host: Host, page: Pag
 
 
 def test_a_site_that_stops_the_event_keeps_its_buyer(site: Site, host: Host, page: Page) -> None:
+    page.clock.install()
     sell(site, host, return_url=host.write("/thanks", "<h1>Thanks</h1>"))
     page.goto(host.page(site, link(f"{site.url}/buy/ebook")))
     page.evaluate("document.documentElement.dataset.keep = 'paid'")
@@ -292,7 +298,8 @@ def test_a_site_that_stops_the_event_keeps_its_buyer(site: Site, host: Host, pag
     site.settle(orders(site)[0])
     heard(page, "open", "pending", "paid")
     expect(inside(page).locator("[data-stay]")).to_have_count(0)
-    page.wait_for_timeout(5500)
+    page.clock.run_for(10_000)
+    settle_messages(page)
     assert page.url == host.origin + "/"
 
 
@@ -372,7 +379,7 @@ def test_an_order_of_a_backend_opens_in_the_dialog(site: Site, host: Host, page:
     page.click("#buy")
     expect(inside(page).locator("figure img")).to_be_visible()
     site.settle(order)
-    page.wait_for_url(f"{host.origin}/thanks?*", timeout=9000)
+    page.wait_for_url(f"{host.origin}/thanks?*")
 
 
 def test_nonsense_is_said_in_the_console_and_left_out(site: Site, host: Host, page: Page, watch: Any) -> None:
@@ -391,6 +398,93 @@ def test_a_second_copy_of_the_script_does_nothing(site: Site, host: Host, page: 
     page.click("#buy")
     expect(page.locator("iframe")).to_have_count(1)
     assert [text for text in watch.faults if "loaded twice" in text]
+
+
+def settle_messages(page: Page) -> None:
+    """Waits until every message that was posted before has been heard: they come in their order."""
+    page.evaluate(
+        "() => new Promise((done) => { addEventListener('message', ({data}) => data === 'last' && done());"
+        " postMessage('last', '*') })"
+    )
+
+
+def routed(context: BrowserContext, origin: str, to: str) -> None:
+    """Lets `origin`, which no name server knows, be the server at `to`."""
+
+    def forward(route: Route) -> None:
+        request = route.request
+        place = to + request.url.removeprefix(origin)
+        route.fulfill(response=context.request.fetch(
+            place, method=request.method, headers=request.headers, data=request.post_data_buffer, max_redirects=0
+        ))  # fmt: skip
+
+    context.route(f"{origin}/**", forward)
+
+
+def test_an_origin_that_begins_like_ours_is_another_one(site: Site, host: Host, context: BrowserContext) -> None:
+    """The page's side: `http://pay.test.evil.test` is not heard. The frame's side: it is not shown there."""
+    sell(site, None, add_origins=("http://shop.test",))
+    routed(context, "http://pay.test", site.url)
+    for shop in ("http://shop.test", "http://shop.test.evil.test"):
+        routed(context, shop, host.origin)
+    script = '<script src="http://pay.test/static/checkout.js" async></script><script src="/notes.js"></script>'
+    buy = '<a id="buy" href="http://pay.test/buy/ebook" data-checkout="ebook">Buy</a>'
+    host.write("/notes.js", NOTES)
+    host.write("/", f"<!doctype html><title>Site</title>{script}{buy}")
+    evil = "<script>parent.postMessage({v: 1, t: 'paid', state: 'paid'}, '*'); parent.postMessage('last', '*')</script>"
+    context.route("http://pay.test.evil.test/**", lambda route: route.fulfill(body=evil, content_type="text/html"))
+    page = context.new_page()
+    page.goto("http://shop.test/")
+    page.click("#buy")
+    expect(inside(page).get_by_role("button", name="WeChat Pay")).to_be_visible()
+    heard(page, "open")
+    page.evaluate(
+        "() => new Promise((done) => { addEventListener('message', ({data}) => data === 'last' && done());"
+        " const f = document.createElement('iframe'); f.src = 'http://pay.test.evil.test/'; document.body.append(f) })"
+    )
+    heard(page, "open")
+    page.goto("http://shop.test.evil.test/")
+    page.click("#buy")
+    page.wait_for_url("http://pay.test/buy/ebook*")
+    expect(page.get_by_role("button", name="WeChat Pay")).to_be_visible()
+
+
+def test_a_return_to_what_is_no_page_is_never_followed(site: Site, host: Host, page: Page) -> None:
+    """Not even when our own frame asks for it."""
+    page.goto(host.page(site, link(sell(site, host))))
+    page.click("#buy")
+    choose(page)
+    frame = next(one for one in page.frames if "/pay/" in one.url)
+    for bad in ("javascript:document.title='evil'", "data:text/html,evil", "ftp://evil.test/", ""):
+        frame.evaluate("([url, origin]) => parent.postMessage({v: 1, t: 'return', url}, origin)", [bad, host.origin])
+    settle_messages(page)
+    assert page.title() == "Site"
+    assert page.url == host.origin + "/"
+
+
+def test_a_return_address_of_a_stranger_is_not_taken(site: Site, host: Host, page: Page) -> None:
+    thanks = host.write("/thanks", "<h1>Thanks</h1>")
+    buy = sell(site, host, return_url=thanks)
+    page.goto(host.page(site, link(buy, 'data-return="https://evil.example/thanks" data-lang="en"')))
+    page.click("#buy")
+    expect(inside(page).get_by_role("alert")).to_contain_text("return address that does not belong to this shop")
+    choose(page)
+    site.settle(orders(site)[0])
+    expect(inside(page).get_by_role("link", name="Return to the shop")).to_have_attribute(
+        "href", re.compile(f"^{re.escape(thanks)}")
+    )
+
+
+def test_an_inline_form_leaves_phones_to_the_page(site: Site, host: Host, browser: Browser) -> None:
+    buy = sell(site, host)
+    context = browser.new_context(user_agent=ANDROID, locale="en-US")
+    page = context.new_page()
+    page.goto(host.page(site, f'<div data-checkout-inline="ebook"><a href="{buy}">Buy here</a></div>'))
+    page.wait_for_function("window.Checkout")
+    expect(page.locator("iframe")).to_have_count(0)
+    page.get_by_role("link", name="Buy here").click()
+    page.wait_for_url(buy)
+    context.close()
 
 
 def test_an_error_is_an_event(site: Site, host: Host, page: Page) -> None:

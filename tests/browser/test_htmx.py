@@ -16,7 +16,7 @@ LOCAL = "**/static/vendor/htmx-*"
 
 
 def paid(page: Page) -> None:
-    expect(page.locator("#state")).to_have_attribute("data-stage", "paid", timeout=12_000)
+    expect(page.locator("#state")).to_have_attribute("data-stage", "paid")
 
 
 def test_from_the_cdn_one_file_is_enough(site: Site, page: Page, watch: Watch) -> None:

@@ -85,13 +85,14 @@ def decoded(text: str) -> bytes:
 
 def test_a_buyer_who_stays_is_left_alone(site: Site, context: BrowserContext, page: Page) -> None:
     context.route(SHOP, lambda route: route.fulfill(body="thank you"))
+    page.clock.install()
     order = site.order()
     page.goto(site.page_of(order))
     site.settle(order)
     wake(page)
     page.get_by_role("button", name="Stay here").click()
     expect(page.locator("[data-stay]")).to_have_count(0)
-    page.wait_for_timeout(5500)
+    page.clock.run_for(10_000)
     assert page.url == site.page_of(order)
 
 

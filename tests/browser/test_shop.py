@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -120,6 +121,12 @@ def test_the_printed_receipt_is_black_on_white_without_buttons(site: Site, page:
     assert page.locator("button:visible, nav:visible").count() == 0
     expect(page.get_by_text("AAAA-BBBB")).to_be_visible()
     assert page.locator("body").evaluate("body => getComputedStyle(body).color") == "rgb(0, 0, 0)"
+
+
+def test_the_receipt_prints_on_one_sheet(site: Site, page: Page) -> None:
+    page.goto(receipt_with_text(site, page))
+    sheets = re.findall(rb"/Type\s*/Page\b", page.pdf(format="A4"))
+    assert len(sheets) == 1
 
 
 def test_a_key_is_copied_by_its_button(site: Site, page: Page) -> None:

@@ -24,6 +24,12 @@ Object.defineProperty(Document.prototype, "visibilityState", {get: () => window.
 """
 
 
+def asked(page: Page) -> None:
+    """Waits until htmx is there and the page has heard an answer."""
+    with page.expect_response("**/poll*"):
+        wake(page)
+
+
 @pytest.mark.parametrize("offset", [DAY_MS, -DAY_MS])
 def test_a_clock_that_is_wrong_by_a_day_changes_nothing(
     site: Site, context: BrowserContext, page: Page, offset: int
@@ -65,18 +71,26 @@ def test_after_a_nap_the_countdown_is_the_servers_again(site: Site, page: Page) 
 def test_while_the_server_is_gone_the_code_stays_and_afterwards_the_page_goes_on(
     site: Site, page: Page, watch: Watch
 ) -> None:
+    """For twenty seconds of the buyer's, which the test does not wait for."""
     order = site.order()
+    page.clock.install()
     page.goto(site.page_of(order))
+    asked(page)
     site.stop()
+    page.clock.run_for(3000)
     expect(page.locator("#net")).to_be_visible()
     expect(page.locator("#say")).to_have_text("The connection is lost. Trying again…")
+    before = watch.polls()
+    for _ in range(20):
+        page.clock.run_for(1000)
+    assert watch.polls() - before <= 4, "each silence is longer than the one before"
     expect(page.locator("img")).to_be_visible()
-    page.wait_for_timeout(3000)
-    assert watch.polls() <= 4
     assert page.locator("img").evaluate("image => image.naturalWidth") >= 280
+    assert page.locator("#state").get_attribute("data-stage") == "pending"
     site.start()
     site.settle(order)
-    expect(page.locator("h1")).to_have_text("Payment received", timeout=16_000)
+    page.clock.run_for(15_000)
+    expect(page.locator("h1")).to_have_text("Payment received")
     expect(page.locator("#net")).to_be_hidden()
     assert [fault for fault in watch.faults if not fault.startswith(("Failed to load", "htmx:"))] == []
 
@@ -102,15 +116,18 @@ def test_one_error_of_the_server_does_not_end_the_polls(site: Site, context: Bro
 
 
 def test_a_hidden_tab_is_quiet_and_wakes_at_once(site: Site, context: BrowserContext, page: Page, watch: Watch) -> None:
+    """The buyer's clock stands still but for the seconds that the test lets pass."""
     context.add_init_script(HIDDEN)
     order = site.order()
+    page.clock.install(time=0)
     page.goto(site.page_of(order))
-    with page.expect_response("**/poll*"):
-        pass
+    asked(page)
+    page.clock.pause_at(60)
     page.evaluate("window.away = true; document.dispatchEvent(new Event('visibilitychange'))")
     before = watch.polls()
-    page.wait_for_timeout(4500)
-    assert watch.polls() == before
+    for _ in range(45):
+        page.clock.run_for(1000)
+    assert 2 <= watch.polls() - before <= 4, "four times a minute instead of thirty"
     site.settle(order)
     page.evaluate("window.away = false; document.dispatchEvent(new Event('visibilitychange'))")
-    expect(page.locator("h1")).to_have_text("Payment received", timeout=1500)
+    expect(page.locator("h1")).to_have_text("Payment received")
