@@ -13,6 +13,7 @@ from checkout.channel import Channel, Scene
 from checkout.channels import wechat as v2
 from checkout.channels import wechat_v3 as v3
 from checkout.model import Method, Order, Payment, Refund, State
+from checkout.refunds import Back
 from tests.channels import wechat_2014, wechat_v3
 from tests.channels.alipay_app import channel_at, opened
 from tests.channels.orders import TOKEN, order, start
@@ -99,7 +100,7 @@ class Till:
     def states(self) -> list[tuple[int, str]]:
         return [(one.amount, one.state.value) for one in self.refunds()]
 
-    def back(self) -> refunds.Back:
+    def back(self) -> Back:
         with self.world.store.read() as db:
             return refunds.back(db, self.order)
 
