@@ -12,10 +12,23 @@ from pathlib import Path
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
-from checkout import __version__, admin, channels, health, http, ids, live, metrics, pages, protocols
+from checkout import (
+    __version__,
+    admin,
+    backup,
+    channels,
+    health,
+    http,
+    idempotency,
+    ids,
+    live,
+    metrics,
+    pages,
+    protocols,
+)
 from checkout.channels import routes as channel_routes
 from checkout.errors import Refusal, StoreError
-from checkout.interfaces import Clock, NewId, Send
+from checkout.interfaces import Chore, Clock, NewId, Send, Store
 from checkout.monitors import generic, smsforwarder, vmq_app
 from checkout.protocols.api import problems as api_problems
 from checkout.resources import resource_dir
@@ -26,6 +39,7 @@ from checkout.worker import Worker
 
 log = logging.getLogger(__name__)
 
+_SWEPT_A_MINUTE = 20_000
 _SAFE_HEADERS = (
     ("X-Content-Type-Options", "nosniff"),
     ("Referrer-Policy", "no-referrer"),
@@ -76,9 +90,22 @@ def wire(
             user_agent=f"Checkout/{__version__}",
         ).send
     )
-    worker = Worker(db_store, dialects, send, clock, channels=gates, new_id=new_id, site=settings.base_url)
+    worker = Worker(
+        db_store, dialects, send, clock,
+        channels=gates, new_id=new_id, site=settings.base_url, chores=_chores(settings, db_store),
+    )  # fmt: skip
     parts = Parts(settings, rules_of(settings), db_store, dialects, clock, new_id, send, worker.wake, gates)
     return parts, worker
+
+
+def _chores(settings: Settings, db_store: Store) -> list[Chore]:
+    """What the worker looks after by the minute."""
+
+    def forget_answers(now: int) -> None:
+        idempotency.sweep(db_store, now, _SWEPT_A_MINUTE)
+
+    plan = backup.plan_of(settings)
+    return [forget_answers, *([backup.chore(db_store, plan)] if plan else [])]
 
 
 def _knows(app: Flask) -> Callable[[str], bool]:

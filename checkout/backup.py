@@ -1,13 +1,95 @@
-"""Backups of a SQLite installation, made beside a running server, and the way back."""
+"""Backups of a SQLite installation, made beside a running server, by hand or by the clock, and the way back."""
 
 from __future__ import annotations
 
+import logging
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from checkout import store
-from checkout.errors import Code, Refusal
-from checkout.interfaces import Store
+from checkout.errors import Code, Refusal, StoreError
+from checkout.interfaces import Chore, Store
 from checkout.settings import Settings
+
+log = logging.getLogger(__name__)
+
+_NAME = re.compile(r"checkout-(\d{8}T\d{6})Z\.db")
+_STAMP = "%Y%m%dT%H%M%S"
+_PATIENCE_S = 3600
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Backups by the clock: one every `every_s` seconds into `folder`, of which the newest `keep` are kept."""
+
+    folder: Path
+    every_s: int
+    keep: int
+
+
+def plan_of(settings: Settings) -> Plan | None:
+    """None: no folder is set, or the database is PostgreSQL, which has tools of its own."""
+    if not settings.backup_folder or settings.is_postgres:
+        return None
+    return Plan(Path(settings.backup_folder), settings.backup_every, settings.backup_keep)
+
+
+def chore(db_store: Store, plan: Plan) -> Chore:
+    """What the worker does by the minute: a backup when one is due. A failure goes to the log and is tried again."""
+
+    def back_up(now: int) -> None:
+        try:
+            make_due(db_store, plan, now)
+        except (Refusal, StoreError, OSError) as error:
+            log.error("The backup that was due could not be made: %s", error)
+
+    return back_up
+
+
+def make_due(db_store: Store, plan: Plan, now: int) -> Path | None:
+    """Makes the backup that is due and removes those beyond `keep`; gives the new file, None: none was due.
+
+    Of two servers one makes it: a name stands for one moment and is never given twice. Raises as `create`.
+    """
+    newest = newest_at(plan)
+    if newest is not None and now - newest < plan.every_s:
+        return None
+    plan.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    target = plan.folder / f"checkout-{datetime.fromtimestamp(now, UTC).strftime(_STAMP)}Z.db"
+    create(db_store, target)
+    for old in sorted(_made(plan), reverse=True)[plan.keep :]:
+        old[1].unlink(missing_ok=True)
+    return target
+
+
+def newest_at(plan: Plan) -> int | None:
+    """When the newest backup by the clock was made."""
+    return max((at for at, _ in _made(plan)), default=None)
+
+
+def trouble(plan: Plan, now: int) -> str:
+    """What is wrong with the backups by the clock, in one sentence; "": nothing. The first comes within a minute of
+    the server's start; a later one may be an hour late."""
+    newest = newest_at(plan)
+    if newest is None:
+        return f"There is no backup in {plan.folder} yet."
+    if now - newest > plan.every_s + _PATIENCE_S:
+        return f"The newest backup in {plan.folder} is {(now - newest) // 3600} hours old."
+    return ""
+
+
+def _made(plan: Plan) -> list[tuple[int, Path]]:
+    """(when, file) of each backup by the clock; what else lies in the folder is nobody's business here."""
+    if not plan.folder.is_dir():
+        return []
+    found = ((_NAME.fullmatch(path.name), path) for path in plan.folder.iterdir())
+    return [
+        (int(datetime.strptime(match[1], _STAMP).replace(tzinfo=UTC).timestamp()), path)
+        for match, path in found
+        if match
+    ]
 
 
 def create(db_store: Store, target: Path) -> int:

@@ -35,6 +35,12 @@ class Send(Protocol):
     def __call__(self, request: Outgoing) -> Answer: ...
 
 
+class Chore(Protocol):
+    """Something to look after by the minute, in the worker; it may take long and does not raise what is expected."""
+
+    def __call__(self, now: int, /) -> None: ...
+
+
 class Rows(Protocol):
     """A database as the store's modules see it: SQL in full, values by name."""
 

@@ -119,6 +119,14 @@ def image(raw: Raw) -> str:
     return str(_absolute(path, raw.folder))
 
 
+def folder(raw: Raw) -> str:
+    if raw.value == "":
+        return ""
+    if not isinstance(raw.value, str) or "\0" in raw.value:
+        raise raw.bad("the path of a folder")
+    return str(_absolute(raw.value, raw.folder))
+
+
 def networks(raw: Raw) -> tuple[str, ...]:
     try:
         return tuple(str(ip_network(item)) for item in _texts(raw))
@@ -163,6 +171,9 @@ READERS: dict[str, Callable[[Raw], object]] = {
     "device_offline_after": integer(30, DAY),
     "push_window_s": integer(0, 30 * DAY),
     "metrics_token": secret,
+    "backup_folder": folder,
+    "backup_every": integer(60, 30 * DAY),
+    "backup_keep": integer(1, 10_000),
     "language": choice("zh-CN", "zh-TW", "en"),
     "shop_name": shop_name,
     "brand_color": matching("(#[0-9A-Fa-f]{6})?", "a colour such as #047f40"),

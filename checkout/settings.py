@@ -46,6 +46,9 @@ class Settings:
     device_offline_after: int = 180
     push_window_s: int = 0  # how far a push's own time may be off; 0 = any
     metrics_token: str = field(default="", repr=False)  # lets other machines read /metrics
+    backup_folder: str = ""  # where backups by the clock go; "": none are made
+    backup_every: int = 86_400
+    backup_keep: int = 14
     language: Literal["zh-CN", "zh-TW", "en"] = "zh-CN"
     shop_name: str = "Checkout"
     brand_color: str = ""  # #rrggbb

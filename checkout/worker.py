@@ -1,4 +1,4 @@
-"""What happens without anybody asking: callbacks that are due, refunds, questions, orders whose time is over.
+"""What happens without anybody asking: callbacks that are due, refunds, questions, orders whose time is over, chores.
 
 A thread in the server's own process by default, or `checkout worker` beside it; leases make several of them safe. A
 slow merchant holds at most two threads of a pool that grows only when it is needed, so it delays nobody else.
@@ -9,15 +9,16 @@ from __future__ import annotations
 import logging
 import os
 import threading
+import time
 from collections import Counter, deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
 
-from checkout import deliveries, gateways, ids, orders, refund_calls, store
+from checkout import deliveries, gateways, ids, orders, refund_calls, sales, store
 from checkout.errors import StoreError
 from checkout.gateways import Channels
-from checkout.interfaces import Clock, Dialects, NewId, Send, Store
+from checkout.interfaces import Chore, Clock, Dialects, NewId, Send, Store
 from checkout.model import Delivery, Refund
 from checkout.store.gateways import Watch
 
@@ -28,6 +29,7 @@ _MOST_PER_HOST = 2
 _REMEMBERED = 5000
 _READ_A_SECOND = 20_000
 _PAUSE_S = 1
+_CHORES_EVERY_S = 60
 _GATEWAY, _REFUND = "gateway ", "refund "  # no host is called so
 
 
@@ -36,10 +38,10 @@ class Worker:
 
     def __init__(
         self, db_store: Store, dialects: Dialects, send: Send, clock: Clock, *,
-        channels: Channels | None = None, new_id: NewId = ids.new_id, site: str = "",
+        channels: Channels | None = None, new_id: NewId = ids.new_id, site: str = "", chores: Sequence[Chore] = (),
     ) -> None:  # fmt: skip
         self._store, self._dialects, self._send, self._clock = db_store, dialects, send, clock
-        self._channels, self._new_id, self._site = channels or {}, new_id, site
+        self._channels, self._new_id, self._site, self._chores = channels or {}, new_id, site, chores
         self._thread: threading.Thread | None = None
         self._pid = 0
         self._begin_anew()
@@ -60,6 +62,8 @@ class Worker:
         self._in_flight: Counter[str] = Counter()
         self._passed: dict[str, deque[Delivery]] = {}
         self._lock = threading.Lock()
+        self._chores_at = 0.0
+        self._at_chores = threading.Lock()
 
     def wake(self) -> None:
         """A delivery has become due: look now."""
@@ -106,7 +110,27 @@ class Worker:
         self._send_back()
         self._question()
         orders.expire_due(self._store, self._clock())
+        sales.sum_up(self._store, self._clock())
+        self._look_after()
         return waiting
+
+    def _look_after(self) -> None:
+        """Hands the chores to the pool once a minute, by a clock that nobody sets; those of the minute before may
+        still be at it."""
+        if not self._chores or time.monotonic() < self._chores_at or not self._at_chores.acquire(blocking=False):
+            return
+        self._chores_at = time.monotonic() + _CHORES_EVERY_S
+        self._pool.submit(self._do_chores)
+
+    def _do_chores(self) -> None:
+        try:
+            for chore in self._chores:
+                try:
+                    chore(self._clock())
+                except Exception:
+                    log.exception("A chore failed; it is tried again in a minute")
+        finally:
+            self._at_chores.release()
 
     def _question(self) -> None:
         """Hands the questions that are due to the pool; a gateway that hangs holds as few threads as a merchant."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
-from checkout import store
+from checkout import backup, store
 from checkout.doctor.finding import Finding, Patient, fail, ok, warn
 from checkout.errors import StoreError
 from checkout.interfaces import Store
@@ -27,6 +27,7 @@ def examine(patient: Patient) -> Iterator[Finding]:
         yield _sqlite()
     if patient.store is not None:
         yield from _disk(patient, patient.store)
+    yield from _backups(patient)
     yield _clock(patient)
     yield _htmx(patient)
     yield _reading_rules(patient)
@@ -77,6 +78,18 @@ def _disk(patient: Patient, db_store: Store) -> Iterator[Finding]:
         yield warn("disk", f"{told}; new orders are refused below {least // 2**20} MB.", "Make room soon.")
     else:
         yield ok("disk", f"{told}.")
+
+
+def _backups(patient: Patient) -> Iterator[Finding]:
+    plan = backup.plan_of(patient.settings)
+    if plan is None:
+        return
+    trouble = backup.trouble(plan, patient.now)
+    if trouble:
+        fix = "See whether the server runs and why the backup fails in its log; checkout backup FILE makes one now."
+        yield warn("backups", trouble, fix)
+    else:
+        yield ok("backups", f"The newest backup in {plan.folder} is as new as it should be.")
 
 
 def _clock(patient: Patient) -> Finding:
