@@ -22,7 +22,7 @@ LAYERS = [  # from the ground up; a module imports from its own layer and those 
     {"api_keys", "idempotency"}
     | {"accounts", "amounts", "audit", "backup", "deliveries", "devices", "exports", "merchants", "orders", "payments"}
     | {"alerts", "alert_texts", "announcements", "endpoints"}
-    | {"candidates", "order_search", "owner", "preferences", "sessions"}
+    | {"candidates", "checklist", "order_search", "owner", "preferences", "sales", "sessions"}
     | {"catalogue", "claims", "gateways", "merchant_keys", "products", "receiving", "refund_calls"}
     | {"refund_notices", "refunds", "returns"}
     | {"selling", "settlement", "snippets"},

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from flask import Response, request
 
-from checkout import selling, store
+from checkout import checklist, selling, store
 from checkout.model import Merchant, Order, Product
 from checkout.web import parts
 
@@ -66,6 +66,7 @@ def product_of(order: Order) -> Product | None:
 def allowed(answer: Response, frame: Frame) -> Response:
     """`answer` with the headers that let the frame's origins show it."""
     if frame.origin:
+        checklist.note_embed(parts().store, frame.origin, parts().clock())
         policy = answer.headers["Content-Security-Policy"]
         answer.headers["Content-Security-Policy"] = policy.replace(
             _NOBODY, f"frame-ancestors {' '.join(frame.origins)}"

@@ -26,6 +26,7 @@ from checkout.store import (
     products,
     receipts,
     refunds,
+    sales,
     slots,
 )
 from checkout.store.copies import restore
@@ -55,6 +56,7 @@ __all__ = [
     "receipts",
     "refunds",
     "restore",
+    "sales",
     "slots",
 ]
 

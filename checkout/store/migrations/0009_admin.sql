@@ -33,13 +33,13 @@ CREATE TABLE preferences (
   changed_at INTEGER NOT NULL
 ) STRICT;
 
--- What each account took on a Beijing day that is over: such a day never changes any more, as an order is paid when its money comes.
+-- What each account took on a Beijing day that is over: such a day never changes any more, as an order is paid when its
+-- money comes. A row without an account says that the day is summed up.
 CREATE TABLE daily_sales (
   day INTEGER NOT NULL, -- its first second
   account TEXT NOT NULL,
   orders INTEGER NOT NULL,
   amount INTEGER NOT NULL,
-  late INTEGER NOT NULL,
   PRIMARY KEY (day, account)
 ) STRICT, WITHOUT ROWID;
 

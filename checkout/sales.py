@@ -1,0 +1,82 @@
+"""Takings by Beijing day, so that a page about months of them answers at once.
+
+An order is paid when its money comes, so a day that is over never changes; the worker sums it up once. What is not
+summed up yet is counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from checkout import store
+from checkout.interfaces import Rows, Store
+from checkout.store.sales import Taken
+
+DAY_S = 86_400
+_BEIJING_S = 8 * 3600
+_SETTLE_S = 600  # a transaction that began before midnight may end after it
+_AT_ONCE = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """`start`: its first second; `amount` in fen; `methods`: fen by method."""
+
+    start: int
+    orders: int
+    amount: int
+    methods: dict[str, int]
+
+
+def midnight(at: int) -> int:
+    """The first second of the Beijing day of `at`."""
+    return at - (at + _BEIJING_S) % DAY_S
+
+
+def by_day(db: Rows, days: int, now: int) -> list[Day]:
+    """The last `days` days, today at the end; days without takings too."""
+    first = midnight(now) - (days - 1) * DAY_S
+    method_of = {account.id: account.method.value for account in store.accounts.all_of(db)}
+    taken: dict[int, list[Taken]] = {start: [] for start in range(first, now + 1, DAY_S)}
+    for one in _taken(db, first, now):
+        if one.orders:
+            taken[one.day].append(one)
+    return [_day(start, found, method_of) for start, found in taken.items()]
+
+
+def between(db: Rows, since: int, until: int) -> int:
+    """Fen taken from `since` on and before `until`, within a few days."""
+    return sum(one.amount for one in store.sales.counted(db, 0, since, until))
+
+
+def sum_up(db_store: Store, now: int) -> int:
+    """Sums up the days that are over, at most forty at once, each in a transaction of its own; gives how many."""
+    with db_store.read() as db:
+        last, first = store.sales.last_summed(db), store.sales.first_order_at(db)
+    if first is None:
+        return 0
+    start = midnight(first) if last is None else last + DAY_S
+    due = list(range(start, midnight(now - _SETTLE_S), DAY_S))[:_AT_ONCE]
+    for day in due:
+        with db_store.transaction() as db:
+            store.sales.sum_up(db, day, day + DAY_S)
+    return len(due)
+
+
+def _taken(db: Rows, first: int, now: int) -> Iterable[Taken]:
+    over = midnight(now - _SETTLE_S)  # a clock that was wrong may have summed up a day that goes on
+    known = [one for one in store.sales.summed(db, first) if one.day < over]
+    yield from known
+    summed = {one.day for one in known}
+    for day in range(first, now + 1, DAY_S):
+        if day not in summed:
+            yield from store.sales.counted(db, day, day, day + DAY_S)
+
+
+def _day(start: int, found: list[Taken], method_of: dict[str, str]) -> Day:
+    methods: dict[str, int] = {}
+    for one in found:
+        method = method_of.get(one.account, "")
+        methods[method] = methods.get(method, 0) + one.amount
+    return Day(start, sum(one.orders for one in found), sum(one.amount for one in found), methods)
