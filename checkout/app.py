@@ -25,6 +25,7 @@ from checkout import (
     metrics,
     pages,
     protocols,
+    sales,
 )
 from checkout.channels import routes as channel_routes
 from checkout.errors import Refusal, StoreError
@@ -104,8 +105,11 @@ def _chores(settings: Settings, db_store: Store) -> list[Chore]:
     def forget_answers(now: int) -> None:
         idempotency.sweep(db_store, now, _SWEPT_A_MINUTE)
 
+    def sum_up_takings(now: int) -> None:
+        sales.sum_up(db_store, now)
+
     plan = backup.plan_of(settings)
-    return [forget_answers, *([backup.chore(db_store, plan)] if plan else [])]
+    return [forget_answers, sum_up_takings, *([backup.chore(db_store, plan)] if plan else [])]
 
 
 def _knows(app: Flask) -> Callable[[str], bool]:
