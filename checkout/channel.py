@@ -45,6 +45,9 @@ class RefundStanding(StrEnum):
     FAILED = "failed"
 
 
+WENT_BACK = "Some or all of this money went back already: look at the gateway's merchant pages before you book it."
+
+
 class Heard(StrEnum):
     """What a notice is about."""
 
@@ -89,6 +92,7 @@ class Paid:
 class Found:
     standing: Standing
     paid: Paid | None = None  # with PAID
+    doubt: str = ""  # with PAID: why a person has to look before it is booked
 
 
 @dataclass(frozen=True, slots=True)

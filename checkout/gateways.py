@@ -122,7 +122,8 @@ def _asked(db_store: Store, channel: Channel, order: Order, new_id: NewId, now: 
         channel.close(order, now)
     found = channel.query(order, now)
     if found.standing is Standing.PAID and found.paid is not None:
-        return book(db_store, channel, found.paid, _asked_about(found.paid), new_id=new_id, now=now)
+        text = _asked_about(found.paid)
+        return book(db_store, channel, found.paid, text, new_id=new_id, now=now, mismatch=found.doubt)
     return ended
 
 

@@ -216,6 +216,32 @@ def test_refused_for_good_it_has_failed_with_the_reason(alipay: Till) -> None:
     assert alipay.moved() == 0
 
 
+def test_a_till_that_is_empty_is_asked_again_until_it_is_filled(alipay: Till) -> None:
+    alipay.gateway.desk.empty = True
+    alipay.ask(400)
+    alipay.work()
+    [open_] = alipay.refunds()
+    assert (open_.state, open_.error) == (
+        RefundState.ASKED,
+        "Alipay refused the refund: ACQ.SELLER_BALANCE_NOT_ENOUGH.",
+    )
+    alipay.gateway.desk.empty = False
+    later(alipay)
+    assert (alipay.states(), alipay.moved()) == ([(400, "done")], 400)
+
+
+def test_an_empty_till_at_wechat_pay_v3_passes_too(world: World, tmp_path: Path) -> None:
+    with till_at("wechat_v3", world, tmp_path) as till:
+        till.gateway.says = (403, b'{"code":"NOT_ENOUGH","message":"x"}')
+        till.ask(400)
+        till.work()
+        assert till.states() == [(400, "asked")]
+        till.gateway.says = None
+        till.settle("done")
+        later(till)
+        assert till.states() == [(400, "done")]
+
+
 def test_a_question_refused_for_good_never_counts_as_failed(alipay: Till, monkeypatch: pytest.MonkeyPatch) -> None:
     def refused(_: object) -> Refunded:
         raise GatewayError("We may not ask that.", permanent=True)

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from checkout import gateways, ids, refund_calls, refunds
-from checkout.channel import Raw
-from checkout.model import RefundState
-from tests.channels.orders import TOKEN
+from checkout import gateways, ids, refund_calls, refunds, store
+from checkout.channel import WENT_BACK, Raw
+from checkout.model import Judgement, RefundState, State
+from checkout.store.gateways import Watch
+from tests.channels.orders import TOKEN, start
 from tests.channels.wechat_v3 import raw
 from tests.tills import Till, till_at
 from tests.world import World
@@ -162,3 +163,21 @@ def test_another_channel_s_notice_changes_nothing(alipay: Till, world: World, tm
     for told in (replace(notice, paid=None), replace(notice, paid=None, refund_number=refund.id)):
         assert gateways.heed(world.store, Other(), told, new_id=ids.new_id, now=world.clock())  # type: ignore[arg-type]
     assert alipay.states() == [(400, "asked")]
+
+
+@pytest.mark.parametrize("name", ["wechat", "wechat_v3"])
+def test_money_that_went_back_before_we_heard_of_it_is_shown_and_not_booked(
+    name: str, world: World, tmp_path: Path
+) -> None:
+    """The server was down, and its owner has given the money back on WeChat Pay's pages."""
+    with till_at(name, world, tmp_path) as till:
+        other = replace(till.order, token="f" * 32, number="N2", state=State.PENDING, paid_at=None)
+        with world.store.transaction() as db:
+            store.orders.add(db, other)
+        gateways.prompt_for(world.store, till.channels, replace(start(), order=other))
+        till.gateway.pay(other.token).state = "REFUND"
+        watch = Watch(other.token, till.channel.name, world.clock(), 1, False)
+        gateways.check(world.store, till.channels, watch, new_id=ids.new_id, clock=world.clock)
+        assert world.order(other.token).state is State.PENDING
+        shown = next(one for one in world.payments() if one.order_token == other.token)
+        assert (shown.judgement, shown.note) == (Judgement.UNMATCHED, WENT_BACK)

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 
 LIVE = "https://openapi.alipay.com/gateway.do"
 NOT_KNOWN = "ACQ.TRADE_NOT_EXIST"  # also: the buyer has not opened the cashier yet
+NO_FUNDS = "ACQ.SELLER_BALANCE_NOT_ENOUGH"  # passes once the seller has filled the account
 OVER = frozenset(
     {NOT_KNOWN, "ACQ.TRADE_STATUS_ERROR", "ACQ.TRADE_HAS_CLOSE", "ACQ.TRADE_HAS_SUCCESS", "ACQ.TRADE_HAS_FINISHED"}
     | {"ACQ.REASON_TRADE_STATUS_INVALID", "ACQ.REASON_ILLEGAL_STATUS"}
@@ -135,7 +136,10 @@ class Alipay:
         try:
             values = self._gateway.ask("alipay.trade.refund", ask.order, content, ask.now)
         except Business as refusal:
-            return Refunded(RefundStanding.FAILED, f"Alipay refused the refund: {refusal.sub_code}.")
+            reason = f"Alipay refused the refund: {refusal.sub_code}."
+            if refusal.sub_code == NO_FUNDS:
+                raise GatewayError(reason, permanent=False) from None
+            return Refunded(RefundStanding.FAILED, reason)
         return Refunded(RefundStanding.DONE if values.get("fund_change") == "Y" else RefundStanding.PROCESSING)
 
     def refund_standing(self, ask: RefundAsk) -> Refunded:

@@ -13,6 +13,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from checkout.channel import (
+    WENT_BACK,
     Channel,
     Found,
     GatewayError,
@@ -101,7 +102,7 @@ class WeChat:
             raise GatewayError("WeChat Pay's answer is about another order.", permanent=False)
         state = answer.get("trade_state", "")
         if state in CAME:
-            return Found(Standing.PAID, _paid(answer))
+            return Found(Standing.PAID, _paid(answer), doubt=WENT_BACK if state == "REFUND" else "")
         if state not in WAITING | CLOSED:
             raise GatewayError("WeChat Pay's answer names no state that is known.", permanent=False)
         return Found(Standing.CLOSED if state in CLOSED else Standing.UNPAID)

@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 from checkout import http
 from checkout.channel import (
+    WENT_BACK,
     Channel,
     Found,
     GatewayError,
@@ -46,6 +47,7 @@ REFUNDS = "/v3/refund/domestic/refunds"
 # Without underscores, because the documentation spells some both ways.
 UNKNOWN = frozenset({"ORDERNOTEXIST", "ORDERNOTEXISTS", "RESOURCENOTEXISTS"})
 OVER = UNKNOWN | {"ORDERCLOSED", "ORDERPAID"}
+NO_FUNDS = "NOTENOUGH"  # passes once the merchant has filled its till
 PAID = frozenset({"SUCCESS", "REFUND"})  # REFUND: was paid, and some of it or all went back
 WAITING = frozenset({"NOTPAY", "USERPAYING", "PAYERROR"})
 CLOSED = frozenset({"CLOSED", "REVOKED"})
@@ -140,6 +142,8 @@ class WechatV3:
         try:
             values = self._gateway.ask("POST", REFUNDS, content, ask.now)
         except Refused as refusal:
+            if refusal.code == NO_FUNDS:
+                raise GatewayError(refusal.reason, permanent=False) from None
             return Refunded(RefundStanding.FAILED, refusal.reason)
         return _refunded(ask, values)
 
@@ -179,7 +183,8 @@ class WechatV3:
             if problem := messages.mismatch_of(values, self._config.app_id, self._config.mch_id):
                 raise GatewayError(f"WeChat Pay's answer cannot be used: {problem}", permanent=False)
             try:
-                return Found(Standing.PAID, messages.paid_of(values, now))
+                paid = messages.paid_of(values, now)
+                return Found(Standing.PAID, paid, doubt=WENT_BACK if state == "REFUND" else "")
             except messages.Malformed as problem:
                 raise GatewayError(f"WeChat Pay's answer cannot be used: {problem}", permanent=False) from None
         if state in WAITING or state in CLOSED:

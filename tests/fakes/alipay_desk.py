@@ -50,6 +50,7 @@ class Desk:
     def __init__(self, clock: Callable[[], int]) -> None:
         self.clock = clock
         self.trades: dict[str, Trade] = {}
+        self.empty = False  # the seller has no money to give back
         self._lock = threading.RLock()
 
     def pay(self, number: str, at: int) -> Trade:
@@ -127,6 +128,8 @@ class Desk:
         if known is None:
             if trade.status != "TRADE_SUCCESS":
                 raise Refuse("40004", "ACQ.TRADE_STATUS_ERROR")
+            if self.empty:
+                raise Refuse("40004", "ACQ.SELLER_BALANCE_NOT_ENOUGH")
             if trade.refunded + amount > trade.amount:
                 raise Refuse("40004", "ACQ.REFUND_AMT_NOT_EQUAL_TOTAL")
             trade.refunds[number] = amount
