@@ -128,12 +128,7 @@
     import(link.dataset.poster).then((it) => it.save(link, find("#code img"))).catch(plain);
   }
 
-  function enlarge() {
-    const large = find("#large"), code = find("#code img");
-    large.prepend(code);
-    large.showModal();
-    large.addEventListener("close", () => find("#code").append(code), { once: true });
-  }
+  const enlarge = (button) => import(button.dataset.zoom).then((it) => it.enlarge(button, find("#code img")), () => { });
 
   doc.addEventListener("click", (event) => {
     const on = (selector) => event.target.closest(selector);
@@ -143,8 +138,7 @@
       event.preventDefault();
       save(on("[data-poster]"));
     }
-    if (on("[data-zoom]") || (on("#code img") && find("[data-zoom]"))) enlarge();
-    else if (on("#large")) find("#large").close();
+    if (on("[data-zoom], #code img") && find("[data-zoom]")) enlarge(find("[data-zoom]"));
     if (on("[data-app]")) setTimeout(() => { if (!doc.hidden) find("#stuck").hidden = false; }, 2500);
     if (on("[data-stop]")) {
       event.preventDefault();

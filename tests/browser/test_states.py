@@ -214,3 +214,18 @@ def test_the_widget_may_listen_for_states(site: Site, context: BrowserContext) -
     wake(page)
     expect(page.locator("h1")).to_have_text("Payment received")
     assert page.evaluate("states") == ["paid"]
+
+
+def test_an_enlarged_code_goes_with_the_state_that_it_belongs_to(site: Site, page: Page, watch: Watch) -> None:
+    order = site.order()
+    page.goto(site.page_of(order))
+    page.get_by_role("button", name="Enlarge").click()
+    expect(page.get_by_role("dialog", name="QR code for WeChat")).to_be_visible()
+    site.world.clock.go(300)
+    wake(page)
+    expect(page.locator("h1")).to_have_text("The time for this payment is over")
+    expect(page.locator("dialog, figure img")).to_have_count(0)
+    site.settle(order)
+    wake(page)
+    expect(page.locator("h1")).to_be_focused()
+    assert watch.faults == []
