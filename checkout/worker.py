@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
 
-from checkout import deliveries, gateways, ids, orders, refund_calls, store
+from checkout import deliveries, gateways, idempotency, ids, orders, refund_calls, store
 from checkout.errors import StoreError
 from checkout.gateways import Channels
 from checkout.interfaces import Chore, Clock, Dialects, NewId, Send, Store
@@ -110,6 +110,7 @@ class Worker:
         self._send_back()
         self._question()
         orders.expire_due(self._store, self._clock())
+        idempotency.sweep(self._store, self._clock())
         self._look_after()
         return waiting
 

@@ -21,6 +21,7 @@ COMMANDS = {
     "migrate": "server",
     "admin": "owner",
     "merchant": "merchants",
+    "key": "keys",
     "account": "accounts",
     "code": "accounts",
     "product": "products",
