@@ -27,6 +27,7 @@ from checkout import (
     protocols,
     sales,
 )
+from checkout.alerts import Watch
 from checkout.channels import routes as channel_routes
 from checkout.errors import Refusal, StoreError
 from checkout.interfaces import Chore, Clock, NewId, Send, Store
@@ -109,7 +110,8 @@ def _chores(settings: Settings, db_store: Store) -> list[Chore]:
         sales.sum_up(db_store, now)
 
     plan = backup.plan_of(settings)
-    return [forget_answers, sum_up_takings, *([backup.chore(db_store, plan)] if plan else [])]
+    backups = [backup.chore(db_store, plan)] if plan else []
+    return [forget_answers, sum_up_takings, *backups, Watch(db_store, settings).look]
 
 
 def _knows(app: Flask) -> Callable[[str], bool]:

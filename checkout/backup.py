@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from checkout import store
+from checkout import store, troubles
 from checkout.errors import Code, Refusal, StoreError
 from checkout.interfaces import Chore, Store
 from checkout.settings import Settings
@@ -41,9 +42,12 @@ def chore(db_store: Store, plan: Plan) -> Chore:
 
     def back_up(now: int) -> None:
         try:
-            make_due(db_store, plan, now)
+            if make_due(db_store, plan, now):
+                troubles.over(db_store, troubles.BACKUP)
         except (Refusal, StoreError, OSError) as error:
             log.error("The backup that was due could not be made: %s", error)
+            with suppress(StoreError):
+                troubles.note(db_store, troubles.BACKUP, str(error), now)
 
     return back_up
 

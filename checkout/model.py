@@ -248,6 +248,23 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True)
+class Alert:
+    """Something that needs the owner, and what was told of it."""
+
+    id: str
+    condition: str  # the same while it lasts; one that is not over exists once
+    kind: str
+    level: int  # grows when it gets worse
+    details: str  # JSON object
+    raised_at: int
+    told_at: int | None
+    told_level: int
+    cleared_at: int | None
+    due_at: int | None  # when to tell next; while a process is at it, when its lease ends; None: nothing to tell
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
 class FixedCode:
     """A QR code that carries its amount."""
 

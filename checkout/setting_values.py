@@ -5,14 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import UTC, timedelta, timezone, tzinfo
 from ipaddress import ip_network
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 POSTGRES = ("postgresql://", "postgres://")
 HOST = r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])"
 BASE_URL = re.compile(rf"(https?://{HOST}(?::([0-9]{{1,5}}))?(?:/[A-Za-z0-9._~-]+)*)/?")
 TRUE, FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 DAY = 86_400
+_SERVICE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[!-~]+")
+_TIME = "(?:[01][0-9]|2[0-3]):[0-5][0-9]"
 
 
 class SettingsError(Exception):
@@ -142,6 +146,30 @@ def ports(raw: Raw) -> tuple[int, ...]:
     return tuple(port(replace(raw, value=item)) for item in items)
 
 
+def services(raw: Raw) -> tuple[str, ...]:
+    """Addresses of Apprise, in the environment separated by spaces. No message repeats one: they hold secrets."""
+    items = raw.value.split() if raw.is_text and isinstance(raw.value, str) else raw.value
+    if not isinstance(items, list) or not all(isinstance(one, str) and _SERVICE.fullmatch(one) for one in items):
+        how = "separated by spaces" if raw.is_text else "as a list of texts"
+        raise SettingsError(f"{raw.label} must be addresses such as ntfy://ntfy.sh/topic, {how}.")
+    return tuple(items)
+
+
+def zone(raw: Raw) -> str:
+    try:
+        zone_of(raw.value if isinstance(raw.value, str) else "")
+    except (ValueError, OSError, KeyError) as error:
+        raise raw.bad("a time zone such as Asia/Shanghai or UTC") from error
+    return str(raw.value)
+
+
+def zone_of(name: str) -> tzinfo:
+    """The time zone of an IANA name; KeyError, ValueError or OSError for what is none. China's needs no tz database."""
+    if name == "Asia/Shanghai":
+        return timezone(timedelta(hours=8), name)
+    return UTC if name == "UTC" else ZoneInfo(name)
+
+
 def _texts(raw: Raw) -> list[str]:
     if raw.is_text and isinstance(raw.value, str):
         return [item.strip() for item in raw.value.split(",") if item.strip()]
@@ -179,4 +207,7 @@ READERS: dict[str, Callable[[Raw], object]] = {
     "brand_color": matching("(#[0-9A-Fa-f]{6})?", "a colour such as #047f40"),
     "brand_logo": image,
     "contact": contact,
+    "alerts": services,
+    "alerts_quiet": matching(f"({_TIME}-{_TIME})?", "hours such as 23:00-08:00"),
+    "alerts_zone": zone,
 }

@@ -11,12 +11,13 @@ import secrets
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import tzinfo
 from difflib import get_close_matches
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
 
-from checkout.setting_values import READERS, Raw, SettingsError
+from checkout.setting_values import READERS, Raw, SettingsError, zone_of
 
 __all__ = ["Settings", "SettingsError", "load", "secret_for"]
 
@@ -54,11 +55,26 @@ class Settings:
     brand_color: str = ""  # #rrggbb
     brand_logo: str = ""  # path of an image
     contact: str = ""  # how buyers reach the shop, shown on its pages
+    alerts: tuple[str, ...] = field(default=(), repr=False)  # where the owner is told; they hold passwords and keys
+    alerts_quiet: str = ""  # such as 23:00-08:00
+    alerts_zone: str = "Asia/Shanghai"  # whose clock the quiet hours are told by
     channels: Mapping[str, Mapping[str, object]] = field(default_factory=dict, repr=False)
 
     @property
     def is_postgres(self) -> bool:
         return "://" in self.database
+
+    @property
+    def quiet_minutes(self) -> tuple[int, int] | None:
+        """The quiet hours as minutes of the day, from and until."""
+        if not self.alerts_quiet:
+            return None
+        begin, end = (int(time[:2]) * 60 + int(time[3:]) for time in self.alerts_quiet.split("-"))
+        return begin, end
+
+    @property
+    def alerts_tzinfo(self) -> tzinfo:
+        return zone_of(self.alerts_zone)
 
     @property
     def data_dir(self) -> Path:

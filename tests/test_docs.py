@@ -94,7 +94,7 @@ def test_the_page_of_settings_lists_every_setting_with_its_default_and_no_other(
         assert table[name] == default, name
 
 
-@pytest.mark.parametrize("name", ["deploy", "settings"])
+@pytest.mark.parametrize("name", ["alerts", "deploy", "settings"])
 def test_the_examples_of_checkout_toml_can_be_used(name: str, tmp_path: Path) -> None:
     for language in ("en", "zh"):
         blocks = FENCE.findall((DOCS / f"{name}.{language}.md").read_text(encoding="utf-8"))
@@ -186,7 +186,7 @@ def all_commands() -> Iterator[tuple[list[str], click.Command]]:
             assert command is not None
             if isinstance(command, click.Group):
                 yield from below(command, [*path, name])
-            else:
+            elif not command.hidden:
                 yield [*path, name], command
 
     return below(cli, [])

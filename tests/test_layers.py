@@ -21,7 +21,7 @@ LAYERS = [  # from the ground up; a module imports from its own layer and those 
     {"store"},
     {"api_keys", "idempotency"}
     | {"accounts", "amounts", "audit", "backup", "deliveries", "devices", "exports", "merchants", "orders", "payments"}
-    | {"alerts", "alert_texts", "announcements", "endpoints"}
+    | {"alert_texts", "alerts", "announcements", "conditions", "endpoints", "messenger", "troubles"}
     | {"candidates", "checklist", "order_search", "owner", "preferences", "sales", "sessions"}
     | {"catalogue", "claims", "gateways", "merchant_keys", "products", "receiving", "refund_calls"}
     | {"refund_notices", "refunds", "returns"}

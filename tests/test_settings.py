@@ -75,6 +75,9 @@ GOOD = [
     ("brand_color", "#047F40", "#047F40", "#047F40"),
     ("brand_logo", "logo.svg", "logo.svg", "{cwd}/logo.svg"),
     ("contact", "shop@example.com", "shop@example.com", "shop@example.com"),
+    ("alerts", "ntfy://a/b  json://u:p@h", ["ntfy://a/b", "json://u:p@h"], ("ntfy://a/b", "json://u:p@h")),
+    ("alerts_quiet", "23:00-08:00", "23:00-08:00", "23:00-08:00"),
+    ("alerts_zone", "Europe/Berlin", "Europe/Berlin", "Europe/Berlin"),
 ]
 
 
@@ -146,6 +149,13 @@ BAD_TEXTS = [
     ("BRAND_LOGO", "logo.exe"),
     ("CONTACT", "x" * 101),
     ("CONTACT", "a\tb"),
+    ("ALERTS", "my-topic"),
+    ("ALERTS", "ntfy://a, json://b c"),
+    ("ALERTS", "ntfy://top\x00ic"),
+    ("ALERTS_QUIET", "23-8"),
+    ("ALERTS_QUIET", "23:00-24:00"),
+    ("ALERTS_ZONE", "Peking"),
+    ("ALERTS_ZONE", "../../etc/passwd"),
 ]
 
 
@@ -183,6 +193,10 @@ BAD_TOML = [
     "shop_name = 1",
     "brand_logo = 1",
     "contact = 1",
+    'alerts = "ntfy://a/b"',
+    "alerts = [1]",
+    "alerts_quiet = 23",
+    "alerts_zone = 8",
     "brand_color = 0x047F40",
 ]
 
@@ -198,6 +212,12 @@ def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
     write(tmp_path, "grace = 700\norder_ttl = 120\n")
     settings = load({"CHECKOUT_GRACE": "800"}, tmp_path)
     assert (settings.grace, settings.order_ttl) == (800, 120)
+
+
+def test_a_bad_address_of_alerts_is_not_repeated(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError) as caught:
+        load({"CHECKOUT_ALERTS": "bottoken123456"}, tmp_path)
+    assert "bottoken" not in str(caught.value)
 
 
 def test_an_empty_variable_counts_as_unset(tmp_path: Path) -> None:

@@ -32,6 +32,7 @@ COMMANDS = {
     "claim": "claims",
     "delivery": "deliveries",
     "webhook": "hooks",
+    "alert": "alerts",
     "doctor": "upkeep",
     "backup": "upkeep",
     "restore": "upkeep",

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 
 import click
 
 from checkout import backup as backups
-from checkout import exports
+from checkout import exports, troubles
 from checkout.cli.desk import Desk
 from checkout.cli.output import as_json, next_steps, show
 from checkout.doctor.finding import Finding, Status
@@ -28,7 +29,13 @@ def backup(desk: Desk, file: Path, as_json: bool) -> None:
 
     FILE holds all keys: keep it as safe as the database. It is never overwritten.
     """
-    size = backups.create(desk.store, file.absolute())
+    try:
+        size = backups.create(desk.store, file.absolute())
+    except (Refusal, StoreError, OSError) as error:
+        with suppress(StoreError):
+            troubles.note(desk.store, troubles.BACKUP, str(error), desk.clock())
+        raise
+    troubles.over(desk.store, troubles.BACKUP)
     data = {"file": str(file.absolute()), "bytes": size, "checked": True}
     show(data, as_json, lambda: f"{file} holds the whole database ({size:,} bytes), checked, readable for you alone.")
 

@@ -6,6 +6,7 @@ from checkout.errors import StoreError
 from checkout.interfaces import Store
 from checkout.store import (
     accounts,
+    alerts,
     answered,
     api_keys,
     audit,
@@ -34,6 +35,7 @@ from checkout.store.sqlite import SqliteStore
 
 __all__ = [
     "accounts",
+    "alerts",
     "answered",
     "api_keys",
     "audit",

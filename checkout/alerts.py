@@ -1,0 +1,186 @@
+"""Telling the owner: each condition once, once more when it is over, and never while it is night.
+
+What was told stands in the database, so a restart repeats nothing and of two processes one tells it. Telling happens
+outside transactions, in a thread that nothing else waits for.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
+
+from checkout import alert_texts, conditions, ids, messenger, preferences, store
+from checkout.conditions import Condition
+from checkout.errors import StoreError
+from checkout.interfaces import NewId, Rows, Store
+from checkout.messenger import Handed, HandOver
+from checkout.model import Alert
+from checkout.settings import Settings
+
+log = logging.getLogger(__name__)
+
+STOCK_EVERY_S = 300
+AGAIN_AFTER_S = 1800  # the same condition is told at most so often, however often it comes and goes
+RETRY_AFTER_S = (60, 300, 1800, 3600)  # the last one again and again
+LEASE_S = 90
+KEPT_S = 90 * 86_400
+_BEIJING = timezone(timedelta(hours=8))
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Where alerts go, in which words, and when not."""
+
+    urls: tuple[str, ...] = field(default=(), repr=False)
+    quiet: tuple[int, int] | None = None  # minutes of the day, from and until
+    zone: tzinfo = _BEIJING
+    language: str = "zh-CN"
+    shop: str = "Checkout"
+    page: str = ""  # where the owner looks
+    limits: conditions.Limits = field(default_factory=conditions.Limits)
+
+    @classmethod
+    def of(cls, settings: Settings) -> Plan:
+        return cls(
+            settings.alerts, settings.quiet_minutes, settings.alerts_tzinfo, settings.language, settings.shop_name,
+            f"{settings.base_url}/admin",
+            conditions.Limits(settings.device_offline_after, settings.min_free_disk),
+        )  # fmt: skip
+
+    def is_quiet(self, now: int) -> bool:
+        if self.quiet is None:
+            return False
+        begin, end = self.quiet
+        local = datetime.fromtimestamp(now, UTC).astimezone(self.zone)
+        minute = local.hour * 60 + local.minute
+        return begin <= minute < end if begin <= end else minute >= begin or minute < end
+
+
+class Watch:
+    """Looks at what needs the owner and tells it. `look` is a chore of the worker, in several processes perhaps."""
+
+    def __init__(
+        self, db_store: Store, settings: Settings, *, hand_over: HandOver = messenger.hand_over,
+        new_id: NewId = ids.new_id,
+    ) -> None:  # fmt: skip
+        self._store, self._settings, self._hand_over, self._new_id = db_store, settings, hand_over, new_id
+        self._stock: list[Condition] = []
+        self._stock_at: int | None = None
+        self._refusing: frozenset[str] = frozenset()
+
+    def look(self, now: int) -> None:
+        """Notes what has come and gone, then tells what is due."""
+        try:
+            with self._store.read() as db:
+                plan = Plan.of(preferences.with_edits(self._settings, store.preferences.all_of(db)))
+            self._note(plan, now)
+            if plan.urls and not plan.is_quiet(now):
+                self._tell(plan, now)
+        except StoreError as error:
+            log.warning("Alerts wait for the database: %s", error)
+
+    def _note(self, plan: Plan, now: int) -> None:
+        """Brings the rows of alerts in line with what is wrong now."""
+        free = self._store.free_bytes()
+        with self._store.read() as db:
+            if self._stock_at is None or not 0 <= now - self._stock_at < STOCK_EVERY_S:
+                self._stock, self._stock_at = list(conditions.stock(db, now)), now
+            found = [*conditions.current(db, plan.limits, free, now), *self._stock]
+            known = store.alerts.open_ones(db)
+        if _differ(found, known):
+            with self._store.transaction() as db:
+                self._reconcile(db, found, now)
+
+    def _tell(self, plan: Plan, now: int) -> None:
+        """Sends what is due as one message. A failure is logged once and tried again after a while."""
+        with self._store.read() as db:
+            due = store.alerts.due(db, now)
+        if not due:
+            return
+        with self._store.transaction() as db:
+            claimed = [mine for one in due if (mine := store.alerts.claim(db, one, now + LEASE_S))]
+        if claimed:
+            handed = self._hand_over(plan.urls, *_message(plan, claimed))
+            self._complain(handed)
+            with self._store.transaction() as db:
+                for one in claimed:
+                    _book(db, one, any(each.taken for each in handed), now)
+
+    def _reconcile(self, db: Rows, found: Iterable[Condition], now: int) -> None:
+        known = {alert.condition: alert for alert in store.alerts.open_ones(db)}
+        for condition in found:
+            before = known.pop(condition.key, None)
+            if before is None:
+                store.alerts.raised(db, self._alert(db, condition, now))
+            elif (before.level, before.details) != (condition.level, _text(condition)):
+                store.alerts.changed(
+                    db, before.id, level=condition.level, details=_text(condition),
+                    due_at=_due_when_changed(before, condition.level, now),
+                )  # fmt: skip
+        for gone in known.values():
+            _over(db, gone, now)
+        store.alerts.prune(db, now - KEPT_S)
+
+    def _alert(self, db: Rows, condition: Condition, now: int) -> Alert:
+        last = store.alerts.last_told_at(db, condition.key)
+        return Alert(
+            id=self._new_id("alt"), condition=condition.key, kind=condition.kind, level=condition.level,
+            details=_text(condition), raised_at=now, told_at=None, told_level=0, cleared_at=None,
+            due_at=now if last is None else max(now, last + AGAIN_AFTER_S), attempts=0,
+        )  # fmt: skip
+
+    def _complain(self, handed: list[Handed]) -> None:
+        """Logs a service once, until it has taken a message again."""
+        refusing = frozenset(one.service for one in handed if not one.taken)
+        for one in handed:
+            if one.service in refusing - self._refusing:
+                log.warning("An alert was not taken by %s: %s", one.service, one.why)
+        self._refusing = refusing
+
+
+def try_out(plan: Plan, hand_over: HandOver = messenger.hand_over) -> list[Handed]:
+    """Sends a test to each service; what became of it, in their order."""
+    headline, sentence = alert_texts.test(plan.language)
+    return hand_over(plan.urls, f"{plan.shop}: {headline}", sentence)
+
+
+def _message(plan: Plan, alerts: list[Alert]) -> tuple[str, str]:
+    """Headline and text."""
+    lines = [alert_texts.sentence(one, plan.language, plan.zone) for one in alerts]
+    headline = alert_texts.title(alerts, plan.language)
+    return f"{plan.shop}: {headline}", "\n\n".join([*lines, plan.page])
+
+
+def _differ(found: list[Condition], known: list[Alert]) -> bool:
+    return {(one.key, one.level, _text(one)) for one in found} != {
+        (one.condition, one.level, one.details) for one in known
+    }
+
+
+def _text(condition: Condition) -> str:
+    return json.dumps(dict(condition.details), ensure_ascii=False, sort_keys=True)
+
+
+def _due_when_changed(before: Alert, level: int, now: int) -> int | None:
+    """Something told is told again only when it has got worse, and not at once again."""
+    if before.told_at is None or before.due_at is not None:
+        return before.due_at
+    return max(now, before.told_at + AGAIN_AFTER_S) if level > before.told_level else None
+
+
+def _over(db: Rows, alert: Alert, now: int) -> None:
+    """What was never told needs no word that it is over."""
+    if alert.told_at is None and alert.attempts == 0:
+        store.alerts.forget(db, alert.id)
+    else:
+        store.alerts.cleared(db, alert.id, now, now if alert_texts.says_when_over(alert.kind) else None)
+
+
+def _book(db: Rows, claimed: Alert, taken: bool, now: int) -> None:
+    if taken:
+        store.alerts.told(db, claimed, now)
+    else:
+        store.alerts.postpone(db, claimed, now + RETRY_AFTER_S[min(claimed.attempts, len(RETRY_AFTER_S)) - 1])
