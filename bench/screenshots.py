@@ -14,7 +14,7 @@ from typing import Any
 from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from checkout import store
+from checkout import ids, refunds, store
 from checkout.catalogue import Goods
 from checkout.model import FixedCode, Order
 from hatch_build import compile_catalogues
@@ -88,6 +88,18 @@ def asked(site: Site, ago: int) -> str:
     return site.page_of(order_of(site), f"?asked={site.world.clock() - ago}")
 
 
+def refunded(site: Site, amount: int | None = None, *, place: str = "") -> str:
+    """A paid order of which money went back; the address of its page, unless another one shows it."""
+    place = place or ended(site, 20, paid=True)
+    with site.world.store.read() as db:
+        order = next(one for one in store.orders.listed(db, store.orders.Filter()) if one.paid_at is not None)
+    refunds.by_hand(
+        site.world.store, order.token, amount=amount, reason="returned", actor="owner", new_id=ids.new_id,
+        now=site.world.clock(),
+    )  # fmt: skip
+    return place
+
+
 STATES: dict[str, State] = {
     "buy": lambda site: sell(site, title_zh=TITLE, title_en="Get things right", price=12800),
     "buy-name-your-price": lambda site: sell(site, title_zh="请我喝咖啡", title_en="Buy me a coffee", price=1800,
@@ -108,9 +120,12 @@ STATES: dict[str, State] = {
     "expired": lambda site: ended(site, 310),
     "expired-for-good": lambda site: ended(site, 5000),
     "closed": lambda site: ended(site, 5, closed=True),
+    "refunded": lambda site: refunded(site),
+    "refunded-in-part": lambda site: refunded(site, 2800),
     "receipt": bought,
     "receipt-text": lambda site: bought(site, goods=Goods("text", TEXT)),
     "receipt-keys": lambda site: bought(site, goods=Goods("keys", "7F3K-92MD-QX4T-0001\n7F3K-92MD-QX4T-0002")),
+    "receipt-refunded": lambda site: refunded(site, place=bought(site, goods=Goods("keys", "7F3K-92MD-QX4T-0001"))),
     "problem": lambda site: f"{site.url}/pay/{'0' * 32}",
     "front-door": lambda site: site.url,
 }  # fmt: skip
