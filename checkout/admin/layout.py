@@ -68,8 +68,8 @@ def sealed(answer: Response) -> Response:
     answer.headers["Cross-Origin-Opener-Policy"] = "same-origin"
     answer.headers["Cross-Origin-Resource-Policy"] = "same-origin"
     answer.headers["X-Frame-Options"] = "DENY"
-    policy = answer.headers["Content-Security-Policy"]
-    answer.headers["Content-Security-Policy"] = policy.replace(f"'self' {HTMX_CDN}", "'self'")
+    if policy := answer.headers.get("Content-Security-Policy"):
+        answer.headers["Content-Security-Policy"] = policy.replace(f"'self' {HTMX_CDN}", "'self'")
     return answer
 
 
