@@ -142,7 +142,7 @@ def main() -> None:
         browser = playwright.chromium.launch(executable_path=chromium(), args=CHROMIUM_ARGS)
         for name in options.only or [*STATES, *EXTRAS]:
             picture = EXTRAS[name](browser) if name in EXTRAS else sheet(browser, STATES[name])
-            picture.quantize(64, dither=Image.Dither.NONE).save(options.folder / f"{name}.png", optimize=True)
+            picture.quantize(96, dither=Image.Dither.NONE).save(options.folder / f"{name}.png", optimize=True)
             print(name, flush=True)
         browser.close()
 
@@ -157,9 +157,9 @@ def sheet(browser: Browser, state: State) -> Image.Image:
 def panel(browser: Browser, place: str, width: int, height: int, lang: str, theme: str, phone: bool) -> Image.Image:
     page = opened(browser, width, height, theme, ANDROID if phone else None)
     page.goto(f"{place}{'&' if '?' in place else '?'}lang={lang}&stay=1")
-    found = shot(page, full=phone)
+    found = shot(page, full=True)
     page.context.close()
-    return found if phone else found.crop((330, 0, 950, height))  # what stands in the middle
+    return found if phone else found.crop((330, 0, 950, found.height))  # what stands in the middle
 
 
 def in_wechat(browser: Browser) -> Image.Image:

@@ -289,3 +289,10 @@ def test_the_language_of_a_product_holds_from_the_order_to_the_receipt(world: Wo
         receipt = stores.receipts.of_order(db, order.token)
     assert receipt
     assert '<html lang="en">' in world.client.get(f"/receipt/{receipt.token}").text
+
+
+def test_a_product_that_is_sold_by_the_piece_says_so(world: World) -> None:
+    add(world)
+    assert "Only one piece can be bought at a time." in look(world, "?lang=en&quantity=2").text
+    change(world, max_quantity=3)
+    assert "The number of pieces must be from 1 to 3." in look(world, "?lang=en&quantity=4").text
