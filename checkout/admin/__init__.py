@@ -40,7 +40,7 @@ from typing import Protocol
 
 from flask import Blueprint
 
-from checkout.admin import audit_log, guard, order, orders, overview, review, settings, sign_in, status
+from checkout.admin import audit_log, guard, merchants, order, orders, overview, review, settings, sign_in, status
 from checkout.admin.nav import Page
 
 __all__ = ["blueprint"]
@@ -52,7 +52,7 @@ class _Module(Protocol):
     def routes(self, blueprint: Blueprint) -> None: ...
 
 
-_MODULES: tuple[_Module, ...] = (overview, orders, review, settings, audit_log)
+_MODULES: tuple[_Module, ...] = (overview, orders, review, merchants, settings, audit_log)
 
 
 def blueprint() -> Blueprint:

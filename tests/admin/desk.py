@@ -6,6 +6,7 @@ from typing import Any
 
 from flask.testing import FlaskClient
 from lxml import html
+from werkzeug.datastructures import MultiDict
 from werkzeug.test import TestResponse
 
 from tests.world import World
@@ -39,7 +40,9 @@ class Owner:
         """Fills in the form of `page` that goes to `action` (below /admin, without query) and sends it: hidden and
         preset fields go along as a browser would send them, `fields` are typed."""
         form = self.form(page, action)
-        data = {**dict(form.form_values()), **fields}
+        data = MultiDict(form.form_values())
+        for name, value in fields.items():
+            data[name] = value
         return self.client.post(form.action, data=data, follow_redirects=True)
 
     def form(self, page: str, action: str) -> Any:
