@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from checkout.model import Order
 
@@ -194,3 +194,10 @@ class Channel(Protocol):
     def read_return(self, raw: Raw) -> str:
         """The order token of a return in the browser whose signature holds; raises `NoticeRefused`. Proves nothing."""
         ...
+
+
+@runtime_checkable
+class ForPhones(Protocol):
+    """A channel with a way to pay for our own page when it is open on a phone, such as a link into the app."""
+
+    def phone_scene(self) -> Scene: ...

@@ -23,6 +23,7 @@ class Code(StrEnum):
     NOT_ALLOWED = "not_allowed"  # the order's state does not allow this
     NO_ACCOUNT = "no_account"  # nothing set up that could receive the money
     PHONE_OFFLINE = "phone_offline"
+    GATEWAY = "gateway"  # no official gateway takes the order now
     BUSY = "busy"  # every amount is taken; `retry_after` says when one will be free
     DISK_FULL = "disk_full"
     CONFLICT = "conflict"  # somebody else was first

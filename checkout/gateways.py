@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from checkout import announcements, refund_notices, settlement, store
-from checkout.channel import Channel, GatewayError, Heard, Notice, Paid, Prompt, PromptKind, Scene, Standing, Start
+from checkout.channel import Channel, GatewayError, Heard, Notice, Paid, Prompt, Scene, Standing, Start
 from checkout.errors import Code, Refusal
 from checkout.interfaces import Clock, NewId, Rows, Store
 from checkout.model import Judgement, Order, Payment, State
@@ -38,15 +38,19 @@ def prompt_for(db_store: Store, channels: Channels, ask: Start) -> Prompt:
     with db_store.read() as db:
         known = store.gateways.prompt(db, ask.order.token, channel.name, ask.scene)
     if known is not None:
-        return Prompt(PromptKind(known.kind), known.text, known.params)
+        return known.prompt()
     if ask.order.state_at(ask.now) is not State.PENDING:
         raise Refusal(Code.NOT_ALLOWED, "The order does not wait for payment.")
+    with db_store.transaction() as db:  # first, so that the order is asked about and closed there whatever happens
+        store.gateways.begin(db, ask.order.token, channel.name, ask.scene, ask.now)
+        store.gateways.watch(db, ask.order.token, channel.name, ask.now + ASK_AFTER_S[0])
     prompt = channel.start(ask)
     with db_store.transaction() as db:
         stored = StoredPrompt(channel.name, ask.scene, prompt.kind, prompt.text, prompt.params)
         store.gateways.add_prompt(db, ask.order.token, stored, ask.now)
-        store.gateways.watch(db, ask.order.token, channel.name, ask.now + ASK_AFTER_S[0])
-    return prompt
+        first = store.gateways.prompt(db, ask.order.token, channel.name, ask.scene)
+    assert first is not None
+    return first.prompt()
 
 
 def book(

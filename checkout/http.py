@@ -12,6 +12,7 @@ urllib3 on top, and it takes several times as long to import.
 
 from __future__ import annotations
 
+import math
 import re
 import socket
 import ssl
@@ -19,6 +20,7 @@ import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
@@ -82,6 +84,19 @@ def system_addresses(host: str) -> list[str]:
     return [str(info[4][0]) for info in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)]
 
 
+_budget: ContextVar[wire.Deadline | None] = ContextVar("budget", default=None)
+
+
+@contextmanager
+def within(seconds: float) -> Iterator[None]:
+    """What this thread sends inside has so many seconds, all requests together, whatever their clients allow."""
+    before = _budget.set(wire.Deadline(seconds))
+    try:
+        yield
+    finally:
+        _budget.reset(before)
+
+
 class Client:
     """Sends requests; may be used by many threads at once.
 
@@ -118,7 +133,7 @@ class Client:
     def send(self, request: Outgoing, *, deadline_s: float | None = None) -> Answer:
         """The answer to a request; when there is none, Unreachable or Forbidden and nothing else."""
         began = time.monotonic_ns()
-        deadline = wire.Deadline(self._deadline_s if deadline_s is None else deadline_s)
+        deadline = wire.Deadline(min(self._deadline_s if deadline_s is None else deadline_s, _left()))
         target = _judged(request.url, self._allow_private, self._ports)
         message = _message(request, target, self._user_agent)
         with _one_sentence(target.host), closing(self._connected(target, deadline)) as sock:
@@ -195,6 +210,15 @@ class Client:
         except OSError as error:
             names = ", ".join(filter(None, (self._ca_file, *(self._client_cert or ()))))
             raise ValueError(f"The certificate files cannot be used ({names}): {error}.") from error
+
+
+def _left() -> float:
+    """Seconds of the budget that `within` has set; 0 when it is spent."""
+    budget = _budget.get()
+    try:
+        return budget.left() if budget else math.inf
+    except TimeoutError:
+        return 0.0
 
 
 def check_url(url: str, *, allow_private: bool, ports: Collection[int] | None) -> None:

@@ -109,6 +109,24 @@ def choose_method(db_store: Store, token: str, method: str, rules: Rules, now: i
         return moved
 
 
+def reroute(db_store: Store, order: Order, rules: Rules, now: int, *, without: Collection[str]) -> Order:
+    """Moves a waiting order to the next account of its method, none of `without`, because its own cannot take it.
+
+    Gives the order as it is where it has moved or ended meanwhile. Refused as `accounts.take_slot`, NOT_FOUND."""
+    with db_store.transaction() as db:
+        found = existing(db, order.token)
+        if found.state_at(now) is not State.PENDING or found.account not in without:
+            return found
+        ready = _with_amount(db, found, found.method, rules, now, shown=False, without=without)
+        assert ready.really_price is not None
+        moved = store.orders.assign(
+            db, found.token, method=ready.method, account=ready.account, channel=ready.channel,
+            really_price=ready.really_price,
+        )  # fmt: skip
+        assert moved is not None
+        return moved
+
+
 def show(db_store: Store, order: Order, limits: Limits, now: int) -> Order:
     """Notes that the QR code leaves the house; from now on the amount has to wait for late payers.
 

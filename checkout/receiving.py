@@ -163,10 +163,7 @@ def _check(account: Account, wish: Wish, channels: frozenset[str]) -> None:
         check_code(account.method, wish.code)
     if account.channel != PERSONAL and account.channel not in channels:
         known = ", ".join([PERSONAL, *sorted(channels)])
-        raise Refusal(Code.BAD_REQUEST, f"There is no channel {account.channel}; known: {known}.")
-    if account.channel != PERSONAL and account.disabled_at is None:
-        # Their notices are heard and booked, but no page shows the gateway's own QR code yet.
-        raise Refusal(Code.NOT_ALLOWED, "Accounts at official gateways cannot take orders yet; use a personal one.")
+        raise Refusal(Code.BAD_REQUEST, f"There is no {account.method} channel {account.channel}; known: {known}.")
     if not 0 <= account.max_offset <= MAX_OFFSET:
         raise Refusal(Code.BAD_REQUEST, f"The largest offset lies between 0.00 and {yuan(MAX_OFFSET)}.")
     if not 1 <= account.weight <= 1000:

@@ -6,15 +6,17 @@ import hashlib
 import hmac
 from dataclasses import dataclass, replace
 
-from checkout import orders, products, store, targets
+from checkout import accounts, orders, products, store, targets
 from checkout.errors import Code, Refusal
 from checkout.interfaces import Rows, Store
 from checkout.model import Merchant, Method, Order, Product, State
 from checkout.money import yuan
 from checkout.orders import Ask, Rules
 from checkout.products import Caps, Wish
+from checkout.store.accounts import Watched
 
 DIALECT = "embed"
+_NO_BOUND = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,17 +84,23 @@ def number_of(secret: str, product_id: str, form: str) -> str:
 
 def methods(db: Rows) -> tuple[Method, ...]:
     """The methods that some account could be paid by."""
-    return tuple(method for method in Method if any(one.account.code for one in store.accounts.open_for(db, method)))
+    return tuple(method for method in Method if any(map(_is_ready, store.accounts.open_for(db, method))))
 
 
 def pool(db: Rows, method: str) -> int:
     """How many orders of one price the method's accounts can hold at once. Accounts on one phone share theirs."""
     size, counted = 0, set[str]()
     for one in store.accounts.open_for(db, method):
+        if one.account.channel != accounts.PERSONAL:
+            return _NO_BOUND  # a gateway needs no amount of its own
         if one.account.id not in counted:
             size += one.account.max_offset + 1
             counted.update(store.accounts.neighbours(db, one.account.id))
     return size
+
+
+def _is_ready(one: Watched) -> bool:
+    return bool(one.account.code) or one.account.channel != accounts.PERSONAL
 
 
 def origin(url: str) -> str:

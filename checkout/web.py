@@ -7,7 +7,7 @@ say in `front`; routes import all of it from here.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import cast
 
 from flask import current_app
@@ -22,6 +22,7 @@ from checkout.interfaces import Clock, Dialects, NewId, Send, Store
 from checkout.merchants import Reach
 from checkout.model import Merchant
 from checkout.orders import Rules
+from checkout.prompts import Gates, Till
 from checkout.settings import Settings
 
 __all__ = [
@@ -52,6 +53,7 @@ STATUS: dict[Code, int] = {
     Code.CONFLICT: 409,
     Code.NO_ACCOUNT: 503,
     Code.PHONE_OFFLINE: 503,
+    Code.GATEWAY: 502,
     Code.BUSY: 503,
     Code.DISK_FULL: 503,
     Code.LIMITED: 429,
@@ -71,6 +73,12 @@ class Parts:
     send: Send
     wake: Callable[[], None]  # tells the worker that a delivery has become due
     channels: Channels  # official gateways by the names of their sections
+    gates: Gates = field(default_factory=Gates)  # what this process knows of them
+
+    @property
+    def till(self) -> Till:
+        """What hands out the codes and links that orders are paid with."""
+        return Till(self.store, self.channels, self.rules, self.settings.base_url, self.gates)
 
 
 def parts() -> Parts:

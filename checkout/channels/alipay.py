@@ -53,7 +53,7 @@ PRODUCTS = {
     Scene.H5: ("alipay.trade.wap.pay", "QUICK_WAP_WAY"),
     Scene.APP: ("alipay.trade.app.pay", "QUICK_MSECURITY_PAY"),
 }
-QR_SCENES = {"precreate": Scene.QR, "page": Scene.PAGE, "wap": Scene.H5}
+QR_SCENES = {"precreate": Scene.QR, "page": Scene.PAGE, "wap": Scene.H5, "page+wap": Scene.PAGE}
 
 
 def make(name: str, table: Mapping[str, object], folder: Path, allow_private: bool) -> Channel:
@@ -90,6 +90,10 @@ class Alipay:
 
     def scenes(self) -> frozenset[Scene]:
         return frozenset({Scene.QR, *PRODUCTS})
+
+    def phone_scene(self) -> Scene:
+        """By the contracts that `product` names."""
+        return Scene.H5 if self._config.product == "page+wap" else Scene.QR
 
     def start(self, ask: Start) -> Prompt:
         scene = QR_SCENES[self._config.product] if ask.scene is Scene.QR else ask.scene

@@ -28,7 +28,7 @@ class Config:
     alipay_public: RsaKey
     seller_id: str  # "" when it is not checked
     gateway: str
-    product: str  # what the scene `qr` becomes: precreate | page | wap
+    product: str  # what the scene `qr` becomes: precreate | page | wap | page+wap (wap on phones)
 
 
 class Gateway:

@@ -80,6 +80,9 @@ class WeChat:
     def scenes(self) -> frozenset[Scene]:
         return frozenset(TRADE_TYPES)
 
+    def phone_scene(self) -> Scene:
+        return Scene.H5
+
     def start(self, ask: Start) -> Prompt:
         answer = self._ordered(ask, ask.order.token)
         if ask.scene is Scene.QR:

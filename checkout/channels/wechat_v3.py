@@ -102,6 +102,9 @@ class WechatV3:
     def scenes(self) -> frozenset[Scene]:
         return frozenset(KINDS)
 
+    def phone_scene(self) -> Scene:
+        return Scene.H5
+
     def start(self, ask: Start) -> Prompt:
         """The same order asked for again is the same request, so that WeChat Pay answers it again."""
         kind = KINDS.get(ask.scene)

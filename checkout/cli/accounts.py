@@ -60,9 +60,10 @@ def add(desk: Desk, /, name: str, method: str, as_json: bool, **wanted: Any) -> 
     """Add an account under a short NAME such as wx-main."""
     wish = _wish(**wanted)
     doubts = _doubts(desk, name, Method(method), wish.code)
-    added = receiving.add(desk.store, name, Method(method), wish, _channels(desk), **desk.by)
+    added = receiving.add(desk.store, name, Method(method), wish, _channels(desk, Method(method)), **desk.by)
     _answer(added, as_json, doubts)
-    next_steps(as_json, "checkout device add NAME    (pairs the phone that watches it)")
+    if added.channel == receiving.PERSONAL:
+        next_steps(as_json, "checkout device add NAME    (pairs the phone that watches it)")
 
 
 @account.command("set")
@@ -79,8 +80,9 @@ def add(desk: Desk, /, name: str, method: str, as_json: bool, **wanted: Any) -> 
 def set_(desk: Desk, /, name: str, as_json: bool, **wanted: Any) -> None:
     """Change what is named."""
     wish = _wish(**wanted)
-    doubts = _doubts(desk, name, receiving.existing(desk.store, name).method, wish.code)
-    _answer(receiving.change(desk.store, name, wish, _channels(desk), **desk.by), as_json, doubts)
+    method = receiving.existing(desk.store, name).method
+    doubts = _doubts(desk, name, method, wish.code)
+    _answer(receiving.change(desk.store, name, wish, _channels(desk, method), **desk.by), as_json, doubts)
 
 
 @account.command()
@@ -89,7 +91,8 @@ def set_(desk: Desk, /, name: str, as_json: bool, **wanted: Any) -> None:
 @click.pass_obj
 def disable(desk: Desk, name: str, as_json: bool) -> None:
     """Take no new orders on it; money for earlier ones still counts."""
-    _answer(receiving.change(desk.store, name, Wish(enabled=False), _channels(desk), **desk.by), as_json)
+    channels = _channels(desk, receiving.existing(desk.store, name).method)
+    _answer(receiving.change(desk.store, name, Wish(enabled=False), channels, **desk.by), as_json)
 
 
 @account.command()
@@ -98,7 +101,8 @@ def disable(desk: Desk, name: str, as_json: bool) -> None:
 @click.pass_obj
 def enable(desk: Desk, name: str, as_json: bool) -> None:
     """Take orders on it again."""
-    _answer(receiving.change(desk.store, name, Wish(enabled=True), _channels(desk), **desk.by), as_json)
+    channels = _channels(desk, receiving.existing(desk.store, name).method)
+    _answer(receiving.change(desk.store, name, Wish(enabled=True), channels, **desk.by), as_json)
 
 
 @account.command("list")
@@ -244,5 +248,7 @@ def _doubts(desk: Desk, name: str, method: Method, code: str | None) -> list[str
     return [*receiving.doubts(method, code), *([twice] if twice else [])]
 
 
-def _channels(desk: Desk) -> frozenset[str]:
-    return frozenset(desk.settings.channels)
+def _channels(desk: Desk, method: Method) -> frozenset[str]:
+    """The sections of checkout.toml whose gateways are of the method."""
+    sections = desk.settings.channels.items()
+    return frozenset(name for name, table in sections if str(table.get("kind", "")).startswith(method))

@@ -12,15 +12,17 @@ from typing import Any
 
 from flask import Blueprint, Response, request
 
-from checkout import catalogue, orders, qr, store
+from checkout import catalogue, orders, prompts, qr, store
+from checkout.channel import PromptKind
 from checkout.errors import Code, Refusal
-from checkout.model import Method, Order, Product
+from checkout.model import Method, Order, Product, State
 from checkout.pages import answers, frames, language, links
 from checkout.pages.aid import aid, paid_attempt
 from checkout.pages.aid import routes as routes_of_aid
 from checkout.pages.stages import Look, Stage, hurried, is_same_view, look
-from checkout.pages.view import Client, View, code_of, view
-from checkout.web import fields, parts
+from checkout.pages.view import Client, View, view
+from checkout.prompts import Shown, Wanted
+from checkout.web import client_address, fields, parts
 
 _TOKEN = re.compile(r"[0-9a-f]{32}")
 _WAIT = re.compile(r"[0-9]{1,5}")
@@ -55,17 +57,22 @@ def poll(token: str) -> Response:
     rev = request.args.get("rev", "")
     if rev == at.rev:
         return Response(status=204, headers={"Checkout-Left": str(at.left)})
-    template = "_calmer.html" if is_same_view(rev, at) else "_changed.html"
-    return _fragment(template, _view(token)[0])
+    shown = _view(token)[0]
+    if shown.look.rev == rev:  # still nothing to pay with
+        return Response(status=204, headers={"Checkout-Left": str(at.left)})
+    return _fragment("_calmer.html" if is_same_view(rev, shown.look) else "_changed.html", shown)
 
 
 def picture(token: str) -> Response:
     """The QR code as a PNG, while it may be paid."""
     now = parts().clock()
-    order = _shown(_order(token), now)
-    if look(order, parts().settings.grace, now).stage is not Stage.PENDING:
+    order = _order(token)
+    shown = None
+    if look(order, parts().settings.grace, now).stage is Stage.PENDING:
+        shown = prompts.ready(parts().till, order, _wanted(), now)
+    if shown is None or shown.prompt.kind is not PromptKind.QR:
         raise Refusal(Code.NOT_FOUND, "There is no QR code to pay: the order is not waiting for payment.")
-    code, _ = code_of(parts(), order)
+    code = shown.prompt.text
     answer = Response(qr.png(code), mimetype="image/png", headers={"Cache-Control": "private, no-cache"})
     answer.set_etag(hashlib.sha256(code.encode()).hexdigest()[:16])
     answer.make_conditional(request)
@@ -109,11 +116,33 @@ def _view(token: str) -> tuple[View, Product | None]:
     shop = parts()
     now = shop.clock()
     client = Client.of(request.headers.get("User-Agent", ""))
-    order = paid_attempt(shop, _shown(_order(token), now), now)
+    order, shown, trouble = _ready(_order(token), now)
+    order = paid_attempt(shop, order, now)
     product = frames.product_of(order)
     language.prefer(catalogue.brand(product).get("lang", "") if product else "")
-    found = view(shop, order, client, now, stays=request.args.get("stay") == "1", asked_at=links.asked_at())
+    stays = request.args.get("stay") == "1"
+    found = view(shop, order, client, now, shown=shown, trouble=trouble, stays=stays, asked_at=links.asked_at())
     return replace(found, aid=aid(shop, order, now)), product
+
+
+def _ready(order: Order, now: int) -> tuple[Order, Shown | None, str]:
+    """The order as it is now, what it is paid with while it waits, and why there is nothing where it should be."""
+    if order.state_at(now) is not State.PENDING or not order.method or request.method == "HEAD":
+        return order, None, ""
+    try:
+        shown = prompts.ready(parts().till, order, _wanted(), now)
+    except Refusal as refusal:
+        if refusal.code not in (Code.GATEWAY, Code.NOT_ALLOWED):
+            raise
+        return _order(order.token), None, "gateway" if refusal.code is Code.GATEWAY else "elsewhere"
+    waits = shown.order.state_at(now) is State.PENDING
+    return shown.order, shown if waits else None, ""
+
+
+def _wanted() -> Wanted:
+    """Inside WeChat its own links do not work and its pages need the buyer's openid, which we cannot know."""
+    client = Client.of(request.headers.get("User-Agent", ""))
+    return Wanted(client_ip=client_address(), page=True, phone=client.is_phone and not client.in_wechat)
 
 
 def _glance(token: str) -> Look:
@@ -132,11 +161,6 @@ def _order(token: str) -> Order:
     if order is None:
         raise Refusal(Code.NOT_FOUND, "There is no such order.")
     return order
-
-
-def _shown(order: Order, now: int) -> Order:
-    """The order, noted as shown where its QR code leaves the house with this answer."""
-    return order if request.method == "HEAD" else orders.show(parts().store, order, parts().rules.limits, now)
 
 
 def _refused() -> dict[str, Any]:

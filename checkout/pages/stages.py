@@ -82,6 +82,11 @@ def hurried(at: Look, asked_at: int, now: int) -> Look:
     return replace(at, view=f"{at.view}-claim", claiming=True)
 
 
+def unready(at: Look) -> Look:
+    """`at`, while there is nothing yet to pay with: the page keeps asking, and each time a gateway may be asked."""
+    return replace(at, view=f"{at.view}-unready")
+
+
 def is_same_view(rev: str, at: Look) -> bool:
     """Whether a page with this `rev` shows what it should, up to how often it asks."""
     return rev.rpartition(".")[0] == at.view

@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from urllib.parse import quote, urlsplit
 
-from checkout import accounts, orders, qr, refunds, returns, store
+from checkout import accounts, qr, refunds, returns, selling, store
+from checkout.channel import PromptKind
 from checkout.model import Method, Order
 from checkout.pages import language
 from checkout.pages.aid import Aid
-from checkout.pages.stages import Look, Stage, hurried, look
+from checkout.pages.stages import Look, Stage, hurried, look, unready
+from checkout.prompts import Shown
 from checkout.refunds import NOTHING_BACK, Back
 from checkout.web import Parts
 
@@ -43,6 +45,8 @@ class View:
     now: int
     client: Client
     is_typed: bool = False  # the buyer types the amount
+    link: str = ""  # where the buyer pays instead of by a code
+    trouble: str = ""  # why there is neither: gateway | elsewhere
     qr_side: int = 0  # pixels
     deep_link: str = ""
     is_unwatched: bool = False  # no phone watches the account right now
@@ -71,12 +75,17 @@ class View:
         return language.symbol(), self.due // 100, f"{self.due % 100:02d}"
 
 
-def view(shop: Parts, order: Order, client: Client, now: int, *, stays: bool = False, asked_at: int = 0) -> View:
-    """The page of `order` at `now`. `stays`: the buyer asked not to be taken back to the shop by itself; `asked_at`:
-    when he said that he has paid."""
+def view(
+    shop: Parts, order: Order, client: Client, now: int, *, shown: Shown | None = None, trouble: str = "",
+    stays: bool = False, asked_at: int = 0,
+) -> View:  # fmt: skip
+    """The page of `order` at `now`. `shown` is what a waiting order is paid with, `trouble` why there is nothing.
+    `stays`: the buyer asked not to be taken back to the shop by itself; `asked_at`: when he said that he has paid."""
     at = hurried(look(order, shop.settings.grace, now), asked_at, now)
-    if at.stage is Stage.PENDING:
-        return _pending(shop, order, at, client, now)
+    if at.stage is Stage.PENDING and shown is None:
+        return View(order, unready(at) if trouble else at, now, client, trouble=trouble or "gateway")
+    if at.stage is Stage.PENDING and shown is not None:
+        return _pending(shop, shown, at, client, now)
     if at.stage is Stage.CHOOSE:
         return View(order, at, now, client, methods=_methods(shop))
     if at.stage is Stage.PAID:
@@ -84,14 +93,10 @@ def view(shop: Parts, order: Order, client: Client, now: int, *, stays: bool = F
     return View(order, at, now, client, shop_url=_front_door(shop, order))
 
 
-def code_of(shop: Parts, order: Order) -> tuple[str, bool]:
-    """(content of the QR code, whether the buyer types the amount) of an order that waits for payment."""
-    with shop.store.read() as db:
-        return orders.code_of(db, order)
-
-
-def _pending(shop: Parts, order: Order, at: Look, client: Client, now: int) -> View:
-    code, is_typed = code_of(shop, order)
+def _pending(shop: Parts, shown: Shown, at: Look, client: Client, now: int) -> View:
+    order, code, is_typed = shown.order, shown.prompt.text, shown.is_typed
+    if shown.prompt.kind is PromptKind.LINK:
+        return View(order, at, now, client, link=code)
     with shop.store.read() as db:
         watched = [one for one in store.accounts.open_for(db, order.method) if one.account.id == order.account]
     is_unwatched = any(
@@ -100,9 +105,10 @@ def _pending(shop: Parts, order: Order, at: Look, client: Client, now: int) -> V
         and not accounts.is_online(one.beat_at, shop.rules.offline_after_s, now)
         for one in watched
     )
+    opens = _opens_alipay(order, client) and (is_typed or order.channel != "personal")
     return View(
         order, at, now, client, is_typed=is_typed, qr_side=_side(code), is_unwatched=is_unwatched,
-        deep_link=_deep_link(code) if _opens_alipay(order, client, is_typed) else "",
+        deep_link=_deep_link(code) if opens else "",
     )  # fmt: skip
 
 
@@ -114,20 +120,19 @@ def _paid(shop: Parts, order: Order, at: Look, client: Client, now: int, *, stay
         back = refunds.back(db, order)
     # Nobody is taken away from what was bought, or from the word that the money went back.
     has_goods = receipt is not None and receipt.deliver != "return" and not back.is_whole
-    leaves = address and not stays and now - order.paid_at < _RETURN_WITHIN_S
+    if back.is_whole:
+        address = _front_door(shop, order)
+    leaves = address and not stays and not back.is_whole and now - order.paid_at < _RETURN_WITHIN_S
     return View(
         order, at, now, client, return_url=address, has_goods=has_goods, back=back,
         receipt=receipt.token if receipt else "",
-        return_in=AUTO_RETURN_S if leaves and not has_goods and not back.is_whole else 0,
+        return_in=AUTO_RETURN_S if leaves and not has_goods else 0,
     )  # fmt: skip
 
 
 def _methods(shop: Parts) -> tuple[str, ...]:
-    """The methods that some account could be paid by."""
     with shop.store.read() as db:
-        return tuple(
-            method for method in Method if any(one.account.code for one in store.accounts.open_for(db, method))
-        )
+        return tuple(map(str, selling.methods(db)))
 
 
 def _side(code: str) -> int:
@@ -135,9 +140,9 @@ def _side(code: str) -> int:
     return int.from_bytes(qr.png(code)[16:20], "big")
 
 
-def _opens_alipay(order: Order, client: Client, is_typed: bool) -> bool:
-    """Alipay refuses codes with an amount when they come by a link; WeChat does not open other apps."""
-    return order.method == Method.ALIPAY and client.is_phone and is_typed and not client.in_wechat
+def _opens_alipay(order: Order, client: Client) -> bool:
+    """Alipay refuses personal codes with an amount when they come by a link; WeChat does not open other apps."""
+    return order.method == Method.ALIPAY and client.is_phone and not client.in_wechat
 
 
 def _deep_link(code: str) -> str:

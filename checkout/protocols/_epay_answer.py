@@ -24,6 +24,7 @@ _NUMBERS = {
     Code.NO_ACCOUNT: NO_CHANNEL,
     Code.PHONE_OFFLINE: NO_CHANNEL,
     Code.BUSY: NO_CHANNEL,
+    Code.GATEWAY: NO_CHANNEL,
 }
 _SENTENCES = {
     Code.BAD_SIGNATURE: "签名(sign)错误",
@@ -34,6 +35,7 @@ _SENTENCES = {
     Code.NO_ACCOUNT: "没有可用的收款账户，请先添加收款码",
     Code.PHONE_OFFLINE: "监控手机离线，暂时无法收款",
     Code.BUSY: "相同金额的订单过多，请稍后重试",
+    Code.GATEWAY: "支付网关暂时无法下单，未产生扣款，请稍后重试",
     Code.DISK_FULL: "服务器磁盘空间不足，暂停接单",
     Code.NOT_ALLOWED: "订单状态不允许此操作",
 }

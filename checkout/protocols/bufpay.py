@@ -24,16 +24,18 @@ from urllib.parse import urlencode
 from flask import Blueprint, Response, redirect
 from flask import json as flask_json
 
-from checkout import orders, qr, store
+from checkout import orders, prompts, qr, store
+from checkout.channel import PromptKind
 from checkout.errors import Code, Refusal
 from checkout.http import Answer, Outgoing
 from checkout.interfaces import Rows
 from checkout.model import DeliveryState, Merchant, Method, Order, State
 from checkout.money import fen, yuan
+from checkout.prompts import Shown, Wanted
 from checkout.protocols import anywhere
 from checkout.protocols.acknowledged import says
 from checkout.signing import md5_of, signed_by
-from checkout.web import check_merchant_url, fields, parts, url_for_buyers
+from checkout.web import check_merchant_url, client_address, fields, parts, url_for_buyers
 
 NAME = "bufpay"
 
@@ -49,6 +51,7 @@ _WORDS = {
     Code.NO_ACCOUNT: "qr_limit",
     Code.PHONE_OFFLINE: "qr_limit",
     Code.BUSY: "qr_limit",
+    Code.GATEWAY: "qr_limit",
     Code.DISK_FULL: "qr_limit",
     Code.FORBIDDEN: "fee_error",
 }
@@ -105,7 +108,8 @@ def pay(aid: str) -> Response:
         answer = redirect(url_for_buyers(f"/pay/{order.token}"), 303)
         assert isinstance(answer, Response)
         return answer
-    return _answer(_described(orders.show(parts().store, order, parts().rules.limits, now), merchant, now))
+    shown = prompts.ready(parts().till, order, Wanted(client_ip=client_address()), now)
+    return _answer(_described(shown, merchant, now))
 
 
 def query(aoid: str) -> Response:
@@ -176,9 +180,11 @@ def _ended_word(ask: orders.Ask, now: int) -> str:
     return "order_payed" if state is State.PAID else "order_expire"
 
 
-def _described(order: Order, merchant: Merchant, now: int) -> dict[str, Any]:
-    with parts().store.read() as db:
-        code, is_auto = orders.code_of(db, order)
+def _described(shown: Shown, merchant: Merchant, now: int) -> dict[str, Any]:
+    """Where a gateway gives an address for browsers instead of a code, the code leads to our page, which sends on."""
+    order, code = shown.order, shown.prompt.text
+    if shown.prompt.kind is not PromptKind.QR:
+        code = url_for_buyers(f"/pay/{order.token}")
     assert order.really_price is not None
     left = max(0, order.expires_at - now)
     return {
@@ -186,7 +192,7 @@ def _described(order: Order, merchant: Merchant, now: int) -> dict[str, Any]:
         "aoid": order.token,
         "pay_type": order.method,
         "price": order.price_text,
-        "qr_price": "" if is_auto else yuan(order.really_price),
+        "qr_price": "" if shown.is_typed else yuan(order.really_price),
         "qr": code,
         "qr_img": "data:image/png;base64," + base64.b64encode(qr.png(code)).decode(),
         "expires_in": left,

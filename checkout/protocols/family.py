@@ -17,16 +17,18 @@ from urllib.parse import urlsplit
 
 from flask import Response, request
 
-from checkout import orders, store
-from checkout.accounts import is_online
+from checkout import orders, prompts, store
+from checkout.accounts import PERSONAL, is_online
+from checkout.channel import PromptKind
 from checkout.errors import Code, Refusal
 from checkout.interfaces import Rows
 from checkout.model import DeliveryState, Merchant, Mode, Order, State
 from checkout.money import fen, yuan
+from checkout.prompts import Wanted
 from checkout.protocols import words
 from checkout.protocols.words import Spoken
 from checkout.signing import same_secret, signed_by
-from checkout.web import check_merchant_url, is_known_host, parts, url_for_buyers
+from checkout.web import check_merchant_url, client_address, is_known_host, parts, url_for_buyers
 
 CREATE_FIELDS = frozenset(
     {
@@ -87,26 +89,32 @@ def open_order(
         method=METHODS[asked.type], title=title, content=content, param=asked.param, notify_url=asked.notify_url,
         return_url=asked.return_url, extra=json.dumps(extra) if extra else "{}", shown=not asked.is_html,
     )  # fmt: skip
-    shop = parts()
-    order = orders.open_order(shop.store, ask, shop.rules, now)
-    # The order may be one that was opened before for a browser, and this answer carries its code.
-    return order if asked.is_html else orders.show(shop.store, order, shop.rules.limits, now)
+    return orders.open_order(parts().store, ask, parts().rules, now)
 
 
 def created(order: Order, is_html: bool, now: int) -> Response:
     """JSON, or the page that sends a browser on."""
     if is_html:
         return _onwards(url_for_buyers(f"/pay/{order.token}"))
-    with parts().store.read() as db:
-        return words.success(data_of(db, order, now))
+    return words.success(data_of(order, now))
 
 
-def data_of(db: Rows, order: Order, now: int) -> dict[str, Any]:
-    """The `data` of createOrder and getOrder.
+def data_of(order: Order, now: int) -> dict[str, Any]:
+    """The `data` of createOrder and getOrder. Refused: GATEWAY.
 
-    Of an order that has ended the code leads to its page, which says so: its amount may be another order's by now.
+    Of an order that has ended the code leads to its page, which says so: its amount may be another order's by now. So
+    it does where a gateway gives an address for browsers instead of a code: whoever scans it is sent on.
     """
-    code, is_auto = orders.code_of(db, order)
+    code, is_auto = url_for_buyers(f"/pay/{order.token}"), False
+    if order.state_at(now) is State.PENDING:
+        shown = prompts.ready(parts().till, order, Wanted(client_ip=client_address()), now)
+        order, is_auto = shown.order, shown.is_typed
+        code = shown.prompt.text if shown.prompt.kind is PromptKind.QR else code
+    elif order.channel == PERSONAL:
+        with parts().store.read() as db:
+            is_auto = orders.code_of(db, order)[1]
+    with parts().store.read() as db:
+        state = _state(db, order, now)
     assert order.really_price is not None
     return {
         "payId": order.number,
@@ -114,9 +122,9 @@ def data_of(db: Rows, order: Order, now: int) -> dict[str, Any]:
         "payType": TYPES[order.method],
         "price": yuan(order.price),
         "reallyPrice": yuan(order.really_price),
-        "payUrl": code if order.state_at(now) is State.PENDING else url_for_buyers(f"/pay/{order.token}"),
+        "payUrl": code,
         "isAuto": 1 if is_auto else 0,
-        "state": _state(db, order, now),
+        "state": state,
         "timeOut": max(1, (order.expires_at - order.created_at + 59) // 60),
         "date": order.created_at,
     }

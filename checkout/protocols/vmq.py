@@ -75,11 +75,7 @@ def create_order(path: _Path) -> Response:
 
 
 def get_order(order: Order, now: int) -> Response:
-    shop = parts()
-    with shop.store.read() as db:
-        data = family.data_of(db, order, now)
-    orders.show(shop.store, order, shop.rules.limits, now)
-    return words.success(data)
+    return words.success(family.data_of(order, now))
 
 
 def check_order(order: Order, now: int) -> Response:
@@ -122,7 +118,7 @@ def en_qrcode(path: _Path) -> Response:
     """A PNG of one of our own codes: anything else would make us a free host for strangers' codes."""
     text = fields(known={"url"}).get("url", "")
     with parts().store.read() as db:
-        known = bool(text) and store.accounts.handed_out(db, text)
+        known = bool(text) and (store.accounts.handed_out(db, text) or store.gateways.drawn_for(db, text))
     if not known:
         raise Spoken(Code.NOT_FOUND, words.NO_CODE)
     return Response(qr.png(text), mimetype="image/png", headers={"Cache-Control": "private, max-age=300"})

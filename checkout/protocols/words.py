@@ -43,6 +43,7 @@ _BY_CODE = {
     Code.PHONE_OFFLINE: "监控端状态异常，请检查",
     Code.NO_ACCOUNT: "请您先进入后台配置程序",
     Code.BUSY: "订单超出负荷，请稍后重试",
+    Code.GATEWAY: "支付网关暂时无法下单，未产生扣款，请稍后重试",
     Code.DUPLICATE: "商户订单号已存在",
     Code.BAD_REQUEST: "请求格式错误，请使用表单或JSON，UTF-8编码",
     Code.DISK_FULL: "服务器磁盘空间不足，暂停接单",

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from checkout.channel import Prompt, PromptKind
 from checkout.interfaces import Rows
 
 
@@ -16,6 +17,9 @@ class StoredPrompt:
     kind: str
     text: str
     params: Mapping[str, str]
+
+    def prompt(self) -> Prompt:
+        return Prompt(PromptKind(self.kind), self.text, self.params)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,24 +33,50 @@ class Watch:
     closing: bool
 
 
+def begin(db: Rows, token: str, channel: str, scene: str, now: int) -> None:
+    """Notes that the gateway is about to be asked: whatever becomes of the answer, it may know the order."""
+    db.run(
+        "INSERT INTO prompts (order_token, channel, scene, kind, text, params, created_at)"
+        " VALUES (:token, :channel, :scene, 'client', '', '{}', :now)"
+        " ON CONFLICT (order_token, channel, scene) DO NOTHING",
+        token=token, channel=channel, scene=scene, now=now,
+    )  # fmt: skip
+
+
 def add_prompt(db: Rows, token: str, prompt: StoredPrompt, now: int) -> None:
     """The first one stays: two requests may have asked the gateway at once."""
     db.run(
         "INSERT INTO prompts (order_token, channel, scene, kind, text, params, created_at)"
         " VALUES (:token, :channel, :scene, :kind, :text, :params, :now)"
-        " ON CONFLICT (order_token, channel, scene) DO NOTHING",
+        " ON CONFLICT (order_token, channel, scene) DO UPDATE"
+        " SET kind = excluded.kind, text = excluded.text, params = excluded.params"
+        " WHERE prompts.text = '' AND prompts.params = '{}'",
         token=token, channel=prompt.channel, scene=prompt.scene, kind=prompt.kind, text=prompt.text,
         params=json.dumps(dict(prompt.params), ensure_ascii=False), now=now,
     )  # fmt: skip
 
 
 def prompt(db: Rows, token: str, channel: str, scene: str) -> StoredPrompt | None:
-    row = db.one(
-        "SELECT channel, scene, kind, text, params FROM prompts"
-        " WHERE order_token = :token AND channel = :channel AND scene = :scene",
-        token=token, channel=channel, scene=scene,
+    return next((one for one in prompts(db, token, channel) if one.scene == scene), None)
+
+
+def prompts(db: Rows, token: str, channel: str) -> list[StoredPrompt]:
+    """What the gateway gave for the order, the first one first."""
+    rows = db.all(
+        "SELECT channel, scene, kind, text, params FROM prompts WHERE order_token = :token AND channel = :channel"
+        " AND (text <> '' OR params <> '{}') ORDER BY created_at, scene",
+        token=token, channel=channel,
     )  # fmt: skip
-    return StoredPrompt(row[0], row[1], row[2], row[3], json.loads(row[4])) if row else None
+    return [StoredPrompt(row[0], row[1], row[2], row[3], json.loads(row[4])) for row in rows]
+
+
+def places(db: Rows, token: str) -> list[str]:
+    """The channels that may know the order, the first one first."""
+    rows = db.all(
+        "SELECT channel FROM prompts WHERE order_token = :token GROUP BY channel ORDER BY min(created_at), channel",
+        token=token,
+    )  # fmt: skip
+    return [row[0] for row in rows]
 
 
 def drawn_for(db: Rows, text: str) -> bool:

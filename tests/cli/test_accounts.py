@@ -66,11 +66,14 @@ def test_a_personal_account_needs_a_code(co: Console) -> None:
     assert "needs its QR code" in co.refused("account", "add", "wx", "--method", "wechat")
 
 
-def test_an_account_at_an_official_gateway_cannot_take_orders_yet(co: Console) -> None:
-    arguments = ("account", "add", "ali", "--method", "alipay", "--channel", "alipay")
-    assert "There is no channel alipay" in co.refused(*arguments)
-    Path(co.folder / "checkout.toml").write_text('[channels.alipay]\nkind = "alipay"\n')
-    assert "cannot take orders yet" in co.refused(*arguments)
+def test_an_account_at_an_official_gateway_names_a_section_of_its_own_method(co: Console) -> None:
+    arguments = ("account", "add", "ali", "--method", "alipay", "--channel", "shop")
+    assert "There is no alipay channel shop; known: personal." in co.refused(*arguments)
+    Path(co.folder / "checkout.toml").write_text('[channels.shop]\nkind = "alipay"\n')
+    assert "There is no wechat channel shop" in co.refused(*arguments[:4], "wechat", *arguments[5:])
+    assert co.json(*arguments)["channel"] == "shop"
+    assert co.json("account", "disable", "ali")["disabled_at"] is not None
+    assert co.json("account", "enable", "ali")["disabled_at"] is None
 
 
 @pytest.mark.parametrize("name", ["", "a b", "a/b", "x" * 65])
