@@ -14,12 +14,11 @@ __all__ = ["blueprints", "problem"]
 def blueprints() -> list[Blueprint]:
     front = site.routes()
     front.record_once(_install)
-    shop = [buy.routes(), pay.routes(), receipt.routes()]
-    gate.guard(*shop)
-    return [*shop, front]
+    return [buy.routes(), pay.routes(), receipt.routes(), front]  # the front last: it finds the others' views
 
 
 def _install(state: BlueprintSetupState) -> None:
     assert isinstance(state.app, Flask)
     language.install(state.app)
     assets.install(state.app)
+    gate.guard(state.app)
