@@ -8,6 +8,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import mimetypes
+import os
 import re
 from dataclasses import dataclass
 from functools import lru_cache
@@ -89,7 +90,7 @@ def address(filename: str, colour: str | None = None, theme: str = "", beside: s
 def find(filename: str, colour: str = "", theme: str = "", beside: str = "") -> Asset | None:
     place = safe_join(str(resource_dir("static")), filename)
     path = Path(place) if place else None
-    if path is None or not path.is_file():
+    if path is None or not os.path.isfile(path):  # false also for a name that no disk takes
         return None
     if beside:
         second = resource_dir("static") / beside
