@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from checkout import announcements, audit, ids, store
 from checkout.errors import Code, Refusal
 from checkout.interfaces import NewId, Rows, Store
-from checkout.model import Judgement, Order, Payment, Refund, RefundState, State
+from checkout.model import Attempt, Judgement, Order, Payment, Refund, RefundState, State
 from checkout.money import yuan
 
 _SETTLING = (Judgement.MATCHED, Judgement.LATE, Judgement.LINKED)
@@ -197,6 +197,15 @@ def _tell(db: Rows, refund: Refund, new_id: NewId, now: int) -> None:
     order = store.orders.get(db, refund.order_token)
     assert order is not None
     announcements.of_order(db, order, "order.refunded", refund=refund, new_id=new_id, now=now)
+    if back(db, order).is_whole:
+        _hold_back_the_word(db, order, now)
+
+
+def _hold_back_the_word(db: Rows, order: Order, now: int) -> None:
+    """A shop that was out of reach so far would hand its goods over for money that is gone."""
+    for one in store.deliveries.give_up(db, order.token, "order.paid", now):
+        why = "Not sent any more: all of the money went back before the shop had heard of it."
+        store.deliveries.add_attempt(db, Attempt(one.id, one.attempts + 1, now, None, 0, "", why))
 
 
 def _check(reason: str, number: str) -> None:

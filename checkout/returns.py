@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
 
-from checkout import store
+from checkout import refunds, store
 from checkout.interfaces import Dialects, Store
 from checkout.model import Order
 from checkout.signing import sorted_pairs
@@ -24,10 +24,14 @@ VALID_S = 900
 
 
 def address(db_store: Store, dialects: Dialects, order: Order, now: int) -> str | None:
-    """Where the buyer of a paid order goes, with the parameters of its dialect; None when nobody named an address."""
+    """Where the buyer of a paid order goes, with the parameters of its dialect; None when nobody named an address, or
+    all of the money went back: shops hand goods over for what says "paid"."""
     with db_store.read() as db:
         merchant = store.merchants.get(db, order.merchant)
+        back = refunds.back(db, order)
     assert merchant is not None
+    if back.is_whole:
+        return None
     url = order.return_url or merchant.return_url
     if not url:
         return None

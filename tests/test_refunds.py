@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,10 @@ import pytest
 
 from checkout import gateways, ids, payments, refunds, store
 from checkout.errors import Code, Refusal
-from checkout.model import Endpoint, Judgement, Payment, Refund, RefundState, State
+from checkout.model import DeliveryState, Endpoint, Judgement, Payment, Refund, RefundState, State
 from checkout.refund_calls import LEASE_S
+from checkout.settings import Settings
+from checkout.store import open_store
 from tests.channels.orders import TOKEN
 from tests.tills import Till, till_at
 from tests.world import START, World
@@ -55,6 +58,51 @@ def test_the_merchant_is_told_of_each_refund_that_went_through_once(alipay: Till
         (400, 400),
         (90, 490),
     ]
+
+
+def test_a_shop_that_did_not_hear_of_a_payment_before_it_went_back_is_not_told_that_it_came(world: World) -> None:
+    token = world.create()["data"]["orderId"]
+    world.push("9.90")
+    refunds.by_hand(world.store, token, amount=100, **by(world))
+    with world.store.read() as db:
+        assert len(store.deliveries.due(db, world.clock())) == 1
+    refunds.by_hand(world.store, token, **by(world))
+    assert world.work() == 0
+    with world.store.read() as db:
+        [delivery] = store.deliveries.of_order(db, token)
+        [attempt] = store.deliveries.attempts(db, delivery.id)
+    assert delivery.state is DeliveryState.FAILED
+    assert attempt.error.startswith("Not sent any more")
+    assert world.outside.sent == []
+
+
+def test_a_shop_that_has_heard_of_it_keeps_its_acknowledgement(world: World) -> None:
+    token = world.create()["data"]["orderId"]
+    world.push("9.90")
+    world.work()
+    refunds.by_hand(world.store, token, **by(world))
+    with world.store.read() as db:
+        assert [one.state for one in store.deliveries.of_order(db, token)] == [DeliveryState.DELIVERED]
+
+
+def test_two_processes_never_give_more_than_came(alipay: Till, settings: Settings) -> None:
+    """Each with a database connection of its own; whoever comes second is refused."""
+    stores = [open_store(settings.database) for _ in range(2)]
+
+    def ask(number: int) -> str:
+        try:
+            return refunds.ask(stores[number % 2], TOKEN, alipay.channels, amount=300, **by(alipay.world)).state
+        except Refusal as refusal:
+            return refusal.code
+
+    try:
+        with ThreadPoolExecutor(8) as crowd:
+            outcomes = sorted(crowd.map(ask, range(16)))
+    finally:
+        for one in stores:
+            one.close()
+    assert outcomes == ["asked"] * 3 + [Code.BAD_AMOUNT] * 13
+    assert alipay.back().under_way == 900
 
 
 def test_one_that_failed_is_not_told(alipay: Till) -> None:

@@ -95,6 +95,17 @@ def fail(db: Rows, claimed: Delivery, now: int) -> None:
     )  # fmt: skip
 
 
+def give_up(db: Rows, order_token: str, event: str, now: int) -> list[Delivery]:
+    """WAITING → FAILED for what an order's own notify URL is owed."""
+    rows = db.all(
+        "UPDATE deliveries SET state = 'failed', done_at = :now"
+        " WHERE order_token = :token AND event = :event AND endpoint = '' AND state = 'waiting'"
+        f" RETURNING {_COLUMNS}",
+        token=order_token, event=event, now=now,
+    )  # fmt: skip
+    return [_delivery(row) for row in rows]
+
+
 def postpone(db: Rows, claimed: Delivery, due_at: int) -> None:
     """Sets the time of the next try, unless another worker has claimed it since."""
     db.run(

@@ -55,6 +55,17 @@ def test_all_of_it_is_said_first_and_nobody_is_taken_back_to_the_shop(world: Wor
     assert (found["state"], found["refunded"]["amount"]) == ("refunded", order.really_price)
 
 
+def test_nothing_that_says_paid_is_signed_any_more_and_the_buyer_finds_the_shop(world: World) -> None:
+    token = world.create("N1", "9.90")["data"]["orderId"]
+    world.push("9.90")
+    order = world.order(token)
+    assert "co_sig=" in page(world, order)
+    send_back(world, order)
+    text = page(world, order)
+    assert "co_state" not in text
+    assert 'href="https://shop.example/"' in text
+
+
 def test_money_on_its_way_back_is_said_and_the_goods_stay_until_it_is_there(world: World) -> None:
     add(world, goods=Goods("keys", "KEY-1"))
     order, receipt = bought(world)
