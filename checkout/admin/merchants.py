@@ -27,7 +27,7 @@ _NAMED = {Code.BAD_URL: "notify_url", Code.BAD_REQUEST: "name"}
 def routes(blueprint: Blueprint) -> None:
     blueprint.add_url_rule("/merchants", "merchants", view)
     blueprint.add_url_rule("/merchants", "merchants_add", add, methods=["POST"])
-    place = "/merchants/<int:merchant_id>"
+    place = f"/merchants/<int(max={2**63 - 1}):merchant_id>"  # what the database takes
     blueprint.add_url_rule(place, "merchant", one)
     for name, action in (
         ("settings", change), ("secret", show_secret), ("rotation", rotate), ("keys", add_key), ("state", switch),

@@ -88,6 +88,7 @@ class Fuzzer:
                 start = path.rindex("<", 0, path.index(f"{name}>"))
                 end = path.index(f"{name}>") + len(name) + 1
                 path = path[:start] + quote(self._word(), safe="/") + path[end:]
+        path = "/" + path.lstrip("/")  # the client would read two slashes as the name of a host
         return path if self.dice.random() < 0.97 else path + quote(self.dice.choice(_NASTY))
 
     def _request(self, method: str) -> dict[str, Any]:
