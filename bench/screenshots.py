@@ -221,9 +221,26 @@ def dialog(browser: Browser) -> Image.Image:
         return beside([one.resize((600, 456)) for one in found])
 
 
+def front(browser: Browser) -> Image.Image:
+    """The picture of the README."""
+    with shop() as site:
+        found: list[Image.Image] = []
+        for method, width, lang, theme, agent, paid in (
+            ("wechat", 480, "zh-CN", "light", None, False), ("alipay", 375, "en", "dark", ANDROID, False),
+            ("wechat", 375, "en", "dark", ANDROID, True),
+        ):  # fmt: skip
+            order = site.order(f"20260921-{len(found) + 42}", 9900, method, title=TITLE)
+            if paid:
+                site.settle(order)
+            page = opened(browser, width, 667, theme, agent)
+            page.goto(site.page_of(order, f"?lang={lang}&stay=1"))
+            found.append(shot(page))
+        return beside(found, ground="#fff")
+
+
 EXTRAS: dict[str, Callable[[Browser], Image.Image]] = {
     "pay-in-wechat": in_wechat, "poster": poster, "connection-lost": connection_lost, "enlarged": enlarged,
-    "dialog": dialog,
+    "dialog": dialog, "../pictures/pay": front,
 }  # fmt: skip
 
 
@@ -249,9 +266,9 @@ def shot(page: Page, *, full: bool = False) -> Image.Image:
     return Image.open(io.BytesIO(page.screenshot(full_page=full))).convert("RGB")
 
 
-def beside(pictures: list[Image.Image]) -> Image.Image:
+def beside(pictures: list[Image.Image], ground: str = GROUND) -> Image.Image:
     width = sum(one.width for one in pictures) + GAP * (len(pictures) + 1)
-    made = Image.new("RGB", (width, max(one.height for one in pictures) + 2 * GAP), GROUND)
+    made = Image.new("RGB", (width, max(one.height for one in pictures) + 2 * GAP), ground)
     left = GAP
     for one in pictures:
         made.paste(one, (left, GAP))

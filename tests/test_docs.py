@@ -110,6 +110,12 @@ def test_every_variable_in_the_documentation_is_one_that_is_read() -> None:
             assert variable in known or variable.startswith(NOT_SETTINGS_PREFIXES), (named(page), variable)
 
 
+def test_the_gallery_shows_every_picture() -> None:
+    gallery = DOCS / "screenshots" / "README.md"
+    shown = set(LINK.findall(gallery.read_text(encoding="utf-8")))
+    assert shown == {path.name for path in gallery.parent.glob("*.png")}
+
+
 # The checks themselves: each must find its fault.
 
 
