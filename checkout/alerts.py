@@ -126,11 +126,8 @@ class Watch:
 
     def _alert(self, db: Rows, condition: Condition, now: int) -> Alert:
         last = store.alerts.last_told_at(db, condition.key)
-        return Alert(
-            id=self._new_id("alt"), condition=condition.key, kind=condition.kind, level=condition.level,
-            details=_text(condition), raised_at=now, told_at=None, told_level=0, cleared_at=None,
-            due_at=now if last is None else max(now, last + AGAIN_AFTER_S), attempts=0,
-        )  # fmt: skip
+        due_at = now if last is None else max(now, last + AGAIN_AFTER_S)
+        return _fresh(self._new_id("alt"), condition, now, due_at)
 
     def _complain(self, handed: list[Handed]) -> None:
         """Logs a service once, until it has taken a message again."""
@@ -141,10 +138,23 @@ class Watch:
         self._refusing = refusing
 
 
+def wrong_now(db: Rows, plan: Plan, free_bytes: int | None, now: int) -> list[str]:
+    """What needs the owner at this moment, in sentences, whether it was told or not."""
+    found = [*conditions.current(db, plan.limits, free_bytes, now), *conditions.stock(db, now)]
+    return [alert_texts.sentence(_fresh("", one, now, None), plan.language, plan.zone) for one in found]
+
+
 def try_out(plan: Plan, hand_over: HandOver = messenger.hand_over) -> list[Handed]:
     """Sends a test to each service; what became of it, in their order."""
     headline, sentence = alert_texts.test(plan.language)
     return hand_over(plan.urls, f"{plan.shop}: {headline}", sentence)
+
+
+def _fresh(alert_id: str, condition: Condition, now: int, due_at: int | None) -> Alert:
+    return Alert(
+        id=alert_id, condition=condition.key, kind=condition.kind, level=condition.level, details=_text(condition),
+        raised_at=now, told_at=None, told_level=0, cleared_at=None, due_at=due_at, attempts=0,
+    )  # fmt: skip
 
 
 def _message(plan: Plan, alerts: list[Alert]) -> tuple[str, str]:

@@ -81,6 +81,13 @@ EXPORTS: dict[str, Callable[[Store, int], Iterator[str]]] = {
 }  # fmt: skip
 
 
+def pieces(db: Rows, what: str) -> int:
+    """How many pieces an export has now, the heading too."""
+    counts = {"orders": lambda: sum(store.orders.counts(db).values()), "payments": lambda: store.payments.count(db)}
+    rows = counts.get(what, lambda: store.refunds.count(db))()
+    return 1 - (-rows // _PAGE)
+
+
 def _order(db: Rows, one: Order, now: int) -> tuple[Value, ...]:
     return (
         one.token, one.merchant, one.number, one.state_at(now).value, int(one.late), one.method, one.account,

@@ -33,6 +33,7 @@ COMMANDS = {
     "delivery": "deliveries",
     "webhook": "hooks",
     "alert": "alerts",
+    "top": "top",
     "doctor": "upkeep",
     "backup": "upkeep",
     "restore": "upkeep",

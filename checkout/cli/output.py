@@ -40,15 +40,15 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[object]], empty: str) ->
     if not cells:
         return empty
     lines = [list(heads), *cells]
-    widths = [max(_width(line[column]) for line in lines) for column in range(len(heads))]
+    widths = [max(width(line[column]) for line in lines) for column in range(len(heads))]
     return "\n".join(_line(line, widths) for line in lines)
 
 
 def details(pairs: Iterable[tuple[str, object]]) -> str:
     """`name  value` lines; what is empty is left out."""
     kept = [(name, str(value)) for name, value in pairs if value not in (None, "")]
-    width = max(_width(name) for name, _ in kept)
-    return "\n".join(_line([name, value], [width, 0]) for name, value in kept)
+    longest = max(width(name) for name, _ in kept)
+    return "\n".join(_line([name, value], [longest, 0]) for name, value in kept)
 
 
 def when(at: int | None) -> str:
@@ -61,9 +61,10 @@ def yes(value: Any) -> str:
 
 
 def _line(cells: list[str], widths: list[int]) -> str:
-    padded = (cell + " " * (width - _width(cell)) for cell, width in zip(cells, widths, strict=True))
+    padded = (cell + " " * (wide - width(cell)) for cell, wide in zip(cells, widths, strict=True))
     return "  ".join(padded).rstrip()
 
 
-def _width(text: str) -> int:
+def width(text: str) -> int:
+    """The cells that a terminal gives a text."""
     return sum(2 if east_asian_width(char) in "WF" else 1 for char in text)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import asdict
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import click
 
 from checkout import backup as backups
 from checkout import exports, troubles
+from checkout.cli import progress
 from checkout.cli.desk import Desk
 from checkout.cli.output import as_json, next_steps, show
 from checkout.doctor.finding import Finding, Status
@@ -30,7 +32,8 @@ def backup(desk: Desk, file: Path, as_json: bool) -> None:
     FILE holds all keys: keep it as safe as the database. It is never overwritten.
     """
     try:
-        size = backups.create(desk.store, file.absolute())
+        with _copying(desk, file.absolute(), as_json):
+            size = backups.create(desk.store, file.absolute())
     except (Refusal, StoreError, OSError) as error:
         with suppress(StoreError):
             troubles.note(desk.store, troubles.BACKUP, str(error), desk.clock())
@@ -46,11 +49,34 @@ def backup(desk: Desk, file: Path, as_json: bool) -> None:
 @click.pass_obj
 def restore(desk: Desk, file: Path, as_json: bool) -> None:
     """Put the backup FILE in the place of the database, which is kept beside it; the server must be stopped."""
-    former = backups.restore(desk.settings, file.absolute(), desk.clock())
+    with _restoring(desk, file.absolute(), as_json):
+        former = backups.restore(desk.settings, file.absolute(), desk.clock())
     kept = f" The former database is kept as {former}." if former else ""
     data = {"database": desk.settings.database, "former": str(former) if former else None}
     show(data, as_json, lambda: f"{file} is the database now.{kept}")
     next_steps(as_json, "checkout doctor")
+
+
+def _copying(desk: Desk, target: Path, quiet: bool) -> AbstractContextManager[None]:
+    """A copy grows beside its name before it gets it."""
+    database = Path(desk.settings.database)
+    return progress.growing(lambda: _size_of_parts(target), "Copying", _size(database), quiet=quiet)
+
+
+def _restoring(desk: Desk, source: Path, quiet: bool) -> AbstractContextManager[None]:
+    database = Path(desk.settings.database)
+    return progress.growing(lambda: _size_of_parts(database), "Restoring", _size(source), quiet=quiet)
+
+
+def _size_of_parts(target: Path) -> int:
+    return sum(map(_size, target.parent.glob(f".{glob.escape(target.name)}.*.part")))
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
 
 
 @click.command()
@@ -65,7 +91,9 @@ def export(desk: Desk, what: str, file: str) -> None:
             sys.stdout.buffer.write(piece.encode())
         sys.stdout.buffer.flush()
         return
-    _write(Path(file), pieces)
+    with desk.store.read() as db:
+        total = exports.pieces(db, what)
+    _write(Path(file), progress.steps(pieces, f"Writing {what}", total))
     click.echo(f"Wrote {file}.", err=True)
 
 

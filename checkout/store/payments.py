@@ -118,6 +118,12 @@ def of_merchants(
     return sorted(found, key=lambda one: (one.received_at, one.id), reverse=True)[:limit]
 
 
+def count(db: Rows) -> int:
+    row = db.one("SELECT count(*) FROM payments")
+    assert row is not None
+    return int(row[0])
+
+
 def _payment(row: Row) -> Payment:
     cells = list(row)
     cells[_JUDGEMENT] = Judgement(cells[_JUDGEMENT])

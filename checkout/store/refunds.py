@@ -156,6 +156,12 @@ def listed(
     return [_refund(row) for row in rows]
 
 
+def count(db: Rows) -> int:
+    row = db.one("SELECT count(*) FROM refunds")
+    assert row is not None
+    return int(row[0])
+
+
 def _refund(row: Row) -> Refund:
     cells = list(row)
     cells[_STATE] = RefundState(cells[_STATE])
