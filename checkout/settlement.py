@@ -68,13 +68,14 @@ def amount_due(order: Order) -> int:
 
 
 def _as_paid(db: Rows, paid: Order, payment: Payment, now: int) -> Order:
-    """The order with the account and amount that the money came by: the buyer may have switched the method."""
+    """The order with the account and amount that the money came by: the buyer may have switched the method, or a
+    gateway that the order had moved away from was paid."""
     used = (payment.account, payment.amount)
-    if used == (paid.account, paid.really_price) or used not in store.slots.of_order(db, paid.token, now):
-        return paid
     account = store.accounts.get(db, payment.account)
-    assert account is not None
-    assert payment.amount is not None
+    if used == (paid.account, paid.really_price) or account is None or payment.amount is None:
+        return paid
+    if account.channel != payment.channel and used not in store.slots.of_order(db, paid.token, now):
+        return paid
     return store.orders.paid_by(
         db, paid.token, method=account.method, account=account.id, channel=account.channel, really_price=payment.amount
     )

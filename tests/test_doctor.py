@@ -282,3 +282,12 @@ def test_nothing_secret_is_told(clinic: Clinic) -> None:
     for secret in (merchant().key, device().key, device().token):
         assert secret not in told
     assert os.fspath(clinic.patient.settings.folder) not in told
+
+
+def test_an_order_that_its_gateway_could_not_be_asked_about_is_named(clinic: Clinic) -> None:
+    order = clinic.shop.open()
+    with clinic.store.transaction() as db:
+        stores.gateways.watch(db, order.token, "alipay", stores.gateways.NEVER)
+    assert clinic.complaints() == [("gateways", WARN)]
+    [found] = [one for one in clinic.sees() if one.check == "gateways"]
+    assert (order.token in found.message, f"checkout order ask {order.token}" in found.fix) == (True, True)

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from checkout import audit, channels, money, orders, products, refunds, settlement, store
+from checkout import audit, channels, gateways, money, orders, products, refunds, settlement, store
 from checkout.amounts import Limits
 from checkout.cli import deliveries, payments
 from checkout.cli import refunds as refund_lines
@@ -80,6 +80,17 @@ def close(desk: Desk, token: str, as_json: bool) -> None:
     orders.close(desk.store, token, limits, by["now"])
     with desk.store.transaction() as db:
         audit.note(db, by["actor"], "order.close", token, {}, by["new_id"], by["now"])
+    _answer(desk, token, as_json)
+
+
+@order.command()
+@click.argument("token")
+@as_json
+@click.pass_obj
+def ask(desk: Desk, token: str, as_json: bool) -> None:
+    """Ask the gateway of an official account how an order stands; money that it reports is booked."""
+    gates = channels.make_channels(desk.settings)
+    gateways.ask_now(desk.store, gates, token, new_id=desk.by["new_id"], now=desk.by["now"])
     _answer(desk, token, as_json)
 
 

@@ -21,6 +21,7 @@ def examine(patient: Patient, db_store: Store) -> Iterator[Finding]:
         yield from _accounts(patient, db)
         yield from _phones(patient, db)
         yield from _waiting(patient, db)
+        yield from _unasked(db)
 
 
 def _merchants(db: Rows) -> Iterator[Finding]:
@@ -70,6 +71,13 @@ def _phones(patient: Patient, db: Rows) -> Iterator[Finding]:
     for account in store.accounts.all_of(db):
         if account.disabled_at is None and account.channel == PERSONAL and account.id not in watched:
             yield _unwatched(account, db)
+
+
+def _unasked(db: Rows) -> Iterator[Finding]:
+    """Orders that may have been paid at their gateway without our knowing."""
+    for watch in store.gateways.given_up(db, 20):
+        yield warn("gateways", f"{watch.channel} could not be asked how the order {watch.order_token} ended.",
+                   f"Look for it on its merchant pages, then: checkout order ask {watch.order_token}")  # fmt: skip
 
 
 def _silent(one: Device) -> Finding:

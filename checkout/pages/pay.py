@@ -12,7 +12,8 @@ from typing import Any
 
 from flask import Blueprint, Response, request
 
-from checkout import catalogue, orders, prompts, qr, store
+from checkout import catalogue, gateways, orders, prompts, qr, store
+from checkout.accounts import PERSONAL
 from checkout.channel import PromptKind
 from checkout.errors import Code, Refusal
 from checkout.model import Method, Order, Product, State
@@ -22,6 +23,7 @@ from checkout.pages.aid import routes as routes_of_aid
 from checkout.pages.stages import Look, Stage, hurried, is_same_view, look
 from checkout.pages.view import Client, View, view
 from checkout.prompts import Shown, Wanted
+from checkout.store.orders import Pulse
 from checkout.web import client_address, fields, parts
 
 _TOKEN = re.compile(r"[0-9a-f]{32}")
@@ -43,6 +45,7 @@ def routes() -> Blueprint:
 def page(token: str) -> Response:
     """The page in whatever state the order is; safe to reload."""
     shown, product = _view(token)
+    _hasten(token, shown.order, parts().clock())
     frame = frames.of_order(shown.order, product)
     style = catalogue.brand(product) if product else {}
     return frames.allowed(answers.page("pay.html", 200, view=shown, frame=frame, look=style, **_refused()), frame)
@@ -152,7 +155,14 @@ def _glance(token: str) -> Look:
     if pulse is None:
         raise Refusal(Code.NOT_FOUND, "There is no such order.")
     now = shop.clock()
+    _hasten(token, pulse, now)
     return hurried(look(pulse, shop.settings.grace, now), links.asked_at(), now)
+
+
+def _hasten(token: str, order: Pulse | Order, now: int) -> None:
+    """While the page of an order is open its gateway is asked sooner; it may have sent a notice that never came."""
+    if order.state is State.PENDING and order.channel not in ("", PERSONAL):
+        gateways.hasten(parts().store, token, now)
 
 
 def _order(token: str) -> Order:

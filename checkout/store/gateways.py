@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from checkout.channel import Prompt, PromptKind
 from checkout.interfaces import Rows
 
+NEVER = 1 << 60  # when a watch is due that was given up
+
 
 @dataclass(frozen=True, slots=True)
 class StoredPrompt:
@@ -88,16 +90,41 @@ def watch(db: Rows, token: str, channel: str, due_at: int) -> None:
     """Ask the gateway about the order from `due_at` on; a watch that is there already is only brought forward."""
     db.run(
         "INSERT INTO gateway_watch (order_token, channel, due_at) VALUES (:token, :channel, :due_at)"
-        " ON CONFLICT (order_token) DO UPDATE SET due_at = min(gateway_watch.due_at, excluded.due_at)",
+        " ON CONFLICT (order_token) DO UPDATE SET channel = excluded.channel,"
+        " due_at = CASE WHEN gateway_watch.due_at < excluded.due_at THEN gateway_watch.due_at ELSE excluded.due_at END",
         token=token, channel=channel, due_at=due_at,
     )  # fmt: skip
 
 
+def watch_of(db: Rows, token: str) -> Watch | None:
+    row = db.one(
+        "SELECT order_token, channel, due_at, ask, closing FROM gateway_watch WHERE order_token = :token", token=token
+    )
+    return Watch(row[0], row[1], row[2], row[3], bool(row[4])) if row else None
+
+
+def bring_forward(db: Rows, one: Watch, due_at: int) -> None:
+    """Nothing where somebody was first: another page, or a worker that asks just now."""
+    db.run(
+        "UPDATE gateway_watch SET due_at = :soon WHERE order_token = :token AND due_at = :due_at AND ask = :ask",
+        token=one.order_token, due_at=one.due_at, ask=one.ask, soon=due_at,
+    )  # fmt: skip
+
+
+def given_up(db: Rows, limit: int) -> list[Watch]:
+    """Orders that their gateway could not be asked about to the end; somebody has to look there."""
+    return due_between(db, NEVER, NEVER, limit)
+
+
 def due(db: Rows, now: int, limit: int) -> list[Watch]:
+    return due_between(db, 0, now, limit)
+
+
+def due_between(db: Rows, since: int, until: int, limit: int) -> list[Watch]:
     rows = db.all(
-        "SELECT order_token, channel, due_at, ask, closing FROM gateway_watch WHERE due_at <= :now"
-        " ORDER BY due_at LIMIT :limit",
-        now=now, limit=limit,
+        "SELECT order_token, channel, due_at, ask, closing FROM gateway_watch"
+        " WHERE due_at BETWEEN :since AND :until ORDER BY due_at LIMIT :limit",
+        since=since, until=until, limit=limit,
     )  # fmt: skip
     return [Watch(row[0], row[1], row[2], row[3], bool(row[4])) for row in rows]
 

@@ -24,6 +24,7 @@ class Pulse:
     expires_at: int
     shown_at: int | None
     closed_at: int | None
+    channel: str
 
 
 @dataclass(frozen=True, slots=True)

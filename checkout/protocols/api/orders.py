@@ -9,9 +9,9 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from checkout import gateways, orders, products, store
+from checkout import orders, products, prompts, store
 from checkout.accounts import PERSONAL
-from checkout.channel import Scene, Start
+from checkout.channel import Scene
 from checkout.errors import Code, Refusal
 from checkout.interfaces import Rows
 from checkout.merchants import Reach, check_url
@@ -23,9 +23,8 @@ from checkout.protocols.api import models, paging, shapes
 from checkout.protocols.api.entry import Call
 from checkout.protocols.api.models import Fault, NewOrder, OrderFilter
 from checkout.protocols.api.problems import Wrong
-from checkout.store.gateways import StoredPrompt
 from checkout.store.merchant_orders import Wanted
-from checkout.web import client_address, is_known_host, url_for_buyers
+from checkout.web import client_address, is_known_host
 
 NAME = "api"
 _TOKEN = re.compile(r"[0-9a-f]{32}")
@@ -55,8 +54,8 @@ def create(call: Call) -> tuple[int, models.Order]:
 
 
 def with_prompt(call: Call, text: str) -> str:
-    """The answer to `create` with what a gateway gives us to show, asked for once the order is safe. Raises
-    `GatewayError`: the same request again asks the gateway again."""
+    """The answer to `create` with what a gateway gives us to show, asked for once the order is safe. Refused: GATEWAY;
+    the same request again asks the gateway again."""
     answer = msgspec.json.decode(text, type=models.Order)
     with call.shop.store.read() as db:
         order = store.orders.get(db, answer.order)
@@ -64,14 +63,10 @@ def with_prompt(call: Call, text: str) -> str:
     if answer.prompt is not None or order.channel in ("", PERSONAL) or order.state_at(call.now) is not State.PENDING:
         return text
     extra = shapes.extra_of(order)
-    scene = Scene(extra["scene"])
-    start = Start(
-        order, scene, order.title or order.number, extra.get("client_ip") or client_address(),
-        extra.get("openid", ""), url_for_buyers(f"/notify/{order.channel}"), answer.pay_url, call.now,
-    )  # fmt: skip
-    found = gateways.prompt_for(call.shop.store, call.shop.channels, start)
-    prompt = shapes.prompt(StoredPrompt(order.channel, scene, found.kind, found.text, found.params))
-    return msgspec.json.encode(msgspec.structs.replace(answer, prompt=prompt)).decode()
+    wanted = prompts.Wanted(Scene(extra["scene"]), extra.get("client_ip") or client_address(), extra.get("openid", ""))
+    shown = prompts.ready(call.shop.till, order, wanted, call.now)
+    with call.shop.store.read() as db:
+        return msgspec.json.encode(shapes.order(db, shown.order, call.now)).decode()
 
 
 def get(call: Call, order: str) -> tuple[int, models.Order]:
