@@ -117,6 +117,8 @@ def _new_form(shop: Parts, product: Product, now: int) -> str:
 
 
 def _reason(found: Offer, refusal: Refusal) -> str:
+    if len(found.asked.ref) > MAX_REF:
+        return "ref"
     if refusal.code is Code.NOT_ALLOWED:
         few = found.left is not None and found.left < int(found.asked.quantity)
         return "few" if few else "per_buyer" if found.product.per_buyer is not None else "closed"

@@ -165,10 +165,14 @@ def test_values_that_nobody_can_read_are_400(world: World, values: dict[str, str
     assert orders(world) == []
 
 
-def test_a_long_ref_is_refused(world: World) -> None:
+def test_a_long_ref_is_refused_and_left_out_of_the_next_try(world: World) -> None:
     add(world)
     assert send(world, ref="x" * 200).status_code == 303
-    assert send(world, ref="x" * 201).status_code == 400
+    refused = send(world, ref="x" * 201)
+    assert refused.status_code == 400
+    assert "without it" in refused.text
+    assert 'name="ref"' not in refused.text
+    assert send(world, form_of(refused)).status_code == 303
 
 
 def test_a_buyer_can_name_the_price_within_bounds(world: World) -> None:
