@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from checkout import gateways, ids, payments, refunds, store
+from checkout import gateways, ids, payments, refunds, settlement, store
 from checkout.errors import Code, Refusal
 from checkout.model import DeliveryState, Endpoint, Judgement, Payment, Refund, RefundState, State
 from checkout.refund_calls import LEASE_S
@@ -145,6 +145,23 @@ def test_a_second_payment_goes_back_as_its_own_case(alipay: Till) -> None:
     after = next(one for one in alipay.world.payments() if one.id == payment.id)
     assert (after.judgement, after.note) == (Judgement.IGNORED, "Given back to the buyer: returned")
     assert told(alipay.world) == []
+
+
+def test_money_of_an_order_that_was_confirmed_by_hand_is_not_called_a_second_payment(
+    world: World, tmp_path: Path
+) -> None:
+    with till_at("alipay", world, tmp_path) as till:
+        order = replace(till.order, token="d" * 32, number="N7", state=State.PENDING, paid_at=None)
+        with world.store.transaction() as db:
+            store.orders.add(db, order)
+        settlement.confirm(world.store, order.token, amount=990, **by(world))
+        till.gateway.trades[order.token] = replace(till.gateway.trades[TOKEN], number=order.token, trade_no="T" * 20)
+        found = till.channel.query(order, world.clock())
+        assert found.paid is not None
+        gateways.book(world.store, till.channel, found.paid, "{}", new_id=ids.new_id, now=world.clock())
+        payment = next(one for one in world.payments() if one.reference == "T" * 20)
+        assert payment.judgement is Judgement.SUSPECTED
+        assert "confirmed by hand before" in payment.note
 
 
 def test_money_on_its_way_back_is_neither_sent_twice_nor_booked(alipay: Till) -> None:

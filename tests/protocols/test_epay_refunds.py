@@ -26,7 +26,11 @@ def till(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
     with till_at("alipay", world, tmp_path) as opened:
         with world.store.transaction() as db:
             db.run("UPDATE orders SET dialect = 'epay', number = 'A'")
-        world.app.extensions["checkout"] = replace(world.parts, channels=opened.channels, wake=opened.work)
+
+        def wake() -> None:
+            opened.work()
+
+        world.app.extensions["checkout"] = replace(world.parts, channels=opened.channels, wake=wake)
         yield opened
 
 
@@ -47,8 +51,8 @@ def newer(till: Till, keys: tuple[RSA.RsaKey, RSA.RsaKey]) -> epay_v2.Shop:
     world.change_merchant(
         rsa_merchant=theirs.public_key().export_key().decode(), rsa_platform=ours.export_key().decode()
     )
-    lines = (base64.b64encode(key.export_key("DER", pkcs=8)).decode() for key in (theirs, ours.public_key()))
-    return epay_v2.Shop(raw_path(world.app), "1001", *lines, clock=world.clock)
+    own, platform = (base64.b64encode(key.export_key("DER", pkcs=8)).decode() for key in (theirs, ours.public_key()))
+    return epay_v2.Shop(raw_path(world.app), "1001", own, platform, clock=world.clock)
 
 
 def test_a_shop_refunds_in_parts_and_never_more_than_came(till: Till, shop: Shop) -> None:
