@@ -48,6 +48,7 @@ def test_all_of_it_is_said_first_and_nobody_is_taken_back_to_the_shop(world: Wor
     send_back(world, order)
     text = page(world, order)
     assert '<h1 tabindex="-1">Refunded</h1>' in text
+    assert "<title>Refunded" in text
     assert WHOLE in text
     assert "data-return-in" not in text
     assert WHOLE in page_of(world, receipt).text
