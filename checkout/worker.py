@@ -26,11 +26,12 @@ log = logging.getLogger(__name__)
 
 _MOST_AT_ONCE = 128
 _MOST_PER_HOST = 2
+_MOST_HOOKS = 32
 _REMEMBERED = 5000
 _READ_A_SECOND = 20_000
 _PAUSE_S = 1
 _CHORES_EVERY_S = 60
-_GATEWAY, _REFUND = "gateway ", "refund "  # no host is called so
+_GATEWAY, _REFUND, _HOOK = "gateway ", "refund ", "webhook "  # no host is called so
 
 
 class Worker:
@@ -60,6 +61,7 @@ class Worker:
         self._wake = threading.Event()
         self._stopped = threading.Event()
         self._in_flight: Counter[str] = Counter()
+        self._hooks: set[str] = set()
         self._passed: dict[str, deque[Delivery]] = {}
         self._lock = threading.Lock()
         self._chores_at = 0.0
@@ -95,16 +97,16 @@ class Worker:
         passed: dict[str, deque[Delivery]] = {}
         waiting = 0
         for delivery in self._due():
-            host = _host(delivery.url)
-            place = self._place(host)
+            lane = _lane(delivery)
+            place = self._place(lane)
             if place is None:
                 break
             if place:
-                self._hand_over(delivery, host)
+                self._hand_over(delivery, lane)
             else:
                 waiting += 1
                 if waiting <= _REMEMBERED:
-                    passed.setdefault(host, deque()).append(delivery)
+                    passed.setdefault(lane, deque()).append(delivery)
         with self._lock:
             self._passed = passed
         self._send_back()
@@ -190,45 +192,55 @@ class Worker:
             self._wake.set()
 
     def _due(self) -> Iterator[Delivery]:
-        """Everything due, page by page; hosts that are busy are passed over, so they cannot hide the others."""
+        """Everything due, page by page; hosts that are busy are passed over, so they cannot hide the others. Orders'
+        own callbacks come first, then a few messages of each webhook endpoint in turn."""
         now, after = self._clock(), (0, "")
         while True:
             with self._store.read() as db:
                 page = store.deliveries.due(db, now, after=after)
             yield from page
             if not page:
-                return
+                break
             after = (page[-1].due_at, page[-1].id)
+        with self._store.read() as db:
+            found = store.deliveries.due_events(db, now)
+        yield from found
 
-    def _place(self, host: str) -> bool | None:
-        """Whether the host may get one more message now, which is counted; None: the pool is full."""
+    def _place(self, lane: str) -> bool | None:
+        """Whether one more message may go out in this lane now, which is counted; None: the pool is full. Webhook
+        endpoints get one of a host's two places, and a part of the pool: however many hang, callbacks go on."""
+        host = lane.removeprefix(_HOOK)
         with self._lock:
             if self._in_flight.total() >= _MOST_AT_ONCE:
                 return None
             if self._in_flight[host] >= _MOST_PER_HOST:
                 return False
+            if host != lane:
+                if lane in self._hooks or len(self._hooks) >= _MOST_HOOKS:
+                    return False
+                self._hooks.add(lane)
             self._in_flight[host] += 1
             return True
 
-    def _hand_over(self, delivery: Delivery, host: str) -> None:
+    def _hand_over(self, delivery: Delivery, lane: str) -> None:
         try:
             claimed = deliveries.claim(self._store, delivery, self._clock())
         except BaseException:
-            self._done(host)
+            self._done(lane)
             raise
         if claimed is None:
-            self._done(host)
+            self._done(lane)
         else:
-            self._pool.submit(self._deliver_all, claimed, host)
+            self._pool.submit(self._deliver_all, claimed, lane)
 
-    def _deliver_all(self, claimed: Delivery | None, host: str) -> None:
-        """A message, then those for the same host that the last look has passed over."""
+    def _deliver_all(self, claimed: Delivery | None, lane: str) -> None:
+        """A message, then those of the same lane that the last look has passed over."""
         try:
             while claimed is not None:
                 self._deliver(claimed)
-                claimed = self._next(host)
+                claimed = self._next(lane)
         finally:
-            self._done(host)
+            self._done(lane)
             self._wake.set()
 
     def _deliver(self, claimed: Delivery) -> None:
@@ -237,10 +249,10 @@ class Worker:
         except Exception:
             log.exception("Delivery %s failed; its lease brings it back", claimed.id)
 
-    def _next(self, host: str) -> Delivery | None:
+    def _next(self, lane: str) -> Delivery | None:
         while not self._stopped.is_set():
             with self._lock:
-                passed = self._passed.get(host)
+                passed = self._passed.get(lane)
                 delivery = passed.popleft() if passed else None
             if delivery is None:
                 break
@@ -249,11 +261,18 @@ class Worker:
                 return claimed
         return None
 
-    def _done(self, host: str) -> None:
+    def _done(self, lane: str) -> None:
+        host = lane.removeprefix(_HOOK)
         with self._lock:
+            self._hooks.discard(lane)
             self._in_flight[host] -= 1
             if not self._in_flight[host]:
                 del self._in_flight[host]
+
+
+def _lane(delivery: Delivery) -> str:
+    """Whose turn a message waits for: its host's, or that of the webhook endpoints on it."""
+    return (_HOOK if delivery.endpoint else "") + _host(delivery.url)
 
 
 def _host(url: str) -> str:

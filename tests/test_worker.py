@@ -15,7 +15,7 @@ from checkout import store as stores
 from checkout.errors import StoreError
 from checkout.http import Answer, Outgoing
 from checkout.interfaces import Dialects, Store
-from checkout.model import DeliveryState, Merchant, Order, State
+from checkout.model import DeliveryState, Endpoint, Merchant, Order, State
 from checkout.worker import Worker
 from tests.shop import Shop
 from tests.world import START, FakeClock, answer
@@ -31,7 +31,7 @@ DIALECTS = cast(Dialects, {"vmq": SimpleNamespace(callback=callback, acknowledge
 
 
 class Merchants:
-    """The merchants' servers: hosts named in `hanging` do not answer until they are let go."""
+    """The merchants' servers: hosts and addresses named in `hanging` do not answer until they are let go."""
 
     def __init__(self) -> None:
         self.hanging: set[str] = set()
@@ -48,7 +48,7 @@ class Merchants:
             self.in_flight[host] += 1
             self.most[host] = max(self.most[host], self.in_flight[host])
             self.changed.notify_all()
-        if host in self.hanging:
+        if host in self.hanging or request.url.removeprefix("https://") in self.hanging:
             self.let_go.wait(PATIENCE_S)
         with self.changed:
             self.in_flight[host] -= 1
@@ -380,3 +380,57 @@ def test_each_delivery_is_tried_at_the_time_of_the_clock(trade: Trade) -> None:
     trade.worker.start()
     trade.wait_until_delivered(orders)
     assert trade.shop.deliveries(orders[0])[0].done_at == START
+
+
+# Webhook endpoints
+
+
+def listen(trade: Trade, *urls: str) -> None:
+    with trade.shop.store.transaction() as db:
+        for number, url in enumerate(urls):
+            endpoint = Endpoint(
+                id=f"whk_{number}", merchant=1001, url=url, events="order.paid", description="",
+                secret="whsec_" + "c2VjcmV0" * 5, previous_secret="", previous_secret_until=0, failing_since=None,
+                paused_at=None, pause="", created_at=START,
+            )  # fmt: skip
+            stores.endpoints.add(db, endpoint)
+
+
+def test_endpoints_that_hang_on_the_shop_s_own_host_leave_a_place_for_its_callbacks(trade: Trade) -> None:
+    listen(trade, "https://a.example/hook", "https://a.example/other")
+    trade.merchants.hanging.add("a.example/hook")
+    trade.merchants.hanging.add("a.example/other")
+    trade.worker.start()
+    orders = trade.owe("https://a.example/n", "https://a.example/n", "https://a.example/n")
+    trade.worker.wake()
+    trade.wait_until_delivered(orders)
+    assert trade.merchants.most["a.example"] <= 2
+    hooks = [url for url in trade.merchants.sent if "/n?" not in url]
+    assert len(hooks) == 1
+
+
+def test_a_hundred_endpoints_that_hang_leave_room_in_the_pool(trade: Trade) -> None:
+    names = [f"hook{number}.example" for number in range(100)]
+    listen(trade, *(f"https://{name}/in" for name in names))
+    trade.merchants.hanging.update(names)
+    trade.worker.start()
+    orders = trade.owe("https://a.example/n")
+    trade.worker.wake()
+    trade.merchants.wait_for(lambda: sum(trade.merchants.in_flight[name] for name in names) == 32)
+    more = trade.owe("https://b.example/n")
+    trade.worker.wake()
+    trade.wait_until_delivered(orders + more)
+    assert sum(trade.merchants.most.values()) <= 32 + 2
+
+
+def test_an_endpoint_with_a_long_queue_hides_no_other(trade: Trade) -> None:
+    listen(trade, "https://a.example/in", "https://b.example/in")
+    orders = trade.owe(*["https://c.example/n"] * 70)
+    with trade.shop.store.read() as db:
+        found = stores.deliveries.due_events(db, START)
+    assert [one.endpoint for one in found[:4]] == ["whk_0", "whk_1", "whk_0", "whk_1"]
+    assert len(found) == 100
+    trade.worker.start()
+    trade.worker.wake()
+    trade.wait_until_delivered(orders)
+    trade.merchants.wait_for(lambda: len(trade.merchants.sent) == 210)

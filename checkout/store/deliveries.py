@@ -8,6 +8,7 @@ from checkout.store.mapping import columns, insert, values
 
 _COLUMNS = columns(Delivery)
 _STATE = Delivery.__slots__.index("state")
+_OPEN = ("waiting", "held")  # one at a time: each has an index of its own
 
 
 def add(db: Rows, delivery: Delivery) -> None:
@@ -51,14 +52,33 @@ def listed(
 
 
 def due(db: Rows, now: int, *, after: tuple[int, str] = (0, ""), limit: int = 100) -> list[Delivery]:
-    """A page of those whose time has come, the oldest first, without claiming them."""
+    """A page of orders' own callbacks whose time has come, the oldest first, without claiming them."""
     at, last = after
     rows = db.all(
-        f"SELECT {_COLUMNS} FROM deliveries WHERE state = 'waiting' AND due_at <= :now"
+        f"SELECT {_COLUMNS} FROM deliveries WHERE state = 'waiting' AND endpoint = '' AND due_at <= :now"
         " AND (due_at > :at OR (due_at = :at AND id > :last)) ORDER BY due_at, id LIMIT :limit",
         now=now, at=at, last=last, limit=limit,
     )  # fmt: skip
     return [_delivery(row) for row in rows]
+
+
+def due_events(db: Rows, now: int, each: int = 50) -> list[Delivery]:
+    """Messages to webhook endpoints whose time has come: for each endpoint its oldest ones, the endpoints in turn, so
+    that one with a long queue hides no other."""
+    endpoints = db.all(
+        "SELECT id FROM endpoints WHERE paused_at IS NULL AND EXISTS (SELECT 1 FROM deliveries"
+        " WHERE endpoint = endpoints.id AND state = 'waiting' AND due_at <= :now) ORDER BY id",
+        now=now,
+    )
+    found: list[tuple[int, Delivery]] = []
+    for (endpoint,) in endpoints:
+        rows = db.all(
+            f"SELECT {_COLUMNS} FROM deliveries WHERE endpoint = :endpoint AND state = 'waiting' AND due_at <= :now"
+            " ORDER BY due_at, id LIMIT :each",
+            endpoint=endpoint, now=now, each=each,
+        )  # fmt: skip
+        found += enumerate(map(_delivery, rows))
+    return [delivery for _, delivery in sorted(found, key=lambda one: one[0])]
 
 
 def next_due_at(db: Rows) -> int | None:
@@ -140,30 +160,31 @@ def release(db: Rows, endpoint: str, now: int) -> int:
 
 def drop(db: Rows, endpoint: str, now: int) -> int:
     """WAITING or HELD → DROPPED; gives how many."""
-    return db.run(
-        "UPDATE deliveries SET state = 'dropped', done_at = :now"
-        " WHERE endpoint = :endpoint AND state IN ('waiting', 'held')",
-        endpoint=endpoint, now=now,
-    )  # fmt: skip
+    dropped = 0
+    for state in _OPEN:
+        dropped += db.run(
+            f"UPDATE deliveries SET state = 'dropped', done_at = :now WHERE endpoint = :endpoint AND state = '{state}'",
+            endpoint=endpoint, now=now,
+        )  # fmt: skip
+    return dropped
 
 
 def redirect(db: Rows, endpoint: str, url: str) -> None:
     """What is not delivered yet goes to the endpoint's new address."""
-    db.run(
-        "UPDATE deliveries SET url = :url WHERE endpoint = :endpoint AND state IN ('waiting', 'held')",
-        endpoint=endpoint, url=url,
-    )  # fmt: skip
+    for state in _OPEN:
+        db.run(
+            f"UPDATE deliveries SET url = :url WHERE endpoint = :endpoint AND state = '{state}'",
+            endpoint=endpoint, url=url,
+        )  # fmt: skip
 
 
 def open_of(db: Rows, endpoint: str) -> int:
     """How many messages wait for an endpoint, or for it to be resumed."""
-    row = db.one(
-        "SELECT count(*) FROM deliveries"
-        " WHERE endpoint = :endpoint AND endpoint <> '' AND state IN ('waiting', 'held')",
-        endpoint=endpoint,
+    found = (
+        db.one(f"SELECT count(*) FROM deliveries WHERE endpoint = :endpoint AND state = '{state}'", endpoint=endpoint)
+        for state in _OPEN
     )
-    assert row is not None
-    return int(row[0])
+    return sum(row[0] for row in found if row)
 
 
 def add_attempt(db: Rows, attempt: Attempt) -> None:

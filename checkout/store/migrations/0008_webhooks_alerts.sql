@@ -58,10 +58,10 @@ DROP TABLE deliveries;
 ALTER TABLE deliveries_new RENAME TO deliveries;
 ALTER TABLE attempts_new RENAME TO attempts;
 CREATE UNIQUE INDEX deliveries_once ON deliveries (order_token, event, dialect, endpoint, subject);
-CREATE INDEX deliveries_due ON deliveries (due_at, id) WHERE state = 'waiting';
+CREATE INDEX deliveries_due ON deliveries (endpoint, due_at, id) WHERE state = 'waiting';
+CREATE INDEX deliveries_held ON deliveries (endpoint) WHERE state = 'held';
 CREATE INDEX deliveries_created ON deliveries (created_at, id);
 CREATE INDEX deliveries_endpoint ON deliveries (endpoint, created_at, id) WHERE endpoint <> '';
-CREATE INDEX deliveries_endpoint_open ON deliveries (endpoint) WHERE endpoint <> '' AND state IN ('waiting', 'held');
 
 -- What the owner is told of: one open row for each condition, until it is over.
 CREATE TABLE alerts (

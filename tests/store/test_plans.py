@@ -1,0 +1,65 @@
+"""However many messages were sent, what a worker and an owner ask again and again reads an index."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from checkout import conditions
+from checkout import store as stores
+from checkout.interfaces import Row, Rows, Store, Value
+from tests.world import START
+
+
+class Explained:
+    """A database that notes how it reads; `scanned` are the tables that were read from end to end."""
+
+    def __init__(self, db: Rows) -> None:
+        self._db = db
+        self.scanned: set[str] = set()
+
+    def all(self, sql: str, /, **values: Value) -> list[Row]:
+        self._explain(sql, values)
+        return self._db.all(sql, **values)
+
+    def one(self, sql: str, /, **values: Value) -> Row | None:
+        self._explain(sql, values)
+        return self._db.one(sql, **values)
+
+    def run(self, sql: str, /, **values: Value) -> int:
+        self._explain(sql, values)
+        return self._db.run(sql, **values)
+
+    def _explain(self, sql: str, values: dict[str, Value]) -> None:
+        for row in self._db.all(f"EXPLAIN QUERY PLAN {sql}", **values):
+            words = str(row[3]).split()
+            if words[0] == "SCAN" and "INDEX" not in words:
+                self.scanned.add(words[1])
+
+
+ASKED: dict[str, Callable[[Rows], object]] = {
+    "due": lambda db: stores.deliveries.due(db, START, after=(1, "")),
+    "due events": lambda db: [stores.deliveries.due_events(db, START)],
+    "next": lambda db: stores.deliveries.next_due_at(db),
+    "hold": lambda db: stores.deliveries.hold(db, "whk"),
+    "release": lambda db: stores.deliveries.release(db, "whk", START),
+    "drop": lambda db: stores.deliveries.drop(db, "whk", START),
+    "redirect": lambda db: stores.deliveries.redirect(db, "whk", "https://x.example"),
+    "open": lambda db: stores.deliveries.open_of(db, "whk"),
+    "of an endpoint": lambda db: stores.deliveries.listed(db, state=None, endpoint="whk"),
+    "of an order": lambda db: stores.deliveries.of_order(db, "token"),
+    "about an order": lambda db: stores.deliveries.about_order(db, "token"),
+    "outbox": lambda db: stores.gauges.outbox(db),
+    "struggling": lambda db: stores.overview.struggling_deliveries(db, 3),
+    "conditions": lambda db: list(conditions.current(db, conditions.Limits(), None, START)),
+    "alerts": lambda db: (stores.alerts.open_ones(db), stores.alerts.due(db, START), stores.alerts.recent(db)),
+}
+
+
+@pytest.mark.parametrize("name", ASKED)
+def test_it_reads_no_table_that_grows_from_end_to_end(store: Store, name: str) -> None:
+    with store.transaction() as db:
+        explained = Explained(db)
+        ASKED[name](explained)
+    assert explained.scanned & {"deliveries", "attempts", "payments", "orders", "alerts"} == set()
