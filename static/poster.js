@@ -54,13 +54,17 @@ function draw(code, texts) {
 }
 
 // iPhones keep downloads away from the album; their share sheet offers to save the picture there.
-async function hand(file, link) {
+async function hand(file) {
   if (/iPhone|iPad/.test(navigator.userAgent) && navigator.canShare?.({ files: [file] })) {
-    return navigator.share({ files: [file] }).catch(() => { }); // the buyer has changed his mind
+    try {
+      return await navigator.share({ files: [file] });
+    } catch (error) {
+      if (error.name === "AbortError") return; // the buyer has changed his mind
+    }
   }
   const saved = document.createElement("a");
   saved.href = URL.createObjectURL(file);
-  saved.download = link.download;
+  saved.download = file.name;
   saved.click();
   setTimeout(() => URL.revokeObjectURL(saved.href), 60_000);
 }
@@ -74,5 +78,5 @@ export async function save(link, code) {
     how: link.dataset.how, until: link.dataset.until, color: find("main.alipay") ? "#0958d9" : "#047f40",
   });
   const blob = await new Promise((done) => canvas.toBlob(done, "image/png"));
-  await hand(new File([blob], link.download, { type: "image/png" }), link);
+  await hand(new File([blob], link.download, { type: "image/png" }));
 }

@@ -39,6 +39,15 @@ def test_axe_finds_nothing_serious_in_any_state_theme_or_language(
             assert faults(page) == [], (lang, theme)
 
 
+def test_axe_finds_nothing_serious_in_the_enlarged_code(site: Site, page: Page) -> None:
+    page.goto(site.page_of(site.order()))
+    page.get_by_role("button", name="Enlarge").click()
+    expect(page.get_by_role("dialog")).to_be_visible()
+    for theme in ("light", "dark"):
+        page.emulate_media(color_scheme="dark" if theme == "dark" else "light")
+        assert faults(page) == []
+
+
 def test_axe_finds_nothing_serious_on_the_other_pages(site: Site, page: Page) -> None:
     for address in (site.url, f"{site.url}/nothing"):
         page.goto(address)

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 
-from tests.browser.site import ANDROID, PHONE, Site, Watch, with_cdn
+from tests.browser.site import ANDROID, PHONE, WECHAT, Site, Watch, with_cdn
 from tests.browser.test_road import scanned
 
 pytestmark = pytest.mark.browser
@@ -83,6 +83,17 @@ def test_without_scripts_the_code_itself_is_saved(site: Site, browser: Browser) 
     context.close()
 
 
+def test_in_wechat_a_long_press_finds_the_plain_code(site: Site, browser: Browser) -> None:
+    context = phone(browser, agent=WECHAT)
+    page = context.new_page()
+    page.goto(site.page_of(site.order()))
+    expect(page.locator("[data-poster]")).to_have_count(0)
+    (source,) = page.locator("figure img").evaluate_all("images => images.map((image) => image.currentSrc)")
+    assert source.startswith(site.url)
+    assert scanned(context.request.get(source).body()) == ["wxp://f2f0wechat"]
+    context.close()
+
+
 def test_an_iphone_offers_to_keep_it_in_the_album(site: Site, browser: Browser) -> None:
     context = phone(browser, agent=IPHONE)
     context.add_init_script(
@@ -93,6 +104,18 @@ def test_an_iphone_offers_to_keep_it_in_the_album(site: Site, browser: Browser) 
     page.goto(site.page_of(site.order()))
     page.get_by_role("link", name="Save code").tap()
     expect(page.locator("html")).to_have_attribute("data-shared", "wechat-9.90.png image/png")
+    context.close()
+
+
+def test_an_iphone_that_refuses_to_share_downloads_it(site: Site, browser: Browser) -> None:
+    context = phone(browser, agent=IPHONE)
+    context.add_init_script(
+        "navigator.canShare = () => true;"
+        " navigator.share = async () => { throw new DOMException('too late', 'NotAllowedError') }"
+    )
+    page = context.new_page()
+    page.goto(site.page_of(site.order()))
+    assert scanned(saved(page)[1]) == ["wxp://f2f0wechat"]
     context.close()
 
 

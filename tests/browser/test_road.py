@@ -113,7 +113,10 @@ def test_the_buyer_chooses_and_pays_late(site: Site, page: Page, watch: Watch) -
     assert watch.faults == []
 
 
-@pytest.mark.parametrize(("scale", "look"), [(1, "light"), (1.25, "dark"), (2, "dark"), (1, "forced")])
+@pytest.mark.parametrize(
+    ("scale", "look"),
+    [(1, "light"), (1, "dark"), (1.25, "light"), (1.25, "dark"), (2, "light"), (2, "dark"), (1, "forced")],
+)
 def test_a_camera_reads_the_code_on_every_screen(browser: Browser, site: Site, scale: float, look: str) -> None:
     context = browser.new_context(
         viewport=DESKTOP,
