@@ -33,7 +33,7 @@ def address(db_store: Store, dialects: Dialects, order: Order, now: int) -> str 
     if back.is_whole:
         return None
     url = order.return_url or merchant.return_url
-    if not url:
+    if not url.lower().startswith(("https://", "http://")):  # nothing else is followed, whatever the database says
         return None
     params = dialects[order.dialect].return_params(order, merchant, now)
     if params is None:

@@ -14,7 +14,7 @@ from checkout import deliveries
 from checkout import store as stores
 from checkout.http import Answer, Outgoing
 from checkout.interfaces import Store
-from checkout.model import Account, AuditEntry, Device, Merchant, Method, Mode, Order, Payment
+from checkout.model import Account, AuditEntry, Device, Merchant, Method, Mode, Order, Payment, Product
 from checkout.web import Parts
 
 START = 1_790_000_000
@@ -81,6 +81,16 @@ def device(**changes: Any) -> Device:
         "created_at": START,
     }  # fmt: skip
     return Device(**{**fields, **changes})
+
+
+def product(**changes: Any) -> Product:
+    fields: dict[str, Any] = {
+        "id": "ebook", "merchant": 1001, "title_zh": "书", "title_en": "Book", "price": 990, "lowest": None,
+        "highest": None, "max_quantity": 3, "stock": None, "per_buyer": None, "origins": ("https://blog.example",),
+        "return_url": "", "deliver": "text", "goods": "# Hello", "low_stock": 5, "brand": "{}", "disabled_at": None,
+        "created_at": START,
+    }  # fmt: skip
+    return Product(**{**fields, **changes})
 
 
 @dataclass
@@ -166,4 +176,4 @@ class World:
             return stores.audit.latest(db)
 
 
-__all__ = ["START", "FakeClock", "Outside", "World", "account", "answer", "device", "md5", "merchant"]
+__all__ = ["START", "FakeClock", "Outside", "World", "account", "answer", "device", "md5", "merchant", "product"]

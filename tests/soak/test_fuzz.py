@@ -8,10 +8,9 @@ import random
 import pytest
 
 from checkout import owner, store
-from checkout.model import Product
 from tests.admin.desk import PASSWORD, Owner
 from tests.soak.fuzz import Fuzzer
-from tests.world import World, device
+from tests.world import World, device, product
 
 REQUESTS = int(os.environ.get("CHECKOUT_TEST_FUZZ", "4000"))
 
@@ -31,14 +30,6 @@ def known(world: World, monkeypatch: pytest.MonkeyPatch) -> tuple[str, ...]:
     world.push("77.00")
     (payment,) = world.payments()
     return (*tokens, "ebook", payment.id, "g" * 32, "s" * 32, "1001", "N1", "alipay", "checkout.js", "known")
-
-
-def product() -> Product:
-    return Product(
-        id="ebook", merchant=1001, title_zh="书", title_en="Book", price=990, lowest=None, highest=None, max_quantity=3,
-        stock=None, per_buyer=None, origins=("https://blog.example",), return_url="", deliver="text", goods="# Hello",
-        low_stock=5, brand="{}", disabled_at=None, created_at=1,
-    )  # fmt: skip
 
 
 @pytest.mark.parametrize("who", ["stranger", "owner"])
