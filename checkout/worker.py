@@ -13,6 +13,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import zip_longest
 from urllib.parse import urlsplit
 
 from checkout import deliveries, gateways, idempotency, ids, orders, refund_calls, store
@@ -62,6 +63,7 @@ class Worker:
         self._stopped = threading.Event()
         self._in_flight: Counter[str] = Counter()
         self._hooks: set[str] = set()
+        self._tried: dict[str, int] = {}  # webhook endpoints, when each was tried last
         self._passed: dict[str, deque[Delivery]] = {}
         self._lock = threading.Lock()
         self._chores_at = 0.0
@@ -203,8 +205,16 @@ class Worker:
                 break
             after = (page[-1].due_at, page[-1].id)
         with self._store.read() as db:
-            found = store.deliveries.due_events(db, now)
-        yield from found
+            queues = store.deliveries.due_events(db, now)
+        yield from self._in_turn(queues)
+
+    def _in_turn(self, queues: list[list[Delivery]]) -> Iterator[Delivery]:
+        """One message of each endpoint after the other; who was tried last comes last, or the retries of one that
+        hangs would keep their neighbours on its host waiting for ever."""
+        with self._lock:
+            queues.sort(key=lambda queue: self._tried.get(queue[0].endpoint, 0))
+        for row in zip_longest(*queues):
+            yield from (delivery for delivery in row if delivery is not None)
 
     def _place(self, lane: str) -> bool | None:
         """Whether one more message may go out in this lane now, which is counted; None: the pool is full. Webhook
@@ -244,6 +254,9 @@ class Worker:
             self._wake.set()
 
     def _deliver(self, claimed: Delivery) -> None:
+        if claimed.endpoint:
+            with self._lock:
+                self._tried[claimed.endpoint] = time.monotonic_ns()
         try:
             deliveries.deliver(self._store, self._dialects, self._send, claimed, self._clock)
         except Exception:

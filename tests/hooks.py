@@ -61,7 +61,7 @@ class Listener:
     def work(self) -> int:
         """Tries what is due for endpoints once; gives how many."""
         with self.store.read() as db:
-            due = stores.deliveries.due_events(db, self.clock())
+            due = [one for queue in stores.deliveries.due_events(db, self.clock()) for one in queue]
         for one in due:
             claimed = deliveries.claim(self.store, one, self.clock())
             assert claimed is not None

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from checkout import deliveries
 from checkout import store as stores
 from checkout.errors import StoreError
 from checkout.http import Answer, Outgoing
@@ -427,10 +428,23 @@ def test_an_endpoint_with_a_long_queue_hides_no_other(trade: Trade) -> None:
     listen(trade, "https://a.example/in", "https://b.example/in")
     orders = trade.owe(*["https://c.example/n"] * 70)
     with trade.shop.store.read() as db:
-        found = stores.deliveries.due_events(db, START)
-    assert [one.endpoint for one in found[:4]] == ["whk_0", "whk_1", "whk_0", "whk_1"]
-    assert len(found) == 100
+        assert [len(queue) for queue in stores.deliveries.due_events(db, START)] == [50, 50]
     trade.worker.start()
     trade.worker.wake()
     trade.wait_until_delivered(orders)
     trade.merchants.wait_for(lambda: len(trade.merchants.sent) == 210)
+
+
+def test_the_retries_of_an_endpoint_that_hangs_leave_its_neighbours_their_turn(trade: Trade) -> None:
+    """All on one host, where one message is on its way at a time."""
+    listen(trade, "https://a.example/slow", "https://a.example/other", "https://a.example/third")
+    trade.owe("https://c.example/n", "https://c.example/n")
+    for _ in range(4):
+        with trade.shop.store.read() as db:
+            queues = stores.deliveries.due_events(db, trade.clock())
+        first = next(trade.worker._in_turn(queues))
+        claimed = deliveries.claim(trade.shop.store, first, trade.clock())
+        assert claimed is not None
+        trade.worker._deliver(claimed)
+    tried = [url for url in trade.merchants.sent if "a.example" in url]
+    assert tried[:3] == ["https://a.example/slow", "https://a.example/other", "https://a.example/third"]

@@ -62,23 +62,25 @@ def due(db: Rows, now: int, *, after: tuple[int, str] = (0, ""), limit: int = 10
     return [_delivery(row) for row in rows]
 
 
-def due_events(db: Rows, now: int, each: int = 50) -> list[Delivery]:
-    """Messages to webhook endpoints whose time has come: for each endpoint its oldest ones, the endpoints in turn, so
-    that one with a long queue hides no other."""
+def due_events(db: Rows, now: int, each: int = 50) -> list[list[Delivery]]:
+    """Messages to webhook endpoints whose time has come: of each endpoint the oldest ones."""
     endpoints = db.all(
         "SELECT id FROM endpoints WHERE paused_at IS NULL AND EXISTS (SELECT 1 FROM deliveries"
-        " WHERE endpoint = endpoints.id AND state = 'waiting' AND due_at <= :now) ORDER BY id",
+        " WHERE endpoint = endpoints.id AND state = 'waiting' AND due_at <= :now)"
+        " ORDER BY id",
         now=now,
     )
-    found: list[tuple[int, Delivery]] = []
-    for (endpoint,) in endpoints:
-        rows = db.all(
+    found = (
+        db.all(
             f"SELECT {_COLUMNS} FROM deliveries WHERE endpoint = :endpoint AND state = 'waiting' AND due_at <= :now"
             " ORDER BY due_at, id LIMIT :each",
-            endpoint=endpoint, now=now, each=each,
-        )  # fmt: skip
-        found += enumerate(map(_delivery, rows))
-    return [delivery for _, delivery in sorted(found, key=lambda one: one[0])]
+            endpoint=endpoint,
+            now=now,
+            each=each,
+        )
+        for (endpoint,) in endpoints
+    )
+    return [[_delivery(row) for row in rows] for rows in found if rows]
 
 
 def next_due_at(db: Rows) -> int | None:
