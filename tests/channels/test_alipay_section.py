@@ -53,7 +53,7 @@ def test_keys_are_read_in_every_format(
         ("app_private_key", None, "app_private_key in [channels.shop] is missing."),
         ("alipay_public_key", "", "alipay_public_key in [channels.shop] is missing."),
         ("seller_id", "me@example.com", "seller_id in [channels.shop] must be a seller's number, 2088 and 12 digits."),
-        ("product", "cancel", "product in [channels.shop] must be precreate or page or wap."),
+        ("product", "cancel", "product in [channels.shop] must be precreate or page or wap or page+wap."),
         ("gateway", "ftp://x", None),
         ("gateway", "https://openapi.alipay.com/gateway.do?x=1", None),
         ("gateway", "http://openapi.alipay.com/gateway.do", None),

@@ -33,6 +33,7 @@ class Desk:
 
     def __init__(self, clock: Callable[[], int], site: str) -> None:
         self.trades: dict[str, Trade] = {}
+        self.prepaid: dict[str, str] = {}  # prepay_id → out_trade_no
         self._clock = clock
         self._site = site
         self._count = 0
@@ -60,6 +61,7 @@ class Desk:
                 raise Refuse("INVALID_REQUEST 201 商户订单号重复")
         self.trades[number] = trade or Trade(values)
         answer = {"trade_type": kind, "prepay_id": f"wx{self.next():034d}"}
+        self.prepaid[answer["prepay_id"]] = number
         if kind == "NATIVE":
             answer["code_url"] = f"weixin://wxpay/bizpayurl?pr={number[:9]}"
         if kind == "MWEB":
