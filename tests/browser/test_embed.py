@@ -48,6 +48,14 @@ def events(page: Page) -> list[str]:
     return (page.locator("html").get_attribute("data-events") or "").split()
 
 
+def settle(site: Site, page: Page) -> None:
+    """The order is paid, and the frame asks at once."""
+    site.settle(orders(site)[0])
+    for frame in page.frames:
+        if "/pay/" in frame.url:
+            frame.evaluate("dispatchEvent(new Event('focus'))")
+
+
 def heard(page: Page, *names: str) -> None:
     """Waits until these events, and no others, have come."""
     expect(page.locator("html")).to_have_attribute("data-events", " " + " ".join(names))
@@ -81,7 +89,7 @@ def test_the_dialog_shows_the_code_and_hears_of_the_payment(site: Site, host: Ho
     heard(page, "open", "pending")
     (order,) = orders(site)
     assert (order.buyer, last(page)["order"]) == ("user-42", order.token)
-    site.settle(order)
+    settle(site, page)
     heard(page, "open", "pending", "paid")
     with site.world.store.read() as db:
         receipt = store.receipts.of_order(db, order.token)
@@ -130,7 +138,7 @@ def test_reopening_shows_the_order_that_waits(site: Site, host: Host, page: Page
     page.click("#buy")
     expect(inside(page).locator("figure img")).to_be_visible()
     assert len(orders(site)) == 1
-    site.settle(orders(site)[0])
+    settle(site, page)
     heard(page, "open", "pending", "paid")
     page.keyboard.press("Escape")
     page.click("#buy")
@@ -266,13 +274,15 @@ def test_the_frame_hears_its_parent_only(site: Site, host: Host, page: Page) -> 
     """`stay` stops the return only when the listed page around says so."""
     thanks = host.write("/thanks", "<h1>Thanks</h1>")
     sell(site, host, return_url=thanks)
+    page.clock.install()
     page.goto(host.page(site, link(f"{site.url}/buy/ebook")))
     page.click("#buy")
     choose(page)
     frame = next(one for one in page.frames if "/pay/" in one.url)
-    site.settle(orders(site)[0])
+    settle(site, page)
     heard(page, "open", "pending", "paid")
     frame.evaluate("window.postMessage({v: 1, t: 'stay'}, '*')")
+    page.clock.run_for(6000)
     page.wait_for_url(f"{thanks}?co_order=*")
 
 
@@ -282,7 +292,7 @@ def test_the_page_around_goes_back_to_the_shop(site: Site, host: Host, page: Pag
     page.goto(host.page(site, link(f"{site.url}/buy/ebook")))
     page.click("#buy")
     choose(page)
-    site.settle(orders(site)[0])
+    settle(site, page)
     inside(page).get_by_role("link", name="Return to the shop").click()
     page.wait_for_url(f"{thanks}?co_order=*")
     expect(page.locator("h1")).to_have_text("Thanks")
@@ -295,7 +305,7 @@ def test_a_site_that_stops_the_event_keeps_its_buyer(site: Site, host: Host, pag
     page.evaluate("document.documentElement.dataset.keep = 'paid'")
     page.click("#buy")
     choose(page)
-    site.settle(orders(site)[0])
+    settle(site, page)
     heard(page, "open", "pending", "paid")
     expect(inside(page).locator("[data-stay]")).to_have_count(0)
     page.clock.run_for(10_000)
@@ -316,7 +326,7 @@ def test_verify_js_judges_the_return_in_a_static_page(site: Site, host: Host, pa
     page.goto(host.page(site, link(f"{site.url}/buy/ebook")))
     page.click("#buy")
     choose(page)
-    site.settle(orders(site)[0])
+    settle(site, page)
     inside(page).get_by_role("link", name="Return to the shop").click()
     expect(page.locator("h1")).to_have_text("paid 990")
     page.goto(page.url.replace("co_amount=990", "co_amount=991"))
@@ -333,7 +343,7 @@ def test_nothing_needs_a_cookie(site: Site, host: Host, tmp_path: Path, browser:
     page.goto(host.page(site, link(sell(site, host))))
     page.click("#buy")
     choose(page)
-    site.settle(orders(site)[0])
+    settle(site, page)
     heard(page, "open", "pending", "paid")
     assert context.cookies() == []
     blocked.close()
@@ -365,7 +375,7 @@ def test_a_script_opens_closes_and_resumes(site: Site, host: Host, page: Page) -
     assert (found["state"], found["order"]) == ("pending", orders(site)[0].token)
     page.evaluate("(order) => void (window.done = Checkout.resume(order))", found["order"])
     expect(inside(page).locator("figure img")).to_be_visible()
-    site.settle(orders(site)[0])
+    settle(site, page)
     heard(page, "open", "pending", "close", "open", "pending", "paid")
     page.keyboard.press("Escape")
     assert page.evaluate("window.done")["state"] == "paid"
@@ -375,10 +385,13 @@ def test_a_script_opens_closes_and_resumes(site: Site, host: Host, page: Page) -
 def test_an_order_of_a_backend_opens_in_the_dialog(site: Site, host: Host, page: Page) -> None:
     site.world.change_merchant(return_url=f"{host.origin}/thanks")
     order = site.order()
+    page.clock.install()
     page.goto(host.page(site, f'<button id="buy" data-checkout-order="{order.token}">Pay</button>'))
     page.click("#buy")
     expect(inside(page).locator("figure img")).to_be_visible()
-    site.settle(order)
+    settle(site, page)
+    heard(page, "open", "pending", "paid")
+    page.clock.run_for(6000)
     page.wait_for_url(f"{host.origin}/thanks?*")
 
 
@@ -469,7 +482,7 @@ def test_a_return_address_of_a_stranger_is_not_taken(site: Site, host: Host, pag
     page.click("#buy")
     expect(inside(page).get_by_role("alert")).to_contain_text("return address that does not belong to this shop")
     choose(page)
-    site.settle(orders(site)[0])
+    settle(site, page)
     expect(inside(page).get_by_role("link", name="Return to the shop")).to_have_attribute(
         "href", re.compile(f"^{re.escape(thanks)}")
     )
