@@ -34,10 +34,10 @@ def test_the_server_behind_the_documented_proxy_answers_too(tmp_path: Path) -> N
     with serving(tmp_path, *CHECKOUT, "serve", "--port", "{port}") as (_, url):
         front = free_port()
         process = subprocess.Popen(
-            [nginx, "-e", str(tmp_path / "error.log"), "-c", _configuration(tmp_path, front, url)]
+            [nginx, "-e", str(tmp_path / "error.log"), "-c", nginx_configuration(tmp_path, front, url)]
         )
         try:
-            _wait_for(front)
+            wait_for_nginx(front)
             report = slow.run(front, each=EACH, seconds=SECONDS)
         finally:
             process.terminate()
@@ -46,7 +46,7 @@ def test_the_server_behind_the_documented_proxy_answers_too(tmp_path: Path) -> N
     assert report.held > EACH
 
 
-def _configuration(folder: Path, port: int, backend: str) -> str:
+def nginx_configuration(folder: Path, port: int, backend: str) -> str:
     """deploy/nginx.conf without https, in an nginx that takes 4,096 connections as its documentation says."""
     text = (ROOT / "deploy" / "nginx.conf").read_text()
     text = re.sub(r"server \{\n    listen 80;.*?\n\}\n", "", text, flags=re.DOTALL)
@@ -61,7 +61,7 @@ def _configuration(folder: Path, port: int, backend: str) -> str:
     return str(path)
 
 
-def _wait_for(port: int) -> None:
+def wait_for_nginx(port: int) -> None:
     for _ in range(200):
         with suppress(OSError):
             if ask(f"http://127.0.0.1:{port}/healthz").status == 200:
