@@ -100,7 +100,8 @@ def test_the_examples_of_checkout_toml_can_be_used(name: str, tmp_path: Path) ->
         blocks = FENCE.findall((DOCS / f"{name}.{language}.md").read_text(encoding="utf-8"))
         for text in (block for kind, block in blocks if kind == "toml"):
             (tmp_path / "checkout.toml").write_text(text, encoding="utf-8")
-            assert load({}, tmp_path).base_url == "https://pay.example.com"
+            settings = load({}, tmp_path)
+            assert settings.base_url == "https://pay.example.com" or "base_url" not in text
 
 
 def test_every_variable_in_the_documentation_is_one_that_is_read() -> None:
