@@ -12,8 +12,9 @@ from checkout.store.orders import Pulse
 
 GRACE = 600
 NEW = Pulse(
-    state=State.PENDING, method="wechat", rev=0, created_at=1000, expires_at=1300, shown_at=1000, closed_at=None
-)
+    state=State.PENDING, method="wechat", rev=0, created_at=1000, expires_at=1300, shown_at=1000, closed_at=None,
+    channel="personal",
+)  # fmt: skip
 
 
 @pytest.mark.parametrize(("age", "interval"), [(0, 2), (89, 2), (90, 3), (179, 3), (180, 5), (299, 5)])
