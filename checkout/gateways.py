@@ -11,7 +11,7 @@ import logging
 from collections.abc import Mapping
 from dataclasses import replace
 
-from checkout import announcements, http, refund_notices, refunds, settlement, store
+from checkout import announcements, http, refund_notices, refunds, settlement, store, troubles
 from checkout.channel import Channel, GatewayError, Heard, Notice, Paid, Prompt, Scene, Standing, Start
 from checkout.errors import Code, Refusal
 from checkout.interfaces import Clock, NewId, Rows, Store
@@ -166,10 +166,14 @@ def hasten(db_store: Store, token: str, now: int) -> None:
 def _is_over(db_store: Store, channel: Channel, order: Order, new_id: NewId, now: int) -> bool:
     """True when nothing more can come of asking this gateway."""
     try:
-        return _asked(db_store, channel, order, new_id, now)
+        over = _asked(db_store, channel, order, new_id, now)
     except GatewayError as error:
         log.info("%s was asked about %s in vain: %s", channel.name, order.token, error.message)
+        if not error.permanent:  # one that refuses does answer
+            troubles.note(db_store, troubles.of_gateway(channel.name), error.message, now)
         return False
+    troubles.over(db_store, troubles.of_gateway(channel.name))
+    return over
 
 
 def _asked(db_store: Store, channel: Channel, order: Order, new_id: NewId, now: int) -> bool:

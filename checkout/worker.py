@@ -204,9 +204,10 @@ class Worker:
             if not page:
                 break
             after = (page[-1].due_at, page[-1].id)
-        with self._store.read() as db:
-            queues = store.deliveries.due_events(db, now)
-        yield from self._in_turn(queues)
+        for failing in (False, True):
+            with self._store.read() as db:
+                queues = store.deliveries.due_events(db, now, failing=failing)
+            yield from self._in_turn(queues)
 
     def _in_turn(self, queues: list[list[Delivery]]) -> Iterator[Delivery]:
         """One message of each endpoint after the other; who was tried last comes last, or the retries of one that

@@ -61,7 +61,12 @@ class Listener:
     def work(self) -> int:
         """Tries what is due for endpoints once; gives how many."""
         with self.store.read() as db:
-            due = [one for queue in stores.deliveries.due_events(db, self.clock()) for one in queue]
+            due = [
+                one
+                for failing in (False, True)
+                for queue in stores.deliveries.due_events(db, self.clock(), failing=failing)
+                for one in queue
+            ]
         for one in due:
             claimed = deliveries.claim(self.store, one, self.clock())
             assert claimed is not None

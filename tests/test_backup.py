@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from checkout import backup
+from checkout import store as stores
 from checkout.backup import Plan
 from checkout.interfaces import Store
 from checkout.settings import Settings
@@ -71,6 +72,20 @@ def test_a_failure_is_logged_and_leaves_nothing_behind(
     with caplog.at_level(logging.ERROR):
         backup.chore(store, plan)(START)
     assert "The backup that was due could not be made" in caplog.text
+
+
+def test_a_backup_that_fails_is_noted_for_the_owner_until_one_succeeds(store: Store, plan: Plan) -> None:
+    def noted() -> list[str]:
+        with store.read() as db:
+            return list(stores.alerts.troubles(db))
+
+    plan.folder.parent.mkdir(parents=True, exist_ok=True)
+    plan.folder.write_text("a file in its place")
+    backup.chore(store, plan)(START)
+    assert noted() == ["backup"]
+    plan.folder.unlink()
+    backup.chore(store, plan)(START + 60)
+    assert noted() == []
 
 
 def test_two_servers_make_one_backup(store: Store, plan: Plan, caplog: pytest.LogCaptureFixture) -> None:

@@ -428,7 +428,7 @@ def test_an_endpoint_with_a_long_queue_hides_no_other(trade: Trade) -> None:
     listen(trade, "https://a.example/in", "https://b.example/in")
     orders = trade.owe(*["https://c.example/n"] * 70)
     with trade.shop.store.read() as db:
-        assert [len(queue) for queue in stores.deliveries.due_events(db, START)] == [50, 50]
+        assert [len(queue) for queue in stores.deliveries.due_events(db, START, failing=False)] == [50, 50]
     trade.worker.start()
     trade.worker.wake()
     trade.wait_until_delivered(orders)
@@ -441,10 +441,23 @@ def test_the_retries_of_an_endpoint_that_hangs_leave_its_neighbours_their_turn(t
     trade.owe("https://c.example/n", "https://c.example/n")
     for _ in range(4):
         with trade.shop.store.read() as db:
-            queues = stores.deliveries.due_events(db, trade.clock())
+            queues = stores.deliveries.due_events(db, trade.clock(), failing=False)
         first = next(trade.worker._in_turn(queues))
         claimed = deliveries.claim(trade.shop.store, first, trade.clock())
         assert claimed is not None
         trade.worker._deliver(claimed)
     tried = [url for url in trade.merchants.sent if "a.example" in url]
     assert tried[:3] == ["https://a.example/slow", "https://a.example/other", "https://a.example/third"]
+
+
+def test_endpoints_that_fail_come_after_those_that_answer(trade: Trade) -> None:
+    listen(trade, "https://a.example/down", "https://a.example/up")
+    with trade.shop.store.transaction() as db:
+        stores.endpoints.failed(db, "whk_0", START)
+    orders = trade.owe("https://c.example/n", "https://c.example/n", "https://c.example/n")
+    trade.worker.start()
+    trade.worker.wake()
+    trade.wait_until_delivered(orders)
+    trade.merchants.wait_for(lambda: len(trade.merchants.sent) == 9)
+    tried = [url for url in trade.merchants.sent if "a.example" in url]
+    assert tried[:3] == ["https://a.example/up"] * 3

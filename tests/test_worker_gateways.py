@@ -8,9 +8,10 @@ from typing import cast
 
 import pytest
 
-from checkout import store
+from checkout import gateways, store
 from checkout.channel import Channel, Found, GatewayError, Paid, Standing
 from checkout.model import Order, State
+from checkout.store.gateways import Watch
 from checkout.worker import Worker
 from tests.channels.orders import TOKEN, order
 from tests.world import START, World, account
@@ -101,3 +102,25 @@ def test_a_gateway_that_is_down_is_asked_again(world: World, worker: Worker, gat
     gateway.answer = down
     asked_once(worker, gateway)
     assert watches(world) == [START + 10]
+    assert noted(world) == {"gateway:alipay": (START, "It does not answer.")}
+    gateway.answer = lambda order: Found(Standing.UNPAID)
+    world.clock.go(10)
+    gateways.check(
+        world.store, {"alipay": cast(Channel, gateway)}, Watch(TOKEN, "alipay", START, 1, False),
+        new_id=world.parts.new_id, clock=world.clock,
+    )  # fmt: skip
+    assert noted(world) == {}
+
+
+def test_a_gateway_that_refuses_a_question_is_not_down(world: World, worker: Worker, gateway: Gateway) -> None:
+    def refuses(order: Order) -> Found:
+        raise GatewayError("There is no such order.", permanent=True)
+
+    gateway.answer = refuses
+    asked_once(worker, gateway)
+    assert noted(world) == {}
+
+
+def noted(world: World) -> dict[str, tuple[int, str]]:
+    with world.store.read() as db:
+        return store.alerts.troubles(db)

@@ -62,12 +62,13 @@ def due(db: Rows, now: int, *, after: tuple[int, str] = (0, ""), limit: int = 10
     return [_delivery(row) for row in rows]
 
 
-def due_events(db: Rows, now: int, each: int = 50) -> list[list[Delivery]]:
-    """Messages to webhook endpoints whose time has come: of each endpoint the oldest ones."""
+def due_events(db: Rows, now: int, *, failing: bool, each: int = 50) -> list[list[Delivery]]:
+    """Messages to webhook endpoints whose time has come: of each endpoint the oldest ones; of those alone whose last
+    try has failed, or of the others."""
+    fails = "IS NOT NULL" if failing else "IS NULL"
     endpoints = db.all(
-        "SELECT id FROM endpoints WHERE paused_at IS NULL AND EXISTS (SELECT 1 FROM deliveries"
-        " WHERE endpoint = endpoints.id AND state = 'waiting' AND due_at <= :now)"
-        " ORDER BY id",
+        f"SELECT id FROM endpoints WHERE paused_at IS NULL AND failing_since {fails} AND EXISTS (SELECT 1"
+        " FROM deliveries WHERE endpoint = endpoints.id AND state = 'waiting' AND due_at <= :now) ORDER BY id",
         now=now,
     )
     found = (

@@ -40,7 +40,7 @@ class Explained:
 
 ASKED: dict[str, Callable[[Rows], object]] = {
     "due": lambda db: stores.deliveries.due(db, START, after=(1, "")),
-    "due events": lambda db: [stores.deliveries.due_events(db, START)],
+    "due events": lambda db: [stores.deliveries.due_events(db, START, failing=failing) for failing in (False, True)],
     "next": lambda db: stores.deliveries.next_due_at(db),
     "hold": lambda db: stores.deliveries.hold(db, "whk"),
     "release": lambda db: stores.deliveries.release(db, "whk", START),
