@@ -29,6 +29,7 @@ class Purchase:
     number: str  # the same for every sending of one form, and nobody can guess it
     language: str
     return_url: str = ""  # instead of the product's own
+    without: frozenset[str] = frozenset()  # accounts that do not serve it
 
 
 def open_order(db_store: Store, purchase: Purchase, rules: Rules, caps: Caps, now: int) -> Order:
@@ -161,5 +162,5 @@ def _ask(db_store: Store, purchase: Purchase) -> Ask:
         merchant=merchant, dialect=DIALECT, number=purchase.number, price=price, price_text=yuan(price),
         method=purchase.method, title=title if wish.quantity == 1 else f"{title} × {wish.quantity}",
         buyer=wish.ref, return_url=purchase.return_url or product.return_url, product=product.id,
-        quantity=wish.quantity, client=wish.client,
+        quantity=wish.quantity, client=wish.client, without=purchase.without,
     )  # fmt: skip

@@ -23,7 +23,7 @@ LAYERS = [  # from the ground up; a module imports from its own layer and those 
     | {"accounts", "amounts", "audit", "backup", "deliveries", "devices", "exports", "merchants", "orders", "payments"}
     | {"alert_texts", "alerts", "announcements", "conditions", "endpoints", "messenger", "troubles"}
     | {"candidates", "checklist", "order_search", "owner", "preferences", "sales", "sessions"}
-    | {"catalogue", "claims", "gateways", "merchant_keys", "products", "prompts", "receiving", "refund_calls"}
+    | {"catalogue", "claims", "gateways", "merchant_keys", "products", "prompts", "receiving", "refund_calls", "scans"}
     | {"refund_notices", "refunds", "returns"}
     | {"selling", "settlement", "snippets"},
     {"worker"},
@@ -31,7 +31,7 @@ LAYERS = [  # from the ground up; a module imports from its own layer and those 
     {"protocols", "channels", "monitors"},
     {"pages", "admin", "health", "metrics"},
     {"app"},
-    {"doctor", "patience", "serve"},
+    {"doctor", "install", "machine", "patience", "serve", "upgrade"},
     {"demo"},
     {"cli", "wsgi", "__main__"},
 ]

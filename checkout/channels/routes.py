@@ -6,17 +6,23 @@ import logging
 
 from flask import Blueprint, Response, redirect, request
 
-from checkout import gateways, store
-from checkout.channel import Channel, GatewayError, NoticeRefused, Raw, Reply
+from checkout import gateways, http, scans, store
+from checkout.channel import Channel, GatewayError, NoticeRefused, Raw, Reply, Start
+from checkout.channels.static_codes import ProductCall, SellsByCode
 from checkout.errors import Code, Refusal
-from checkout.web import MAX_BODY, parts, url_for_buyers
+from checkout.scans import Scan
+from checkout.settings import secret_for
+from checkout.web import MAX_BODY, client_address, parts, url_for_buyers
 
 log = logging.getLogger(__name__)
+
+_SCANNED_S = 4.0  # WeChat waits five seconds for the answer
 
 
 def routes() -> Blueprint:
     blueprint = Blueprint("channels", __name__)
     blueprint.add_url_rule("/notify/<name>", "notify", notify, methods=["GET", "POST"])
+    blueprint.add_url_rule("/notify/<name>/product", "product", product, methods=["GET", "POST"])
     blueprint.add_url_rule("/return/<name>", "returned", returned, methods=["GET", "POST"])
     return blueprint
 
@@ -33,6 +39,21 @@ def notify(name: str) -> Response:
     if accepted:
         parts().wake()
     return _answer(channel.reply_accepted() if accepted else channel.reply_refused())
+
+
+def product(name: str) -> Response:
+    """A static code was scanned: the gateway asks what is to be paid, and is answered whatever comes of it."""
+    channel, now = _channel(name), parts().clock()
+    if not isinstance(channel, SellsByCode):
+        raise Refusal(Code.NOT_FOUND, "This channel has no static codes.")
+    secret = secret_for(parts().settings)
+
+    def opened(call: ProductCall) -> Start:
+        scan = Scan(call.product, call.openid, call.nonce, call.now)
+        return scans.begin(parts().till, channel, scan, secret, client_address())
+
+    with http.within(_SCANNED_S):
+        return _answer(channel.answer_product(_raw(now), opened))
 
 
 def returned(name: str) -> Response:

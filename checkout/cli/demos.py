@@ -13,14 +13,16 @@ from checkout.cli.output import details
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(1, 65535), help="Of the server.")
 @click.option("--shop-port", type=click.IntRange(1, 65535), help="Of the demo shop; the next one by default.")
 @click.option("--data", type=click.Path(path_type=Path), metavar="DIR", help="Where its database lies (./data/demo).")
-def demo(port: int, shop_port: int | None, data: Path | None) -> None:
+@click.option("--official", is_flag=True, help="Official accounts, at simulated gateways of Alipay and WeChat Pay.")
+def demo(port: int, shop_port: int | None, data: Path | None, official: bool) -> None:
     """Start the server with a demo shop and a simulated phone on this machine; no money moves."""
     from checkout import demo as demos
     from checkout.demo.stage import Stage
 
     def tell(stage: Stage) -> None:
+        then = "Pay at the gateway" if official else "Simulate the phone"
         pairs = [
-            ("商店 Shop", f"{stage.shop_url}/   ← open this, press Buy, then Simulate the phone"),
+            ("商店 Shop", f"{stage.shop_url}/   ← open this, press Buy, then {then}"),
             ("收银台 Checkout", f"{stage.base_url}/"),
             ("手机 Phone", f"{stage.base_url}/demo/phone"),
             ("数据 Database", stage.database),
@@ -29,4 +31,5 @@ def demo(port: int, shop_port: int | None, data: Path | None) -> None:
             f"\nThe demo runs; no money moves. 演示已启动，不会产生真实付款。\n\n{details(pairs)}\n\nCtrl+C ends it."
         )
 
-    demos.run(port, shop_port or port % 65535 + 1, demos.folder_for(data), tell)
+    folder = demos.folder_for(data, official=official)
+    demos.run(port, shop_port or port % 65535 + 1, folder, tell, official=official)

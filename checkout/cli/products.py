@@ -12,6 +12,7 @@ from checkout import catalogue, money, products, snippets, store
 from checkout.catalogue import Draft, Goods
 from checkout.cli.desk import Desk
 from checkout.cli.output import as_json, details, next_steps, show, table, warn, when
+from checkout.cli.product_codes import product_qr
 from checkout.errors import Code, Refusal
 from checkout.merchants import Reach
 from checkout.model import Product
@@ -141,6 +142,9 @@ def embed(desk: Desk, name: str, as_json: bool) -> None:
             "Only the link works so far, and the others lead to it: name the sites of your pages with"
             f" checkout product set {name} --origin https://…"
         )
+
+
+product.add_command(product_qr)
 
 
 @product.group()

@@ -10,9 +10,10 @@ import signal
 import tempfile
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
-from checkout import serve
+from checkout import ids, serve
 from checkout.app import create_app
 from checkout.demo import bar, street
 from checkout.demo.phone import Phone
@@ -21,21 +22,29 @@ from checkout.resources import resource_dir
 from checkout.settings import Settings
 
 HOST = "127.0.0.1"
+_SCALE = 0.02  # seconds of the demo for one of the schedules by which gateways repeat their notices
 
 
-def run(port: int, shop_port: int, folder: Path, tell: Callable[[Stage], None]) -> None:
-    """Serves until a signal ends it; `tell` is given what there is to open when all of it listens.
+def run(port: int, shop_port: int, folder: Path, tell: Callable[[Stage], None], *, official: bool = False) -> None:
+    """Serves until a signal ends it; `tell` is given what there is to open when all of it listens. With `official` the
+    shop is paid through official accounts, at simulated gateways.
 
     Refused: BAD_REQUEST (a port is taken). `StoreError`: another demo runs in `folder`.
     """
     serve.try_address(HOST, port)
     serve.try_address(HOST, shop_port)
     settings = settings_for(f"http://{HOST}:{port}", folder)
+    town = None
+    if official:
+        from checkout.demo.gateways.town import Town
+
+        town = Town(folder, settings.base_url, clock=ids.now, second_s=_SCALE)
+        settings = replace(settings, channels=town.sections)
     stage = set_up(settings, f"http://{HOST}:{shop_port}")
-    neighbours = street.start(stage, HOST, shop_port)
+    neighbours = street.start(stage, HOST, shop_port, town)
     try:
         app = create_app(settings, work=False)
-        bar.install(app, Phone(settings.base_url, stage.device_key))
+        bar.install(app, Phone(settings.base_url, stage.device_key), town)
         serve.run(app, settings, HOST, port, ready=lambda: tell(stage))
     finally:
         with suppress(ProcessLookupError):
@@ -51,11 +60,11 @@ def settings_for(base_url: str, folder: Path) -> Settings:
     )  # fmt: skip
 
 
-def folder_for(wanted: Path | None) -> Path:
-    """`wanted`, else ./data/demo, else, where that cannot be written, a temporary folder."""
+def folder_for(wanted: Path | None, *, official: bool = False) -> Path:
+    """`wanted`, else ./data/demo (or demo-official), else, where that cannot be written, a temporary folder."""
     if wanted is not None:
         return wanted.absolute()
-    usual = Path("data", "demo").absolute()
+    usual = Path("data", "demo-official" if official else "demo").absolute()
     try:
         usual.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError:

@@ -6,6 +6,7 @@ The bar is a template in front of the checkout page's own, so the page and its c
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 from flask import Blueprint, Flask, Response, redirect, request
 from jinja2 import BaseLoader, ChoiceLoader, FileSystemLoader, PrefixLoader
@@ -14,19 +15,28 @@ from werkzeug.wrappers import Response as AnyResponse
 from checkout import store
 from checkout.demo.phone import Phone
 from checkout.errors import Code, Refusal
-from checkout.model import Method, State
+from checkout.model import Method, Order, State
 from checkout.money import yuan
 from checkout.pages import answers, links
 from checkout.resources import resource_dir
 from checkout.store.orders import Filter
 from checkout.web import parts
 
+if TYPE_CHECKING:
+    from checkout.demo.gateways.town import Town
+
 _SCREEN = "/demo/phone"
 _AMOUNT = re.compile(r"[0-9]{1,6}(?:\.[0-9]{1,2})?")
 
 
-def install(app: Flask, phone: Phone) -> None:
-    """Adds the bar and the phone to an application that does not serve yet."""
+def install(app: Flask, phone: Phone, town: Town | None = None) -> None:
+    """Adds the bar and the phone to an application that does not serve yet; `town` has the gateways that it uses."""
+
+    def cashier(order: Order) -> str:
+        """Where an order is paid at its gateway; "" for a personal code."""
+        return town.cashier(order.channel, order.token) if town and order.channel in town.sections else ""
+
+    app.jinja_env.globals["cashier"] = cashier
     real = app.jinja_loader
     assert isinstance(real, BaseLoader)
     own = FileSystemLoader(resource_dir("templates") / "demo")

@@ -33,7 +33,7 @@ def set_up(settings: Settings, shop_url: str) -> Stage:
     """Makes what is missing; the shop's address may have changed since the last time."""
     with closing(store.open_store(settings.database)) as db_store:
         merchant_key = _merchant(db_store, Reach.of(settings), shop_url)
-        _accounts(db_store)
+        _official_accounts(db_store, settings) if settings.channels else _accounts(db_store)
         return Stage(settings.base_url, shop_url, merchant_key, _device(db_store), settings.database)
 
 
@@ -55,10 +55,23 @@ def _accounts(db_store: Store) -> None:
             receiving.add(db_store, name, method, wish, frozenset(), actor="demo", new_id=ids.new_id, now=ids.now())
 
 
+def _official_accounts(db_store: Store, settings: Settings) -> None:
+    """One at each gateway that has a code for a page; the shop's orders go to them in turn."""
+    with db_store.read() as db:
+        known = {account.id for account in store.accounts.all_of(db)}
+    names = frozenset(settings.channels)
+    for channel in sorted(names - {"alipay_legacy"}):
+        method = Method.ALIPAY if channel.startswith("alipay") else Method.WECHAT
+        if channel not in known:
+            wish = receiving.Wish(channel=channel)
+            receiving.add(db_store, channel, method, wish, names, actor="demo", new_id=ids.new_id, now=ids.now())
+
+
 def _device(db_store: Store) -> str:
     for known in devices.all_of(db_store):
         if known.device.name == _PHONE and known.device.revoked_at is None:
             return known.device.key
-    names = [name for name, _ in _CODES.values()]
+    with db_store.read() as db:
+        names = [account.id for account in store.accounts.all_of(db)]
     added = devices.add(db_store, _PHONE, "vmq", names, actor="demo", new_id=ids.new_id, now=ids.now())
     return added.device.key

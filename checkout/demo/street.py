@@ -16,18 +16,25 @@ from checkout.demo.stage import Stage
 if TYPE_CHECKING:
     from werkzeug.serving import BaseWSGIServer
 
+    from checkout.demo.gateways.town import Town
 
-def start(stage: Stage, host: str, port: int) -> int:
-    """Forks the process, which ends with this one; gives its number. No thread may run and no store be open yet."""
+
+def start(stage: Stage, host: str, port: int, town: Town | None = None) -> int:
+    """Forks the process, which ends with this one; gives its number. The gateways of `town` live there too. No thread
+    may run and no store be open yet."""
     shop = make_shop(Shop(stage.base_url, stage.shop_url, stage.merchant_key))
     server = make_server(host, port, shop, threaded=True, request_handler=_Quiet)
     reading, writing = os.pipe()
     child = os.fork()
     if child:
         server.socket.close()
+        if town is not None:
+            town.leave()
         os.close(reading)  # `writing` stays open as long as this process lives
         return child
     os.close(writing)
+    if town is not None:
+        town.__enter__()
     _live(server, Phone(stage.base_url, stage.device_key), reading)
     os._exit(0)
 

@@ -49,15 +49,15 @@ class FakeAlipay:
         self._app_public = app_public
         self._own = own
         self._second_s = second_s
-        self._serving = Serving(self._answer, port)
-        self.gateway = f"{self._serving.url}/gateway.do"
+        self.serving = Serving(self._answer, port)
+        self.gateway = f"{self.serving.url}/gateway.do"
 
     def __enter__(self) -> FakeAlipay:
-        self._serving.__enter__()
+        self.serving.__enter__()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._serving.__exit__(None, None, None)
+        self.serving.__exit__(None, None, None)
 
     # What a buyer, Alipay itself and time do
 
@@ -91,7 +91,7 @@ class FakeAlipay:
         """Sends the notice of a trade until it is answered with exactly `success`, eight times at most."""
         body, answers = self.notice(number, **changes), list[bytes]()
         for pause in SCHEDULE:
-            if self._serving.closing.wait(pause * self._second_s):
+            if self.serving.closing.wait(pause * self._second_s):
                 break
             try:
                 status, answer = post(self.trades[number].notify_url, body)
@@ -117,7 +117,7 @@ class FakeAlipay:
         if self.mischief == "silent":
             return None
         if self.mischief == "late":
-            self._serving.closing.wait(self.late_s)
+            self.serving.closing.wait(self.late_s)
         if self.mischief == "status":
             return Answered(b"Bad Gateway", 502)
         if self.mischief == "html":

@@ -58,15 +58,15 @@ class FakeMapi:
         self._own = own
         self._second_s = second_s
         self._sent: dict[str, int] = {}
-        self._serving = Serving(self._answer)
-        self.gateway = f"{self._serving.url}/gateway.do"
+        self.serving = Serving(self._answer)
+        self.gateway = f"{self.serving.url}/gateway.do"
 
     def __enter__(self) -> FakeMapi:
-        self._serving.__enter__()
+        self.serving.__enter__()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._serving.__exit__(None, None, None)
+        self.serving.__exit__(None, None, None)
 
     def accept(self, text: str) -> Order:
         """What the SDK does with an order string: every value quoted, the sign over all that stands before it."""
@@ -114,7 +114,7 @@ class FakeMapi:
         """Sends a notice, each time under a new id, until it is answered with exactly `success`."""
         answers = list[bytes]()
         for pause in SCHEDULE:
-            if self._serving.closing.wait(pause * self._second_s):
+            if self.serving.closing.wait(pause * self._second_s):
                 break
             answers.append(post(order.notify_url, self.notice(order))[1])
             if answers[-1] == b"success":
@@ -125,7 +125,7 @@ class FakeMapi:
         if self.mischief == "silent":
             return None
         if self.mischief == "late":
-            self._serving.closing.wait(self.late_s)
+            self.serving.closing.wait(self.late_s)
         if self.mischief == "status":
             return Answered(b"true", 503)
         query = once(asked.query) or {}

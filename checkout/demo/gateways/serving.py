@@ -80,6 +80,10 @@ class Serving:
         self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self._server.server_address[1]}"
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
 
+    def leave(self) -> None:
+        """Gives the port to the process that was forked."""
+        self._server.socket.close()
+
     def __enter__(self) -> Serving:
         self._thread.start()
         return self

@@ -70,15 +70,15 @@ class FakeWechatV3:
         self._nonces: set[str] = set()
         self._second_s = second_s
         self._lock = threading.RLock()
-        self._serving = Serving(self._answer, port)
-        self.gateway = self._serving.url
+        self.serving = Serving(self._answer, port)
+        self.gateway = self.serving.url
 
     def __enter__(self) -> FakeWechatV3:
-        self._serving.__enter__()
+        self.serving.__enter__()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._serving.__exit__(None, None, None)
+        self.serving.__exit__(None, None, None)
 
     # What a buyer, WeChat Pay itself and time do
 
@@ -124,7 +124,7 @@ class FakeWechatV3:
         """Sends the notice of a trade until it is answered with 200 or 204; the statuses, 0 for no answer."""
         statuses = list[int]()
         for pause in SCHEDULE:
-            if self._serving.closing.wait(pause * self._second_s):
+            if self.serving.closing.wait(pause * self._second_s):
                 break
             statuses.append(_post(url or self.trades[number].asked["notify_url"], *self.notice(number)))
             if statuses[-1] in (200, 204):
@@ -152,7 +152,7 @@ class FakeWechatV3:
         if asked.path.startswith(("/cashier/", "/cgi-bin/")):
             return self._cashier(asked)
         if self.mischief == "late":
-            self._serving.closing.wait(self.late_s)
+            self.serving.closing.wait(self.late_s)
         if self.mischief == "status":
             return Answered(b"Bad Gateway", 502)
         try:

@@ -1,0 +1,82 @@
+"""A served shop with official accounts, every gateway of which is a strict stand-in that speaks to it by HTTP."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from checkout import gateways, ids, store
+from checkout.app import create_app
+from checkout.demo.gateways.town import Town
+from checkout.model import Order, State
+from checkout.settings import Settings
+from tests.browser.site import Site
+from tests.channels.rsa import key
+from tests.servers import free_port
+from tests.world import FakeClock, Outside, World, account
+
+METHODS = {"alipay": "alipay", "alipay_legacy": "alipay"}
+
+
+@dataclass
+class Official:
+    """`site` is the shop, `town` the gateways; both have the world's clock."""
+
+    site: Site
+    town: Town
+
+    @property
+    def world(self) -> World:
+        return self.site.world
+
+    def add_account(self, channel: str) -> None:
+        """An account at a gateway; the shop's personal ones of its method take no more orders."""
+        method = METHODS.get(channel, "wechat")
+        with self.world.store.transaction() as db:
+            db.run("UPDATE accounts SET disabled_at = 1 WHERE method = :m AND channel = 'personal'", m=method)
+            store.accounts.add(db, account(id=channel, method=method, channel=channel, code=""))
+
+    def order(self, channel: str, number: str = "N1", price: int = 990, **more: Any) -> Order:
+        """An order of the account at `channel`."""
+        return self.site.order(number, price, METHODS.get(channel, "wechat"), **more)
+
+    def question(self) -> None:
+        """What the worker does with every question that is due."""
+        now = self.world.clock()
+        with self.world.store.read() as db:
+            due = store.gateways.due(db, now, 100)
+        for watch in due:
+            with self.world.store.transaction() as db:
+                assert store.gateways.claim(db, watch, now + gateways.LEASE_S)
+            channels = self.world.parts.channels
+            gateways.check(self.world.store, channels, watch, new_id=ids.new_id, clock=self.world.clock)
+
+    def state(self, order: Order) -> State:
+        return self.world.order(order.token).state
+
+
+@contextlib.contextmanager
+def official(folder: Path, *accounts: str, **changes: Any) -> Iterator[Official]:
+    """`changes` are settings, or of the sections where they name one."""
+    port, clock, outside = free_port(), FakeClock(), Outside()
+    url = f"http://127.0.0.1:{port}"
+    with Town(folder, url, clock=clock, key_of=key) as town:
+        sections = {name: {**table, **changes.pop(name, {})} for name, table in town.sections.items()}
+        settings = Settings(
+            database=str(folder / "data" / "checkout.db"), folder=folder, allow_private=True, base_url=url,
+            channels=sections, **changes,
+        )  # fmt: skip
+        app = create_app(settings, clock=clock, new_id=ids.new_id, send=outside.send, work=False)
+        site = Site(World.set_up(app, clock, outside), port, app)
+        site.start()
+        made = Official(site, town)
+        for channel in accounts:
+            made.add_account(channel)
+        try:
+            yield made
+        finally:
+            site.stop()
+            site.world.store.close()
