@@ -177,7 +177,7 @@ def poster(browser: Browser) -> Image.Image:
             page.goto(site.page_of(site.order(method, 12800, method, title=TITLE), f"?lang={lang}"))
             with page.expect_download() as download:
                 page.locator("[data-poster]").click()
-            found.append(Image.open(download.value.path()).convert("RGB").resize((360, 450)))
+            found.append(narrowed(Image.open(download.value.path()).convert("RGB"), 360))
         return beside(found)
 
 
@@ -218,7 +218,7 @@ def dialog(browser: Browser) -> Image.Image:
         site.settle(order)
         frame.locator(".paid").wait_for()
         found.append(shot(page))
-        return beside([one.resize((600, 456)) for one in found])
+        return beside([narrowed(one, 600) for one in found])
 
 
 def front(browser: Browser) -> Image.Image:
@@ -264,6 +264,10 @@ def shot(page: Page, *, full: bool = False) -> Image.Image:
     page.wait_for_load_state()
     page.wait_for_timeout(150)  # fonts
     return Image.open(io.BytesIO(page.screenshot(full_page=full))).convert("RGB")
+
+
+def narrowed(picture: Image.Image, width: int) -> Image.Image:
+    return picture.resize((width, round(picture.height * width / picture.width)))
 
 
 def beside(pictures: list[Image.Image], ground: str = GROUND) -> Image.Image:
