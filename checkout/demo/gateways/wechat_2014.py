@@ -120,6 +120,13 @@ class FakeWechat2014:
         signature = sha1_of(values, self.secrets.pay_sign_key)
         return written(values | {"AppSignature": signature, "SignMethod": "sha1"})
 
+    def take_from(self, number: str) -> None:
+        """The code of an order is scanned."""
+        if number not in self.trades and self.callback:
+            answer = read(self.call(self.callback, self.question(number)))
+            if answer.get("RetCode") == "0":
+                self.take(answer["Package"])
+
     def take(self, package: str) -> str:
         """Reads a package as the gateway does; the order's number."""
         assert "+" not in package, "a blank is %20"
@@ -179,10 +186,7 @@ class FakeWechat2014:
     def _cashier(self, asked: Asked) -> Answered:
         """What the app does with a code of ours: it asks for the order, shows it, and pays."""
         number = asked.path.rpartition("/")[2]
-        if number not in self.trades and self.callback:
-            answer = read(self.call(self.callback, self.question(number)))
-            if answer.get("RetCode") == "0":
-                self.take(answer["Package"])
+        self.take_from(number)
         trade = self.trades.get(number)
         if trade is None:
             return Answered(b"<!doctype html><title>Cashier</title><h1>404</h1>", 404)
