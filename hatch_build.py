@@ -21,7 +21,7 @@ HTMX_INTEGRITY = "sha384-2OatzQy1H+Zd/IIrjr1TcuDGqLXeHhbooAyJY1KdQMKnr4LZ22k31GB
 HTMX_MEMBER = "package/dist/htmx.min.js"
 MAX_TARBALL = 8 * 1024 * 1024
 
-RESOURCES = ("templates", "static", "translations")
+RESOURCES = ("templates", "static", "translations", "deploy")
 
 
 class BuildError(Exception):
@@ -63,7 +63,7 @@ def get_build_hook() -> type[Any]:
     from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
     class Resources(BuildHookInterface[Any]):
-        """Put templates, static and translations into the wheel as checkout/<name>."""
+        """Put templates, static, translations and deploy into the wheel as checkout/<name>."""
 
         def initialize(self, version: str, build_data: dict[str, Any]) -> None:
             if version == "editable":

@@ -9,7 +9,7 @@ from typing import Literal
 PACKAGE = Path(__file__).resolve().parent
 
 
-def resource_dir(name: Literal["templates", "static", "translations"]) -> Path:
+def resource_dir(name: Literal["templates", "static", "translations", "deploy"]) -> Path:
     """Return the absolute folder of that name. Raises FileNotFoundError if the installation is incomplete."""
     for base in _bases():
         if (base / name).is_dir():

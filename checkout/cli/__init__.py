@@ -38,6 +38,8 @@ COMMANDS = {
     "backup": "upkeep",
     "restore": "upkeep",
     "export": "upkeep",
+    "install": "machine",
+    "upgrade": "machine",
 }
 
 

@@ -1,0 +1,5 @@
+"""The first file of the frozen program."""
+
+from checkout.cli import main
+
+main()
