@@ -1,5 +1,7 @@
 """`./dev bench`: what one small server does, beside a Flask "hello" under the same gunicorn in the same run.
 
+`./dev bench admin` measures the owner's pages instead.
+
 Interleaved rounds and medians, because machines are noisy: read the ratios, not the absolute figures. Both servers
 are pinned to one CPU, the driver to the other.
 """
@@ -9,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
+import sys
 from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any
@@ -18,6 +21,11 @@ from bench.driver import Outcome
 
 
 def main() -> None:
+    if sys.argv[1:2] == ["admin"]:
+        from bench import admin
+
+        admin.main(sys.argv[2:])
+        return
     options = _options()
     servers.pin_driver()
     figures = {**_starts(options.starts), **_rounds(options)}

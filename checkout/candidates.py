@@ -10,12 +10,13 @@ from dataclasses import dataclass
 
 from checkout import store
 from checkout.interfaces import Rows
-from checkout.model import Order, Payment, State
+from checkout.model import Order, Payment
+from checkout.money import MAX_FEN
 
 MOST = 5
-_EXACT_WITHIN_S = 7 * 86_400  # an order of exactly this amount may have waited long
+_EXACT_WITHIN_S = 3 * 86_400  # an order of exactly this amount may have waited long
 _NEAR_WITHIN_S = 3600  # somebody who typed another amount pays while the page is open
-_LOOKED_AT = 200
+_LOOKED_AT = 20
 _NEAR_FEN = 500
 
 
@@ -30,25 +31,19 @@ class Candidate:
 
 def ranked(db: Rows, payment: Payment) -> list[Candidate]:
     """At most five; none for money that no order of its time fits."""
-    found = {order.token: order for order in _near(db, payment)}
-    fitting = [_candidate(order, payment) for order in found.values() if _may_be(order, payment)]
+    found = {order.token: order for order in _near(db, payment) if payment.method in ("", order.method)}
+    fitting = [_candidate(order, payment) for order in found.values()]
     return sorted(fitting, key=lambda one: (abs(one.gap), one.waited))[:MOST]
 
 
 def _near(db: Rows, payment: Payment) -> Iterable[Order]:
-    until = payment.received_at + 1
-    yield from store.orders.opened_between(db, payment.received_at - _NEAR_WITHIN_S, until, limit=_LOOKED_AT)
-    if payment.amount is not None:
-        for order in store.orders.of_amount(db, payment.amount, before=(until, ""), limit=_LOOKED_AT):
-            if order.created_at >= payment.received_at - _EXACT_WITHIN_S:
-                yield order
-
-
-def _may_be(order: Order, payment: Payment) -> bool:
-    if order.state is State.PAID or order.really_price is None:
-        return False
-    is_near = payment.amount is None or abs(order.really_price - payment.amount) <= _NEAR_FEN
-    return is_near and payment.method in ("", order.method)
+    amount, until = payment.amount, payment.received_at + 1
+    around = (1, MAX_FEN) if amount is None else (amount - _NEAR_FEN, amount + _NEAR_FEN)
+    since = payment.received_at - _NEAR_WITHIN_S
+    yield from store.orders.unpaid_between(db, since, until, around, limit=_LOOKED_AT)
+    if amount is not None:
+        since = payment.received_at - _EXACT_WITHIN_S
+        yield from store.orders.unpaid_of_amount(db, amount, since, until, limit=_LOOKED_AT)
 
 
 def _candidate(order: Order, payment: Payment) -> Candidate:

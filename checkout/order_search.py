@@ -1,7 +1,7 @@
 """Finding orders as an owner looks for them: by what a buyer tells, by state, by time; page by page, and quick however
 many there are.
 
-What no index knows (the method, lateness) is looked for among a few thousand orders at a time; where that is not
+What no index knows (the method, lateness) is looked for among ten thousand orders at a time; where that is not
 enough, the page says how far it looked and goes on from there.
 """
 
@@ -13,14 +13,14 @@ from dataclasses import dataclass, replace
 from checkout import store
 from checkout.errors import Refusal
 from checkout.interfaces import Rows
-from checkout.model import Order, State
+from checkout.model import Order
 from checkout.money import fen
 from checkout.store.merchant_orders import Wanted
 from checkout.store.orders import Filter
 
 FOR_EVER = 1 << 62
 LATE = "late"  # a state of its own for those who look: paid after its end
-_LOOKED_AT = 3000
+_LOOKED_AT = 10_000
 _AT_ONCE = 200
 
 Key = tuple[int, str]  # (created_at, token)
@@ -52,25 +52,31 @@ def find(db: Rows, wanted: Search, now: int) -> Found:
     """A page of what is looked for."""
     if wanted.text:
         return _cut([order for order in _named(db, wanted, now) if _fits(order, wanted, now)], wanted.limit)
-    found: list[Order] = []
-    size = max(_AT_ONCE, wanted.limit + 1)
-    looked, key = 0, wanted.before
-    while looked < _LOOKED_AT:
-        page = _page(db, replace(wanted, before=key, limit=size), now)
-        found += [order for order in page if _fits(order, wanted, now)]
-        if len(found) > wanted.limit or len(page) < size:
-            return _cut(found, wanted.limit)
-        looked, key = looked + len(page), _key(page[-1])
-    return Found(found, key)
+    if wanted.method or wanted.state == LATE:
+        return _picked(db, wanted, now)
+    return _cut(_page(db, replace(wanted, limit=wanted.limit + 1), now), wanted.limit)
+
+
+def _picked(db: Rows, wanted: Search, now: int) -> Found:
+    """By what no index knows, among the next ten thousand orders."""
+    before = min(wanted.before or (wanted.until, ""), (wanted.until, ""))
+    floor = store.orders.far_back(db, before, _LOOKED_AT)
+    since = wanted.since if floor is None else max(wanted.since, floor)
+    found = store.orders.picked(
+        db, method=wanted.method, late=wanted.state == LATE, state="" if wanted.state == LATE else wanted.state,
+        merchant=wanted.merchant, since=since, before=before, now=now, limit=wanted.limit + 1,
+    )  # fmt: skip
+    if len(found) > wanted.limit or floor is None or floor <= wanted.since:
+        return _cut(found, wanted.limit)
+    return Found(found, (floor, ""))
 
 
 def _page(db: Rows, wanted: Search, now: int) -> list[Order]:
     """A page by what the indexes know: state, merchant and time."""
-    state = State.PAID if wanted.state == LATE else wanted.state
-    if not state and wanted.merchant is None and (wanted.since, wanted.until) == (0, FOR_EVER):
+    if not wanted.state and wanted.merchant is None and (wanted.since, wanted.until) == (0, FOR_EVER):
         return store.orders.listed(db, Filter(before=wanted.before, limit=wanted.limit))
     like = Wanted(
-        0, state=state, since=wanted.since, until=wanted.until, before=wanted.before, limit=wanted.limit
+        0, state=wanted.state, since=wanted.since, until=wanted.until, before=wanted.before, limit=wanted.limit
     )  # fmt: skip
     lists = (store.merchant_orders.listed(db, replace(like, merchant=owner), now) for owner in _owners(db, wanted))
     return _newest(order for orders in lists for order in orders)[: wanted.limit]

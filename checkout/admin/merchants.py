@@ -113,7 +113,8 @@ def revoke_key(merchant_id: int, key: str) -> Response:
 
 def _list(form: Form) -> Response:
     with parts().store.read() as db:
-        found = [(merchant, store.orders.last_paid_at(db, merchant.id)) for merchant in store.merchants.all_of(db)]
+        everyone = store.merchants.all_of(db)
+        found = [(merchant, store.merchant_orders.last_paid(db, merchant.id)) for merchant in everyone]
     return layout.page("admin/merchants.html", PAGE, form=form, merchants=found)
 
 

@@ -83,3 +83,11 @@ def count(db: Rows, merchant_id: int, *, since: int = 0, until: int | None = Non
     )  # fmt: skip
     assert row is not None
     return int(row[0])
+
+
+def last_paid(db: Rows, merchant_id: int) -> int | None:
+    """When the newest order that was paid was opened; read from the index alone."""
+    row = db.one(
+        "SELECT max(created_at) FROM orders WHERE merchant = :merchant AND state = 'paid'", merchant=merchant_id
+    )
+    return row[0] if row else None

@@ -87,12 +87,56 @@ def listed(db: Rows, wanted: Filter) -> list[Order]:
     return [_order(row) for row in rows]
 
 
-def opened_between(db: Rows, since: int, until: int, *, limit: int) -> list[Order]:
-    """The newest orders opened from `since` on and before `until`."""
+def unpaid_between(db: Rows, since: int, until: int, amounts: tuple[int, int], *, limit: int) -> list[Order]:
+    """The newest unpaid orders opened from `since` on and before `until` that are to be paid with an amount from the
+    first to the second of `amounts` (fen)."""
+    low, high = amounts
     rows = db.all(
         f"SELECT {_COLUMNS} FROM orders WHERE created_at >= :since AND created_at < :until"
+        " AND state || '' <> 'paid' AND really_price + 0 >= :low AND really_price + 0 <= :high"
         " ORDER BY created_at DESC, token DESC LIMIT :limit",
-        since=since, until=until, limit=limit,
+        since=since, until=until, low=low, high=high, limit=limit,
+    )  # fmt: skip
+    return [_order(row) for row in rows]
+
+
+def unpaid_of_amount(db: Rows, amount: int, since: int, until: int, *, limit: int) -> list[Order]:
+    """The newest unpaid orders of exactly `amount` fen, opened from `since` on and before `until`."""
+    rows = db.all(
+        f"SELECT {_COLUMNS} FROM orders WHERE really_price = :amount AND created_at >= :since AND created_at < :until"
+        " AND state || '' <> 'paid' ORDER BY created_at DESC, token DESC LIMIT :limit",
+        amount=amount, since=since, until=until, limit=limit,
+    )  # fmt: skip
+    return [_order(row) for row in rows]
+
+
+def far_back(db: Rows, before: tuple[int, str], rows: int) -> int | None:
+    """When the order was opened that lies `rows` orders behind the one with the key `before`; None: there are fewer."""
+    at, token = before
+    row = db.one(
+        "SELECT created_at FROM orders WHERE (created_at, token) < (:at, :token)"
+        " ORDER BY created_at DESC, token DESC LIMIT 1 OFFSET :rows",
+        at=at, token=token, rows=rows,
+    )  # fmt: skip
+    return row[0] if row else None
+
+
+def picked(
+    db: Rows, *, method: str, late: bool, state: str, merchant: int | None, since: int, before: tuple[int, str],
+    now: int, limit: int,
+) -> list[Order]:  # fmt: skip
+    """Orders opened from `since` on, newest first, picked one by one by what no index knows; "" and None for any.
+
+    The expressions keep the database from looking in indexes that are no help here."""
+    at, token = before
+    rows = db.all(
+        f"SELECT {_COLUMNS} FROM orders WHERE created_at >= :since AND (created_at, token) < (:at, :token)"
+        " AND (:method = '' OR method = :method) AND (:late = 0 OR late = 1)"
+        " AND (:merchant IS NULL OR merchant + 0 = :merchant) AND (:state = '' OR :state ="
+        " CASE WHEN state || '' = 'pending' AND expires_at <= :now THEN 'expired' ELSE state || '' END)"
+        " ORDER BY created_at DESC, token DESC LIMIT :limit",
+        since=since, at=at, token=token, method=method, late=int(late), merchant=merchant, state=state, now=now,
+        limit=limit,
     )  # fmt: skip
     return [_order(row) for row in rows]
 

@@ -86,7 +86,6 @@ def test_pages_follow_each_other_without_a_gap_or_a_repeat(locked: World) -> Non
 
 def test_a_rare_method_is_looked_for_piece_by_piece(locked: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(order_search, "_LOOKED_AT", 2)
-    monkeypatch.setattr(order_search, "_AT_ONCE", 2)
     rare = opened(locked, "rare", 500, "alipay")
     for number in range(5):
         locked.clock.go(1)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from checkout import owner as rules
 from tests.admin.desk import PASSWORD
 from tests.browser.site import PHONE, Site, Watch
 from tests.browser.test_access import faults
+from tests.world import MERCHANT_KEY
 
 pytestmark = pytest.mark.browser
 
@@ -77,6 +80,134 @@ def test_the_strip_refreshes_itself_without_a_word_from_the_content_policy(
     signed_in(site, page)
     expect(page.locator("#status")).to_contain_text("0 of 1 phones online")
     site.world.beat()
-    page.evaluate("htmx.ajax('GET', document.querySelector('#status').getAttribute('hx-get'), '#status')")
+    page.wait_for_load_state()
+    page.evaluate("htmx.trigger(document.querySelector('#status'), 'refresh')")
     expect(page.locator("#status")).to_contain_text("1 of 1 phones online")
     assert watch.faults == []
+
+
+def test_an_order_is_confirmed_by_keyboard_alone(site: Site, page: Page, watch: Watch) -> None:
+    order = site.order(title="Tea", shown=True)
+    signed_in(site, page, f"orders/{order.token}")
+    page.get_by_text("Confirm by hand").focus()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    expect(page.get_by_label("Type the amount that arrived")).to_be_focused()
+    page.keyboard.type("9.91")
+    page.keyboard.press("Tab")
+    page.keyboard.type("seen in my bill")
+    page.keyboard.press("Enter")
+    expect(page.get_by_label("Type the amount that arrived")).to_be_focused()
+    expect(page.locator("#amount-reason")).to_contain_text("The amount does not fit")
+    expect(page.get_by_label("Reason")).to_have_value("seen in my bill")
+    accessible(page)
+    page.get_by_label("Type the amount that arrived").fill("9.90")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("status")).to_have_text("The order is booked as paid, and the shop is told.")
+    accessible(page)
+    assert [fault for fault in watch.faults if "422" not in fault] == []
+
+
+def test_of_two_owners_at_one_payment_the_second_reads_what_became_of_it(
+    site: Site, page: Page, browser: Browser
+) -> None:
+    first, second = site.order("first", 1250, shown=True), site.order("second", 1260, shown=True)
+    site.world.push("12.34")
+    signed_in(site, page, "review")
+    context = browser.new_context(locale="en-US")
+    other = signed_in(site, context.new_page(), "review")
+    for owner in (page, other):
+        expect(owner.get_by_role("button", name="Book it here")).to_have_count(2)
+        accessible(owner)
+    page.locator("li", has_text="first").get_by_role("button").click()
+    expect(page.get_by_role("status")).to_have_text("Booked: order first is paid.")
+    other.locator("li", has_text="second").get_by_role("button").click()
+    expect(other.get_by_role("alert")).to_have_text(
+        "This payment has been dealt with already. It is booked to the order first."
+    )
+    context.close()
+    assert site.world.order(first.token).state == "paid"
+    assert site.world.order(second.token).state == "pending"
+
+
+def test_orders_are_searched_and_new_ones_appear_by_themselves(site: Site, page: Page, watch: Watch) -> None:
+    site.order("N1", 990, title="Tea")
+    signed_in(site, page, "orders")
+    expect(page.get_by_role("link", name="Tea")).to_be_visible()
+    site.order("N2", 1990, title="Honey")
+    page.wait_for_load_state()
+    page.evaluate("htmx.trigger(document.querySelector('#found'), 'refresh')")
+    expect(page.get_by_role("link", name="Honey")).to_be_visible()
+    accessible(page)
+    page.get_by_label("Number, amount").fill("19.90")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("link", name="Honey")).to_be_visible()
+    expect(page.get_by_role("link", name="Tea")).to_have_count(0)
+    assert watch.faults == []
+
+
+def test_the_spreadsheet_is_downloaded(site: Site, page: Page) -> None:
+    site.order("N1", 990)
+    signed_in(site, page, "orders")
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Spreadsheet").click()
+    assert "N1" in Path(download.value.path()).read_text(encoding="utf-8-sig")
+
+
+def test_the_overview_leads_to_a_test_payment_and_ticks_it_off_when_it_is_paid(site: Site, page: Page) -> None:
+    site.world.beat()
+    signed_in(site, page)
+    accessible(page)
+    page.get_by_role("button", name="Open a test payment").click()
+    page.get_by_role("button", name="WeChat Pay").click()
+    expect(page.locator("figure img")).to_be_visible()
+    site.world.push("0.01")
+    page.goto(f"{site.url}/admin")
+    expect(page.locator("li.done", has_text="A test payment of 0.01")).to_be_visible()
+
+
+@pytest.mark.parametrize("place", ["settings", "merchants", "merchants/1001", "audit"])
+def test_every_page_is_usable_by_everybody_in_both_languages(site: Site, page: Page, watch: Watch, place: str) -> None:
+    signed_in(site, page, place)
+    for lang in ("en", "zh-CN"):
+        page.goto(f"{site.url}/admin/{place}?lang={lang}")
+        accessible(page)
+    page.set_viewport_size({"width": 1600, "height": 900})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 1600
+    assert watch.faults == []
+
+
+def test_looks_are_changed_and_a_refusal_keeps_what_was_typed(site: Site, page: Page) -> None:
+    signed_in(site, page, "settings")
+    page.get_by_label("Name of the shop").fill("茶铺")
+    page.get_by_role("button", name="Save").first.click()
+    expect(page.get_by_role("status")).to_have_text("Saved.")
+    expect(page.locator(".shop")).to_have_text("茶铺")
+    page.get_by_label("An order waits for").fill("soon")
+    page.get_by_role("button", name="Save").nth(1).click()
+    expect(page.locator("#order_ttl-reason")).to_contain_text("a whole number")
+    expect(page.get_by_label("An order waits for")).to_have_value("soon")
+
+
+def test_a_secret_is_shown_after_the_password_once_more(site: Site, page: Page) -> None:
+    signed_in(site, page)
+    site.world.clock.go(301)
+    page.goto(f"{site.url}/admin/merchants/1001")
+    accessible(page)
+    page.locator("#secret-password").fill(PASSWORD)
+    page.get_by_role("button", name="Show it").click()
+    expect(page.get_by_text(MERCHANT_KEY)).to_be_visible()
+
+
+def test_everything_works_without_scripts(site: Site, browser: Browser) -> None:
+    context = browser.new_context(java_script_enabled=False, locale="en-US", viewport=PHONE)
+    order = site.order(title="Tea", shown=True)
+    page = signed_in(site, context.new_page())
+    page.get_by_text("More").click()
+    expect(page.get_by_role("link", name="Settings")).to_be_visible()
+    page.get_by_role("link", name="Orders", exact=True).click()
+    page.get_by_role("link", name="Tea").click()
+    page.get_by_role("button", name="Close the order").click()
+    expect(page.get_by_role("status")).to_have_text("The order is closed.")
+    context.close()
+    assert site.world.order(order.token).state == "closed"

@@ -45,7 +45,7 @@ CREATE TABLE daily_sales (
 
 CREATE INDEX deliveries_failed ON deliveries (done_at) WHERE state = 'failed';
 CREATE INDEX deliveries_unaddressed ON deliveries (created_at) WHERE state = 'none';
-CREATE INDEX payments_order ON payments (order_token) WHERE order_token <> '';
+CREATE INDEX payments_order ON payments (order_token);
 CREATE INDEX audit_at ON audit (at, id);
 CREATE INDEX audit_subject ON audit (subject, at);
 CREATE INDEX claims_order ON claims (order_token);
