@@ -291,3 +291,16 @@ def test_an_order_that_its_gateway_could_not_be_asked_about_is_named(clinic: Cli
     assert clinic.complaints() == [("gateways", WARN)]
     [found] = [one for one in clinic.sees() if one.check == "gateways"]
     assert (order.token in found.message, f"checkout order ask {order.token}" in found.fix) == (True, True)
+
+
+@pytest.mark.parametrize(("pause", "told"), [("gone", True), ("failing", True), ("hand", False)])
+def test_an_endpoint_that_paused_itself_is_named_and_one_that_the_owner_paused_is_not(
+    clinic: Clinic, pause: str, told: bool
+) -> None:
+    clinic.run(
+        "INSERT INTO endpoints (id, merchant, url, secret, paused_at, pause, created_at)"
+        f" VALUES ('whk_1', 1001, 'https://h.example', '{'s' * 40}', {START}, '{pause}', {START})"
+    )
+    assert clinic.complaints() == ([("webhooks", WARN)] if told else [])
+    fixes = [one.fix for one in clinic.sees() if one.check == "webhooks"]
+    assert fixes == (["Mend the receiver, then checkout webhook resume whk_1"] if told else [])

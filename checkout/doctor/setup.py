@@ -21,6 +21,7 @@ def examine(patient: Patient, db_store: Store) -> Iterator[Finding]:
         yield from _accounts(patient, db)
         yield from _phones(patient, db)
         yield from _waiting(patient, db)
+        yield from _webhooks(db)
         yield from _unasked(db)
 
 
@@ -135,6 +136,15 @@ def _refunds(patient: Patient, db: Rows) -> Iterator[Finding]:
     if slow:
         yield warn("refunds", f"On their way for more than a day: {_count(slow, 'refund')}.",
                    "checkout refund list --state asked; a bank may take days")  # fmt: skip
+
+
+def _webhooks(db: Rows) -> Iterator[Finding]:
+    for one in store.endpoints.all_of(db):
+        if one.pause in ("gone", "failing"):
+            why = "it answered 410 (gone)" if one.pause == "gone" else "every try failed for three days"
+            waiting = _count(store.deliveries.open_of(db, one.id), "message")
+            yield warn("webhooks", f"The endpoint {one.id} was paused because {why}; {waiting} kept for it.",
+                       f"Mend the receiver, then checkout webhook resume {one.id}")  # fmt: skip
 
 
 def _count(number: int, noun: str) -> str:
