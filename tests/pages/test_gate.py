@@ -45,6 +45,7 @@ def test_who_asks_without_end_is_told_when_to_come_back(public: World) -> None:
     for path in [*places, f"/pay/{order.token}/poll"]:
         answer = ask(public, path)
         assert (answer.status_code, answer.headers["Retry-After"]) == (429, "1"), path
+        assert answer.headers["Access-Control-Allow-Origin"] == "*"
     public.clock.go(1)
     assert ask(public, places[0]).status_code == 200
 
