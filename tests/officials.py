@@ -10,7 +10,9 @@ from typing import Any
 
 from checkout import gateways, ids, store
 from checkout.app import create_app
+from checkout.demo.gateways.serving import post
 from checkout.demo.gateways.town import Town
+from checkout.demo.gateways.wechat import accepted
 from checkout.model import Order, State
 from checkout.settings import Settings
 from tests.browser.site import Site
@@ -80,3 +82,51 @@ def official(folder: Path, *accounts: str, **changes: Any) -> Iterator[Official]
         finally:
             site.stop()
             site.world.store.close()
+
+
+@dataclass
+class Counter:
+    """What a buyer does at one gateway, and what the gateway then sends, in the same words for all of them."""
+
+    made: Official
+    channel: str
+
+    def begin(self, number: str = "N1", **more: Any) -> Order:
+        """An order whose page has been opened, so that the gateway knows it."""
+        order = self.made.order(self.channel, number, **more)
+        page = self.made.world.client.get(f"/pay/{order.token}")
+        assert "qr.png" in page.text, page.text
+        if self.channel == "wechat_2014":
+            self.made.town.wechat_2014.take_from(order.token)
+        return order
+
+    def pay(self, order: Order) -> None:
+        getattr(self.made.town, self.channel).pay(order.token)
+
+    def notice(self, order: Order, **changes: str) -> tuple[str, bytes, dict[str, str]]:
+        """Where a notice goes, its body and its headers; `transaction` among the changes is another number."""
+        gateway = getattr(self.made.town, self.channel)
+        url, other = f"{self.made.site.url}/notify/{self.channel}", changes.pop("transaction", "")
+        name = "trade_no" if self.channel == "alipay" else "transaction_id"
+        found = gateway.notice(order.token, **changes, **({name: other} if other else {}))
+        if self.channel == "wechat_2014":
+            return f"{url}?{found[0]}", found[1], {}
+        return (url, *found) if self.channel == "wechat_v3" else (url, found, {})
+
+    def send(self, notice: tuple[str, bytes, dict[str, str]]) -> bool:
+        """Whether the notice was taken, as the gateway reads our answer."""
+        url, body, headers = notice
+        status, answer = post(url, body, "application/json" if headers else "text/plain", headers)
+        if self.channel == "wechat":
+            return status == 200 and accepted(answer)
+        return status == 200 and (self.channel == "wechat_v3" or answer == b"success")
+
+    def deliver(self, order: Order) -> int:
+        """Sends the notice on the gateway's schedule until it is taken; how often."""
+        gateway = getattr(self.made.town, self.channel)
+        if self.channel.startswith("wechat") and self.channel != "wechat_v3":
+            return int(gateway.notify(order.token))
+        return len(gateway.deliver(order.token))
+
+
+COUNTERS = ("alipay", "wechat", "wechat_2014", "wechat_v3")

@@ -22,12 +22,15 @@ Deliver = Callable[[Official, str], Any]
 GATEWAYS: dict[str, Deliver] = {
     "alipay": lambda made, number: (made.town.alipay.pay(number), made.town.alipay.deliver(number)),
     "wechat": lambda made, number: (made.town.wechat.pay(number), made.town.wechat.notify(number)),
-    "wechat_2014": lambda made, number: (
-        made.town.wechat_2014.take_from(number), made.town.wechat_2014.pay(number),
-        made.town.wechat_2014.notify(number),
-    ),
+    "wechat_2014": lambda made, number: _paid_by_scan(made, number),
     "wechat_v3": lambda made, number: (made.town.wechat_v3.pay(number), made.town.wechat_v3.deliver(number)),
 }  # fmt: skip
+
+
+def _paid_by_scan(made: Official, number: str) -> None:
+    made.town.wechat_2014.take_from(number)
+    made.town.wechat_2014.pay(number)
+    made.town.wechat_2014.notify(number)
 
 
 @pytest.fixture

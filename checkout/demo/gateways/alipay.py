@@ -75,7 +75,9 @@ class FakeAlipay:
 
     def form(self, values: Mapping[str, str | None]) -> bytes:
         kept = {name: value for name, value in values.items() if value is not None}
-        return urlencode({**kept, "sign": self._sign(_joined(kept).encode()), "sign_type": "RSA2"}).encode()
+        charset = kept.get("charset", "utf-8")  # old contracts get GBK
+        sign = self._sign(_joined(kept).encode(charset))
+        return urlencode({**kept, "sign": sign, "sign_type": "RSA2"}, encoding=charset).encode()
 
     def returned(self, number: str) -> str:
         """The query with which the buyer's browser comes back; it carries no trade_status."""
