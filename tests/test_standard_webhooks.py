@@ -13,10 +13,12 @@ from typing import Any
 import pytest
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
-from checkout import endpoints, ids
+from checkout import announcements, endpoints, ids, orders
+from checkout import store as stores
+from checkout.client import verify_webhook
 from checkout.http import Client
 from checkout.interfaces import Store
-from checkout.model import Endpoint
+from checkout.model import Endpoint, Refund, RefundState
 from tests.conftest import skip_or_fail
 from tests.hooks import Listener
 from tests.loopback import answering, ok, serving
@@ -132,3 +134,30 @@ def test_javascript_s_library_takes_the_same_and_refuses_the_same(
     assert [answer.get("message", {}).get("data", {}).get("number") for answer in answers] == [
         "订单 1", "订单 1", None, None, None, None, None, None,
     ]  # fmt: skip
+
+
+def test_our_own_client_takes_every_event_and_knows_its_order(listener: Listener) -> None:
+    one = listener.add()
+    paid = listener.paid("N1")
+    refund = Refund("ref_1", paid.token, "R1", 90, "why", RefundState.BY_HAND, listener.clock(), listener.clock())
+    with listener.store.transaction() as db:
+        stores.refunds.add(db, refund)
+        announcements.of_order(db, paid, "order.refunded", refund=refund, now=listener.clock())
+    listener.shop.close(listener.shop.open("N2"))
+    listener.shop.open("N3")
+    listener.shop.push(4711)
+    listener.clock.go(300)
+    orders.expire_due(listener.store, listener.clock())
+    endpoints.test(listener.store, one.id, new_id=listener.shop.new_id, now=listener.clock())
+    listener.work()
+    found = [
+        verify_webhook(one.secret, sent.headers, sent.body, {"N1": 990, "N2": 990, "N3": 990}.get, now=listener.clock())
+        for sent in listener.outside.sent
+    ]
+    assert sorted((event.type, event.order.number if event.order else "") for event in found) == [
+        ("checkout.test", ""), ("order.closed", "N2"), ("order.expired", "N3"), ("order.paid", "N1"),
+        ("order.refunded", "N1"), ("payment.unmatched", ""),
+    ]  # fmt: skip
+    refunded = next(event for event in found if event.type == "order.refunded")
+    assert refunded.order is not None
+    assert (refunded.order.refunded, refunded.data["refund"]["amount"]["amount"]) == (90, 90)
