@@ -21,11 +21,11 @@ def listed(
     db: Rows, *, noun: str = "", subject: str = "", before: tuple[int, str] | None = None, limit: int = 50
 ) -> list[AuditEntry]:
     """Newest first. `noun`: only actions on it (`order`); `subject`: only this one. "" for all."""
-    at, last = before or (None, None)
+    at, last = before or (1 << 62, "")
     about = " AND subject = :subject" if subject else ""
     rows = db.all(
         f"SELECT {columns(AuditEntry)} FROM audit WHERE (:noun = '' OR action LIKE :noun || '.%'){about}"
-        " AND (:at IS NULL OR at < :at OR (at = :at AND id < :last)) ORDER BY at DESC, id DESC LIMIT :limit",
+        " AND (at, id) < (:at, :last) ORDER BY at DESC, id DESC LIMIT :limit",
         noun=noun, at=at, last=last, limit=limit, **({"subject": subject} if subject else {}),
     )  # fmt: skip
     return [AuditEntry(*row) for row in rows]

@@ -40,11 +40,11 @@ def listed(
     db: Rows, *, state: str | None, endpoint: str = "", before: tuple[int, str] | None = None, limit: int = 50
 ) -> list[Delivery]:
     """Newest first; `endpoint`: only what goes to this one."""
-    at, last = before or (None, None)
+    at, last = before or (1 << 62, "")
     to = " AND endpoint = :endpoint AND endpoint <> ''" if endpoint else ""
     rows = db.all(
         f"SELECT {_COLUMNS} FROM deliveries WHERE (:state IS NULL OR state = :state){to}"
-        " AND (:at IS NULL OR created_at < :at OR (created_at = :at AND id < :last))"
+        " AND (created_at, id) < (:at, :last)"
         " ORDER BY created_at DESC, id DESC LIMIT :limit",
         state=state, at=at, last=last, limit=limit, **({"endpoint": endpoint} if endpoint else {}),
     )  # fmt: skip

@@ -76,11 +76,11 @@ def other_attempts(db: Rows, order: Order) -> list[Order]:
 
 
 def listed(db: Rows, wanted: Filter) -> list[Order]:
-    at, token = wanted.before or (None, None)
+    at, token = wanted.before or (1 << 62, "")
     rows = db.all(
         f"SELECT {_COLUMNS} FROM orders WHERE (:merchant IS NULL OR merchant = :merchant)"
         " AND (:state IS NULL OR state = :state) AND (:text IS NULL OR token = :text OR number = :text)"
-        " AND (:at IS NULL OR created_at < :at OR (created_at = :at AND token < :token))"
+        " AND (created_at, token) < (:at, :token)"
         " ORDER BY created_at DESC, token DESC LIMIT :limit",
         merchant=wanted.merchant, state=wanted.state, text=wanted.text, at=at, token=token, limit=wanted.limit,
     )  # fmt: skip

@@ -87,11 +87,11 @@ def echoes(db: Rows, payment: Payment, since: int) -> bool:
 
 def listed(db: Rows, *, review: bool, before: tuple[int, str] | None = None, limit: int = 50) -> list[Payment]:
     """Newest first; `review`: only those that wait for a person."""
-    at, last = before or (None, None)
+    at, last = before or (1 << 62, "")
     where = "judgement IN ('suspected', 'unmatched', 'unreadable')" if review else "1 = 1"
     rows = db.all(
         f"SELECT {_COLUMNS} FROM payments WHERE {where}"
-        " AND (:at IS NULL OR received_at < :at OR (received_at = :at AND id < :last))"
+        " AND (received_at, id) < (:at, :last)"
         " ORDER BY received_at DESC, id DESC LIMIT :limit",
         at=at, last=last, limit=limit,
     )  # fmt: skip

@@ -45,6 +45,8 @@ CREATE TABLE daily_sales (
 
 CREATE INDEX deliveries_failed ON deliveries (done_at) WHERE state = 'failed';
 CREATE INDEX deliveries_unaddressed ON deliveries (created_at) WHERE state = 'none';
+DROP INDEX payments_review;
+CREATE INDEX payments_inbox ON payments (received_at, id) WHERE judgement IN ('suspected', 'unmatched', 'unreadable');
 CREATE INDEX payments_order ON payments (order_token);
 CREATE INDEX audit_at ON audit (at, id);
 CREATE INDEX audit_subject ON audit (subject, at);
