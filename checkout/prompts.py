@@ -114,7 +114,6 @@ def ready(till: Till, order: Order, wanted: Wanted, now: int) -> Shown:
         try:
             prompt = _asked(till, order, wanted, now, ends)
         except GatewayError as error:
-            log.warning("%s did not take the order %s: %s", order.channel, order.token, error.message)
             tried.add(order.account)
             order = _elsewhere(till, order, tried, now, error)
             continue
@@ -164,6 +163,7 @@ def _first(
             with till.gates.place(ends):
                 return gateways.prompt_for(till.store, till.channels, _start(till, order, wanted, scene, now))
         except GatewayError as error:
+            log.warning("%s did not take the order %s: %s", channel.name, order.token, error.message)
             if not error.permanent:
                 till.gates.failed(channel.name, None, now)
                 raise

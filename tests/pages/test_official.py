@@ -101,3 +101,10 @@ def test_vmq_says_that_the_gateway_is_down_and_the_same_request_works_later(worl
     till.faults = {}
     world.clock.go(10)
     assert world.create(kind="2")["code"] == 1
+
+
+def test_where_the_choice_is_the_buyers_the_other_method_is_offered_while_a_gateway_is_down(world: World) -> None:
+    install(world, Till("ali", faults={None: DOWN}))
+    order = opened(world, method="alipay", dialect="embed")
+    assert 'name="method" value="wechat"' in html(world, order.token)
+    assert 'name="method"' not in html(world, opened(world, "N2", method="alipay").token)
