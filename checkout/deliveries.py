@@ -94,6 +94,20 @@ def _deliver_event(db_store: Store, send: Send, claimed: Delivery, clock: Clock)
     return acknowledged
 
 
+def outgoing(db_store: Store, dialects: Dialects, delivery: Delivery, now: int) -> Outgoing | None:
+    """The message as it would be sent now, for people to look at. None: its endpoint was removed."""
+    with db_store.read() as db:
+        order = store.orders.get(db, delivery.order_token)
+        merchant = store.merchants.get(db, delivery.merchant)
+        receipt = store.receipts.of_order(db, delivery.order_token)
+        endpoint = store.endpoints.get(db, delivery.endpoint)
+    if delivery.endpoint:
+        return _event(delivery, endpoint, now) if endpoint else None
+    assert order is not None
+    assert merchant is not None
+    return _message(dialects, delivery, order, merchant, receipt.token if receipt else "", now)
+
+
 def resend(db_store: Store, delivery_id: str, now: int) -> Delivery:
     """Makes a delivery due again, whatever became of it; it keeps its id.
 

@@ -40,7 +40,20 @@ from typing import Protocol
 
 from flask import Blueprint
 
-from checkout.admin import audit_log, guard, merchants, order, orders, overview, review, settings, sign_in, status
+from checkout.admin import (
+    audit_log,
+    callbacks,
+    guard,
+    merchants,
+    order,
+    orders,
+    overview,
+    review,
+    settings,
+    sign_in,
+    status,
+    webhooks,
+)
 from checkout.admin.nav import Page
 
 __all__ = ["blueprint"]
@@ -52,14 +65,14 @@ class _Module(Protocol):
     def routes(self, blueprint: Blueprint) -> None: ...
 
 
-_MODULES: tuple[_Module, ...] = (overview, orders, review, merchants, settings, audit_log)
+_MODULES: tuple[_Module, ...] = (overview, orders, review, merchants, callbacks, settings, audit_log)
 
 
 def blueprint() -> Blueprint:
     made = Blueprint("admin", __name__, url_prefix="/admin")
     for module in _MODULES:
         module.routes(made)
-    for module in (order, sign_in, status):
+    for module in (order, webhooks, sign_in, status):
         module.routes(made)
     guard.install(made, [module.PAGE for module in _MODULES])
     return made
