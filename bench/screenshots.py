@@ -132,6 +132,9 @@ STATES: dict[str, State] = {
 
 
 def main() -> None:
+    from bench import screenshots_admin  # it stands on what is here
+
+    EXTRAS.update(screenshots_admin.EXTRAS)
     parser = argparse.ArgumentParser(prog="./dev screenshots", description=__doc__)
     parser.add_argument("--folder", type=Path, default=FOLDER)
     parser.add_argument("only", nargs="*", metavar="STATE", help=f"{', '.join([*STATES, *EXTRAS])}; default: all")

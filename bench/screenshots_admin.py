@@ -1,0 +1,75 @@
+"""Pictures of the owner's pages: a month of a small shop, on a desktop and a phone, by day and by night."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from functools import partial
+
+from PIL import Image
+from playwright.sync_api import Browser
+
+from bench.screenshots import beside, narrowed, opened, shop, shot
+from checkout import owner
+from checkout.model import Order
+from tests.admin.desk import PASSWORD
+from tests.browser.site import ANDROID, Site
+from tests.world import answer
+
+TITLES = ("电子书《把事情做对》", "会员月卡", "白茶 50 克", "手工皂（薰衣草）", "Buy me a coffee")
+PRICES = (12_800, 1990, 4550, 2800, 500)
+# (width, height, language, theme)
+SCREENS = ((1280, 860, "zh-CN", "light"), (1280, 860, "en", "dark"), (375, 812, "zh-CN", "dark"))
+PLACES = {
+    "overview": "", "orders": "orders", "order": "orders/{token}", "review": "review", "merchant": "merchants/1001",
+    "settings": "settings",
+}  # fmt: skip
+
+
+def month(site: Site) -> Order:
+    """Sales of thirty days, money that fits nothing, a callback in trouble; gives the order it is about."""
+    world, dice = site.world, random.Random(5)
+    now = world.clock()
+    for day in range(30, -1, -1):
+        for number in range(dice.randint(2, 6)):
+            world.clock.now = now - day * 86_400 - 40_000 + number * 5_000
+            at = dice.randrange(len(TITLES))
+            method = dice.choice(("wechat", "wechat", "alipay"))
+            order = site.order(f"{20_260_900 + day}{number:03d}", PRICES[at], method, title=TITLES[at], shown=True)
+            world.clock.go(30)
+            if dice.random() < 0.8:
+                site.settle(order)
+    world.work()
+    world.clock.now = now
+    world.beat()
+    told = world.create("S-1042", "19.90")["data"]
+    site.order("S-1043", 4550, "alipay", title=TITLES[2], shown=True)
+    site.order("S-1044", 1990, "wechat", title=TITLES[1], shown=True)
+    world.clock.go(25)
+    world.outside.reply = lambda request: answer(502, b"Bad gateway")
+    world.push(told["reallyPrice"])
+    world.work()
+    world.push("19.00")
+    return world.order(told["orderId"])
+
+
+def picture(place: str, browser: Browser) -> Image.Image:
+    with shop() as site:
+        token = month(site).token
+        world = site.world
+        owner.set_password(world.store, PASSWORD, actor="owner", new_id=world.parts.new_id, now=world.clock())
+        found = []
+        for width, height, lang, theme in SCREENS:
+            page = opened(browser, width, height, theme, ANDROID if width < 500 else None)
+            page.goto(f"{site.url}/admin/sign-in?lang={lang}")
+            page.locator("[name=password]").fill(PASSWORD)
+            page.locator("main button").click()
+            page.goto(f"{site.url}/admin/{place.format(token=token)}?lang={lang}")
+            found.append(narrowed(shot(page), 860 if width > 500 else 375))
+            page.context.close()
+        return beside(found)
+
+
+EXTRAS: dict[str, Callable[[Browser], Image.Image]] = {
+    f"admin-{name}": partial(picture, place) for name, place in PLACES.items()
+}
