@@ -1,6 +1,7 @@
 """What a server writes to stderr: warnings and errors, without what must stay secret.
 
-Keys and signatures travel in query strings, so no query and no long hexadecimal number is ever written.
+Keys and signatures travel in query strings, so no query, no long hexadecimal number and no secret of a webhook is ever
+written.
 """
 
 from __future__ import annotations
@@ -9,7 +10,9 @@ import logging
 import re
 
 FORMAT = "%(asctime)s [%(process)d] %(levelname)s %(message)s"
-_SECRETS = re.compile(r"(?<=\?)[^\s'\"<>]+|\b[0-9A-Fa-f]{32,}\b|%[0-9A-Fa-f]{2}[^\s'\"<>]{16,}")
+_SECRETS = re.compile(
+    r"(?<=\?)[^\s'\"<>]+|\b[0-9A-Fa-f]{32,}\b|%[0-9A-Fa-f]{2}[^\s'\"<>]{16,}|\bwhsec_[0-9A-Za-z+/=_-]+"
+)
 
 
 class Redacting(logging.Formatter):
