@@ -92,7 +92,7 @@ class Watch:
             known = store.alerts.open_ones(db)
         if _differ(found, known):
             with self._store.transaction() as db:
-                self._reconcile(db, found, now)
+                self._reconcile(db, found, plan.limits, now)
 
     def _tell(self, plan: Plan, now: int) -> None:
         """Sends what is due as one message. A failure is logged once and tried again after a while."""
@@ -109,7 +109,7 @@ class Watch:
                 for one in claimed:
                     _book(db, one, any(each.taken for each in handed), now)
 
-    def _reconcile(self, db: Rows, found: Iterable[Condition], now: int) -> None:
+    def _reconcile(self, db: Rows, found: Iterable[Condition], limits: conditions.Limits, now: int) -> None:
         known = {alert.condition: alert for alert in store.alerts.open_ones(db)}
         for condition in found:
             before = known.pop(condition.key, None)
@@ -121,7 +121,7 @@ class Watch:
                     due_at=_due_when_changed(before, condition.level, now),
                 )  # fmt: skip
         for gone in known.values():
-            _over(db, gone, now)
+            _over(db, gone, limits, now)
         store.alerts.prune(db, now - KEPT_S)
 
     def _alert(self, db: Rows, condition: Condition, now: int) -> Alert:
@@ -181,12 +181,13 @@ def _due_when_changed(before: Alert, level: int, now: int) -> int | None:
     return max(now, before.told_at + AGAIN_AFTER_S) if level > before.told_level else None
 
 
-def _over(db: Rows, alert: Alert, now: int) -> None:
-    """What was never told needs no word that it is over."""
+def _over(db: Rows, alert: Alert, limits: conditions.Limits, now: int) -> None:
+    """What was never told needs no word that it is over, nor does a phone that was revoked or a product off sale."""
     if alert.told_at is None and alert.attempts == 0:
         store.alerts.forget(db, alert.id)
-    else:
-        store.alerts.cleared(db, alert.id, now, now if alert_texts.says_when_over(alert.kind) else None)
+        return
+    is_told = alert_texts.says_when_over(alert.kind) and conditions.is_well(db, alert.condition, limits, now)
+    store.alerts.cleared(db, alert.id, now, now if is_told else None)
 
 
 def _book(db: Rows, claimed: Alert, taken: bool, now: int) -> None:

@@ -55,6 +55,18 @@ def stock(db: Rows, now: int) -> Iterator[Condition]:
             yield Condition(f"stock:{product.id}", "stock", 1 if left > 0 else 2, details)
 
 
+def is_well(db: Rows, key: str, limits: Limits, now: int) -> bool:
+    """Whether a condition that is gone has ended well; else what it was about is gone, and there is no good news."""
+    kind, _, subject = key.partition(":")
+    if kind == "phone":
+        device = store.devices.get(db, subject)
+        return device is not None and devices.state(device, limits.offline_after_s, now) == "online"
+    if kind == "stock":
+        product = store.products.get(db, subject)
+        return product is not None and product.disabled_at is None
+    return kind != "webhook" or store.endpoints.get(db, subject) is not None
+
+
 def _phones(db: Rows, limits: Limits, now: int) -> Iterator[Condition]:
     for device in store.devices.all_of(db):
         if devices.state(device, limits.offline_after_s, now) == "offline":

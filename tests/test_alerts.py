@@ -322,6 +322,24 @@ def test_the_stock_is_counted_every_five_minutes_only(shop: Shop, monkeypatch: p
     assert len(counted) == 2
 
 
+def test_what_is_gone_altogether_is_no_good_news(shop: Shop) -> None:
+    one = shop.listener.add()
+    with shop.listener.store.transaction() as db:
+        stores.endpoints.pause(db, one.id, "failing", shop.clock())
+        db.run(
+            "INSERT INTO products (id, merchant, title_zh, title_en, price, stock, created_at)"
+            " VALUES ('book', 1001, '书', 'Book', 100, 1, 0)"
+        )
+    shop.beat()
+    assert len(shop.look(300)) == 3
+    endpoints.remove(shop.listener.store, one.id, **shop.listener.by)
+    with shop.listener.store.transaction() as db:
+        stores.devices.revoke(db, "phone", shop.clock())
+        db.run("UPDATE products SET disabled_at = 1")
+    assert shop.look(STOCK_EVERY_S) == []
+    assert shop.open() == []
+
+
 @pytest.mark.parametrize("language", ["zh-CN", "zh-TW", "en"])
 def test_every_kind_has_its_words_in_every_language(settings: Settings, language: str) -> None:
     details = {
