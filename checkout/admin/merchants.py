@@ -7,7 +7,7 @@ from typing import Any
 
 from flask import Blueprint, Response
 
-from checkout import api_keys, merchants, store
+from checkout import api_keys, audit, merchants, store
 from checkout.admin import forms, layout, session
 from checkout.admin.forms import Form
 from checkout.admin.nav import Page
@@ -81,7 +81,10 @@ def show_secret(merchant_id: int) -> Response:
     form = forms.read("password")
     with form.catching():
         session.prove(form)
-        return _page(merchant_id, Form(), secret=merchants.existing(parts().store, merchant_id).key)
+        secret, by = merchants.existing(parts().store, merchant_id).key, session.by()
+        with parts().store.transaction() as db:
+            audit.note(db, by["actor"], "merchant.show-key", str(merchant_id), {}, by["new_id"], by["now"])
+        return _page(merchant_id, Form(), secret=secret)
     return _page(merchant_id, form, "secret")
 
 

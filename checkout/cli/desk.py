@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TypedDict
 
-from checkout import ids
+from checkout import ids, preferences
 from checkout.interfaces import Clock, NewId, Store
 from checkout.settings import Settings, load
 from checkout.store import open_store
@@ -38,6 +38,11 @@ class Desk:
     @cached_property
     def settings(self) -> Settings:
         return load(self.environ, self.cwd)
+
+    @cached_property
+    def preferred(self) -> Settings:
+        """The settings with what the owner has edited by browser before them: what the server goes by."""
+        return preferences.applied(self.store, self.settings)
 
     @cached_property
     def store(self) -> Store:

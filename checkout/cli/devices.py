@@ -118,7 +118,7 @@ def shape(desk: Desk, one: Watching, now: int) -> dict[str, Any]:
 
 
 def _state(desk: Desk, one: Watching, now: int) -> str:
-    return devices.state(one.device, desk.settings.device_offline_after, now)
+    return devices.state(one.device, desk.preferred.device_offline_after, now)
 
 
 def _pair(desk: Desk, one: Watching, as_json: bool, with_qr: bool = False) -> None:

@@ -75,7 +75,7 @@ def confirm(desk: Desk, token: str, amount: str, reason: str, as_json: bool) -> 
 @click.pass_obj
 def close(desk: Desk, token: str, as_json: bool) -> None:
     """Close an order that waits for payment."""
-    limits = Limits(desk.settings.order_ttl, desk.settings.grace, desk.settings.rest)
+    limits = Limits(desk.preferred.order_ttl, desk.preferred.grace, desk.preferred.rest)
     by = desk.by
     orders.close(desk.store, token, limits, by["now"])
     with desk.store.transaction() as db:

@@ -53,6 +53,7 @@ def test_the_secret_is_shown_only_with_the_password(owner: Owner) -> None:
     assert MERCHANT_KEY in shown.text
     assert shown.headers["Cache-Control"] == "no-store"
     assert MERCHANT_KEY not in owner.get(PLACE).text
+    assert owner.world.audit()[0].action == "merchant.show-key"
 
 
 def test_a_new_secret_keeps_the_one_before_for_a_day(owner: Owner) -> None:
