@@ -1,0 +1,79 @@
+"""The acceptance journey against the one-file program: no Python, no rights, nothing writable but its data."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from queue import Queue
+
+import pytest
+
+from checkout import qr
+from tests.binary.bare import Bare, bare
+from tests.clients.phone import Phone
+from tests.clients.vmq import VmqClient
+from tests.clients.wire import to_server
+from tests.journeys.server import Shops, free_port
+
+CODE = "wxp://f2f0abcdefghijklmnopqrstuvwxyz"
+
+
+@pytest.fixture
+def system(debian: Path, tmp_path: Path) -> Bare:
+    return bare(debian, tmp_path)
+
+
+def test_an_order_is_paid_told_and_returned(system: Bare, tmp_path: Path) -> None:
+    port, heard = free_port(), Queue[tuple[str, str, bytes]]()
+
+    def notify(method: str, path: str, kind: str, body: bytes) -> bytes:
+        heard.put((method, shops.address + path, body))
+        return b"success"
+
+    shops = Shops({"/n": notify})
+    settings = {"CHECKOUT_BASE_URL": f"http://127.0.0.1:{port}", "CHECKOUT_ALLOW_PRIVATE": "1"}
+    try:
+        said(system, settings, "account", "add", "wx-main", "--method", "wechat", "--code", CODE)
+        urls = ("--notify-url", f"{shops.address}/n", "--return-url", f"{shops.address}/thanks")
+        shop = said(system, settings, "merchant", "add", "Shop", *urls, "--mode", "compat")
+        phone = said(system, settings, "device", "add", "phone-1")
+        with system.serving(port, settings, tmp_path / "log"):
+            wire = to_server(f"http://127.0.0.1:{port}")
+            vmq = VmqClient(wire, str(shop["key"]))
+            order = vmq.create("N1", "9.90", param="user-1")
+            picture = wire("GET", f"/pay/{order['orderId']}/qr.png", {}, b"")
+            assert picture.body.startswith(b"\x89PNG")
+            app = Phone(wire, f"127.0.0.1:{port}/{phone['key']}")
+            assert app.heart(time.time_ns() // 1_000_000)["code"] == 1
+            assert app.push(1, "9.9", time.time_ns() // 1_000_000)["code"] == 1
+            assert vmq.callback(*heard.get(timeout=20))["payId"] == "N1"
+            assert vmq.returned(vmq.check(str(order["orderId"])))["param"] == "user-1"
+            page = wire("GET", f"/pay/{order['orderId']}", {"Accept": "text/html", "Accept-Language": "zh-CN"}, b"")
+            assert page.status == 200
+            assert "已付款" in page.body.decode()
+    finally:
+        shops.close()
+
+
+def test_the_doctor_runs_and_a_picture_is_read(system: Bare) -> None:
+    assert system.run("./checkout", "--version").stdout.startswith("checkout, version ")
+    (system.data / "wx.png").write_bytes(qr.png(CODE))
+    account = said(system, {}, "account", "add", "wx-main", "--method", "wechat", "--code", "wx.png")
+    assert account["code"] == CODE
+    checked = system.run("./checkout", "doctor", "--json")
+    findings = {finding["check"]: finding["status"] for finding in json.loads(checked.stdout)}
+    assert findings["htmx"] == findings["reading rules"] == "ok", checked.stdout
+
+
+def test_nothing_is_left_in_the_temporary_folder(system: Bare) -> None:
+    assert system.run("./checkout", "--version").returncode == 0
+    assert not list(system.data.glob("_MEI*"))
+
+
+def said(system: Bare, settings: Mapping[str, str], *words: str) -> dict[str, object]:
+    done = system.run("./checkout", *words, "--json", settings=dict(settings))
+    assert done.returncode == 0, done.stderr
+    found: dict[str, object] = json.loads(done.stdout)
+    return found
