@@ -38,6 +38,7 @@ COMMANDS = {
     "backup": "upkeep",
     "restore": "upkeep",
     "export": "upkeep",
+    "import": "imports",
     "install": "machine",
     "upgrade": "machine",
 }
@@ -53,7 +54,7 @@ class Commands(click.Group):
         if cmd_name not in COMMANDS:
             return None
         module = import_module(f"checkout.cli.{COMMANDS[cmd_name]}")
-        command: click.Command = getattr(module, cmd_name)
+        command: click.Command = getattr(module, "import_" if cmd_name == "import" else cmd_name)
         return command
 
 

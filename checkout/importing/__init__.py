@@ -1,0 +1,1 @@
+"""Bringing over what another program of the kind knows."""
