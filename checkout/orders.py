@@ -146,6 +146,7 @@ def close(db_store: Store, token: str, limits: Limits, now: int) -> Order:
             existing(db, token)
             raise Refusal(Code.NOT_ALLOWED, "Only an order that waits for payment can be closed.")
         _rest_after_end(db, closed, limits, now)
+        store.gateways.end(db, token, now)
         announcements.of_order(db, closed, "order.closed", now=now)
         return closed
 

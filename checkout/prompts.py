@@ -30,6 +30,10 @@ AT_ONCE = 4  # calls that wait for gateways; the other threads are for phones, n
 _TURN_S = 2.0
 
 
+class NoTurn(GatewayError):
+    """The gateway was not even asked."""
+
+
 class Gates:
     """What one process knows of its gateways: which has just failed, and how many calls are waiting."""
 
@@ -47,10 +51,11 @@ class Gates:
     @contextmanager
     def place(self, ends: float) -> Iterator[None]:
         """A turn to call; all calls in it end together at `ends` (monotonic) at the latest."""
-        if not self._places.acquire(timeout=_TURN_S):
-            raise GatewayError("Too many orders wait for gateways right now.", permanent=False)
+        left = ends - monotonic()
+        if left <= 0 or not self._places.acquire(timeout=min(_TURN_S, left)):
+            raise NoTurn("Too many orders wait for gateways right now.", permanent=False)
         try:
-            with http.within(min(ONE_S, max(0.0, ends - monotonic()))):
+            with http.within(min(ONE_S, left)):
                 yield
         finally:
             self._places.release()
@@ -162,6 +167,8 @@ def _first(
         try:
             with till.gates.place(ends):
                 return gateways.prompt_for(till.store, till.channels, _start(till, order, wanted, scene, now))
+        except NoTurn:
+            raise
         except GatewayError as error:
             log.warning("%s did not take the order %s: %s", channel.name, order.token, error.message)
             if not error.permanent:

@@ -128,7 +128,8 @@ def check_return(product: Product, url: str) -> None:
 def _check(db: Rows, purchase: Purchase, rules: Rules, caps: Caps, now: int) -> None:
     """In the transaction that opens the order: of two buyers of the last piece one gets it."""
     products.check(db, purchase.product, purchase.wish, now)
-    caps = caps.within(pool(db, purchase.method))
+    size = pool(db, purchase.method)
+    caps = caps.within(size) if size < _NO_BOUND else replace(caps, per_product=size, in_all=size)
     since = now - rules.limits.order_ttl - rules.limits.grace
     products.check_caps(db, purchase.product, purchase.wish, purchase.method, caps, since=since, now=now)
 

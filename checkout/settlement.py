@@ -46,6 +46,7 @@ def settle(
     for other in others:
         closed = store.orders.close(db, other.token, now)
         if closed is not None:
+            store.gateways.end(db, other.token, now)
             announcements.of_order(db, closed, "order.closed", new_id=new_id, now=now)
     if judgement is Judgement.MATCHED:
         paid = _as_paid(db, paid, payment, now)

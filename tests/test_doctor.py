@@ -17,6 +17,7 @@ from checkout.http import Answer, Outgoing, Reason, Unreachable
 from checkout.interfaces import Store
 from checkout.model import DeliveryState, Mode
 from checkout.settings import Settings
+from tests.channels.wechat import section
 from tests.shop import Shop
 from tests.world import START, account, device, merchant
 
@@ -304,3 +305,17 @@ def test_an_endpoint_that_paused_itself_is_named_and_one_that_the_owner_paused_i
     assert clinic.complaints() == ([("webhooks", WARN)] if told else [])
     fixes = [one.fix for one in clinic.sees() if one.check == "webhooks"]
     assert fixes == (["Mend the receiver, then checkout webhook resume whk_1"] if told else [])
+
+
+def test_a_section_that_cannot_work_fails_with_its_sentence(clinic: Clinic) -> None:
+    sections = {"alipay": {"kind": "alipay"}}
+    assert clinic.complaints(settings=clinic.settings(channels=sections)) == [("gateways", FAIL)]
+    [found] = [one for one in clinic.sees(settings=clinic.settings(channels=sections)) if one.check == "gateways"]
+    assert found.message == "app_id in [channels.alipay] is missing."
+
+
+def test_gateways_that_cannot_reach_us_are_warned_of(clinic: Clinic, tmp_path: Path) -> None:
+    sections = {"wechat": section(tmp_path)}
+    settings = clinic.settings(channels=sections, base_url="http://10.0.0.5", allow_private=False)
+    assert ("gateways", WARN) in clinic.complaints(settings=settings)
+    assert clinic.complaints(settings=clinic.settings(channels=sections)) == []

@@ -13,7 +13,7 @@ from checkout.model import Judgement, Order, State
 from checkout.prompts import Wanted
 from checkout.store.gateways import NEVER, Watch
 from tests.gateways import DOWN, Till, install
-from tests.pages.shop import opened, settled
+from tests.pages.shop import closed, opened, settled
 from tests.world import START, World
 
 
@@ -242,3 +242,24 @@ class TestAskNow:
             store.gateways.postpone(db, order.token, NEVER, closing=True)
         self.asked(world, order)
         assert watch_of(world, order) is None
+
+
+def test_an_order_that_is_closed_early_is_closed_at_its_gateway_at_once(world: World) -> None:
+    till = Till("a")
+    order = begun(world, till)
+    world.clock.go(20)
+    closed(world, order)
+    assert due_at(world, order) <= world.clock()
+    ask(world, order)
+    assert till.calls[1:] == ["close", "query"]
+
+
+def test_a_later_attempt_that_is_paid_closes_the_one_before_at_its_gateway(world: World) -> None:
+    till = Till("a")
+    first = begun(world, till)
+    world.clock.go(301)
+    second = opened(world, method="alipay")
+    assert second.attempt == 2
+    assert told(world, till, Paid(first.token, "T1", 990, world.clock()))
+    prompts_of_second = world.order(second.token)
+    assert prompts_of_second.state is State.CLOSED

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
@@ -181,3 +183,40 @@ class TestScenes:
         till.faults = {Scene.QR: REFUSED}
         assert refused(world, order, Wanted(page=True)) is Code.NOT_ALLOWED
         assert world.order(order.token).account == "wx"
+
+
+def test_of_two_that_ask_at_once_both_are_handed_what_came_first(world: World) -> None:
+    both = threading.Barrier(2)
+
+    def another(start: Start) -> Prompt:
+        both.wait(10)
+        return Prompt(PromptKind.QR, f"https://qr.example/{threading.get_ident()}")
+
+    install(world, Till("ali", prompt=another))
+    order = opened(world, method="alipay")
+    with ThreadPoolExecutor(2) as pool:
+        shown = list(pool.map(lambda _: ready(world, order).prompt.text, range(2)))
+    assert shown[0] == shown[1]
+
+
+def test_a_crowd_that_waits_for_a_gateway_leaves_threads_for_the_others(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(prompts, "_TURN_S", 0.05)
+    go, begun = threading.Event(), threading.Semaphore(0)
+
+    def slow(start: Start) -> Prompt:
+        begun.release()
+        assert go.wait(30)
+        return Prompt(PromptKind.QR, "https://qr.example/1")
+
+    install(world, Till("ali", prompt=slow))
+    orders = [opened(world, f"N{number}", method="alipay") for number in range(prompts.AT_ONCE + 1)]
+    with ThreadPoolExecutor(prompts.AT_ONCE) as pool:
+        waiting = [pool.submit(ready, world, order) for order in orders[: prompts.AT_ONCE]]
+        for _ in waiting:
+            assert begun.acquire(timeout=30)
+        assert refused(world, orders[-1]) is Code.GATEWAY
+        go.set()
+        assert {one.result().prompt.text for one in waiting} == {"https://qr.example/1"}
+    assert ready(world, orders[-1]).prompt.text == "https://qr.example/1", "the gateway itself has not failed"

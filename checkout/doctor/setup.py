@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from checkout import devices, merchants, store
+from checkout import channels, devices, merchants, store
 from checkout.doctor.finding import Finding, Patient, fail, ok, warn
 from checkout.interfaces import Rows, Store
 from checkout.model import Account, Device, Method
 from checkout.receiving import PERSONAL
+from checkout.setting_values import SettingsError
 
 _DAY_S, _WEEK_S = 86_400, 7 * 86_400
 _MANY_TRIES = 3
 
 
 def examine(patient: Patient, db_store: Store) -> Iterator[Finding]:
+    yield from _channels(patient)
     with db_store.read() as db:
         yield from _merchants(db)
         yield from _accounts(patient, db)
@@ -57,6 +59,21 @@ def _account(patient: Patient, one: Account) -> Iterator[Finding]:
                    f"Add [channels.{one.channel}] to checkout.toml, or {change} --channel {PERSONAL}")  # fmt: skip
     elif one.channel == PERSONAL and not one.code:
         yield fail("accounts", f"The account {one.id} has no QR code.", f"{change} --code TEXT-or-IMAGE")
+
+
+def _channels(patient: Patient) -> Iterator[Finding]:
+    settings = patient.settings
+    if not settings.channels:
+        return
+    try:
+        gates = channels.make_channels(settings)
+    except SettingsError as error:
+        yield fail("gateways", str(error), "See docs/official/ for what each key means.")
+        return
+    yield ok("gateways", f"{_count(len(gates), 'channel')}: {', '.join(sorted(gates))}.")
+    if not settings.base_url.startswith("https://") and not settings.allow_private:
+        yield warn("gateways", f"Gateways cannot send notices to {settings.base_url}.",
+                   "Set base_url to the https:// address that buyers use.")  # fmt: skip
 
 
 def _phones(patient: Patient, db: Rows) -> Iterator[Finding]:

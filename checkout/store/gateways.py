@@ -146,5 +146,13 @@ def postpone(db: Rows, token: str, due_at: int, *, closing: bool) -> None:
     )  # fmt: skip
 
 
+def end(db: Rows, token: str, now: int) -> None:
+    """The order has ended early: its gateway is to close it at once."""
+    db.run(
+        "UPDATE gateway_watch SET due_at = :now WHERE order_token = :token AND due_at > :now AND due_at < :never",
+        token=token, now=now, never=NEVER,
+    )  # fmt: skip
+
+
 def forget(db: Rows, token: str) -> None:
     db.run("DELETE FROM gateway_watch WHERE order_token = :token", token=token)
