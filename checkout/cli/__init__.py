@@ -41,7 +41,13 @@ COMMANDS = {
     "import": "imports",
     "install": "machine",
     "upgrade": "machine",
+    "completion": "help",
+    "man": "help",
 }
+
+
+# command → the name of its function, where Python has that word for itself
+_NAMED = {"import": "import_"}
 
 
 class Commands(click.Group):
@@ -54,8 +60,14 @@ class Commands(click.Group):
         if cmd_name not in COMMANDS:
             return None
         module = import_module(f"checkout.cli.{COMMANDS[cmd_name]}")
-        command: click.Command = getattr(module, "import_" if cmd_name == "import" else cmd_name)
+        command: click.Command = getattr(module, _NAMED.get(cmd_name, cmd_name))
         return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        from checkout.cli import help as texts
+
+        texts.write_commands(self, ctx, formatter)
+        texts.write_end(formatter)
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -64,8 +76,7 @@ class Commands(click.Group):
 def cli(context: click.Context) -> None:
     """A checkout for people who are paid by personal WeChat and Alipay QR codes.
 
-    The ten-minute road: checkout account add · checkout merchant add · checkout device add · checkout serve;
-    checkout doctor says what is missing. Settings: ./checkout.toml and CHECKOUT_… variables.
+    Settings: ./checkout.toml and CHECKOUT_… variables. Each command has its own --help, and most take --json.
     """
     desk = context.ensure_object(Desk)
     context.call_on_close(desk.close)
