@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from checkout.cli.output import details
+
+if TYPE_CHECKING:
+    from checkout.demo.stage import Stage
 
 
 @click.command()
@@ -17,7 +22,6 @@ from checkout.cli.output import details
 def demo(port: int, shop_port: int | None, data: Path | None, official: bool) -> None:
     """Start the server with a demo shop and a simulated phone on this machine; no money moves."""
     from checkout import demo as demos
-    from checkout.demo.stage import Stage
 
     def tell(stage: Stage) -> None:
         then = "Pay at the gateway" if official else "Simulate the phone"
@@ -25,6 +29,7 @@ def demo(port: int, shop_port: int | None, data: Path | None, official: bool) ->
             ("商店 Shop", f"{stage.shop_url}/   ← open this, press Buy, then {then}"),
             ("收银台 Checkout", f"{stage.base_url}/"),
             ("手机 Phone", f"{stage.base_url}/demo/phone"),
+            ("管理 Admin", _admin_url(stage)),
             ("数据 Database", stage.database),
         ]
         click.echo(
@@ -33,3 +38,13 @@ def demo(port: int, shop_port: int | None, data: Path | None, official: bool) ->
 
     folder = demos.folder_for(data, official=official)
     demos.run(port, shop_port or port % 65535 + 1, folder, tell, official=official)
+
+
+def _admin_url(stage: Stage) -> str:
+    """Where the owner's pages begin: the link of the first visit until a password was chosen."""
+    from checkout import ids, owner
+    from checkout.store import open_store
+
+    with closing(open_store(stage.database)) as store:
+        link = owner.first_link(store, ids.now())
+    return f"{stage.base_url}/admin/first?link={link}   ← choose a password" if link else f"{stage.base_url}/admin"

@@ -53,7 +53,8 @@ def until(what: str, url: str) -> str:
 
 
 def test_it_prints_the_addresses(demo: Demo) -> None:
-    for address in (demo.shop, demo.url, f"{demo.url}/demo/phone", str(demo.folder / "checkout.db")):
+    for address in (demo.shop, demo.url, f"{demo.url}/demo/phone", f"{demo.url}/admin/first?link=",
+                    str(demo.folder / "checkout.db")):  # fmt: skip
         assert address in demo.server.log
 
 
