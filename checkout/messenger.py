@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import Protocol
 from urllib.parse import unquote
 
-_DEADLINE_S = 20  # of the child, for all services together
-_KILLED_AFTER_S = 30
+_DEADLINE_S = 12  # of the child, for all services together
+_KILLED_AFTER_S = 18  # a server that stops waits for it
 _MAX_WHY = 200
 
 
@@ -42,7 +42,7 @@ class HandOver(Protocol):
 
 
 def hand_over(urls: Sequence[str], title: str, body: str) -> list[Handed]:
-    """Sends one message to all services at once; back within half a minute."""
+    """Sends one message to all services at once; back within twenty seconds."""
     kinds = [kind_of(url) for url in urls]
     asked = json.dumps({"urls": list(urls), "title": title, "body": body})
     home = str(Path(__file__).resolve().parent.parent)
