@@ -22,6 +22,7 @@ from checkout.pages import language
 from checkout.web import STATUS, parts
 
 _OPEN = {"admin.sign_in", "admin.signing_in", "admin.first", "admin.setting_first"}
+_MOST_BYTES = 13_000_000  # a photo of a phone, and its form
 _QUIET = {"admin.status"}  # asked for by the page itself: no sign of an owner
 
 
@@ -48,6 +49,7 @@ def _before() -> Response | None:
     if found is None:
         return _to_sign_in()
     if request.method not in ("GET", "HEAD"):
+        request.max_content_length = _MOST_BYTES  # files are spooled to the disk; only owners get here
         _expect_token(request.form.get("csrf", ""))
     if request.endpoint not in _QUIET:
         sessions.note_use(parts().store, found, parts().clock())
@@ -78,8 +80,9 @@ def _origin(url: str) -> str:
 
 def _to_sign_in() -> Response:
     """Back to where one wanted to go afterwards; htmx loads the whole page anew."""
-    wanted = request.full_path.rstrip("?") if request.method == "GET" else ""
-    place = layout.path("sign-in", **({"next": wanted} if wanted.strip("/") != "admin" else {}))
+    prefix = urlsplit(parts().settings.base_url).path.rstrip("/")  # taken off the path before it came here
+    wanted = request.full_path.rstrip("?") if request.method == "GET" else "/admin"
+    place = layout.path("sign-in", **({"next": prefix + wanted} if wanted.strip("/") != "admin" else {}))
     if request.headers.get("HX-Request"):
         return Response(status=401, headers={"HX-Redirect": layout.path("sign-in")})
     return layout.done(place)

@@ -71,7 +71,7 @@ def ignore(payment: str) -> Response:
     form, by = forms.read("reason"), session.by()
     with form.catching({Code.BAD_REQUEST: f"reason-{payment}"}):
         payments.ignore(parts().store, payment, reason=form["reason"], **by)
-        return layout.done(layout.path("review"), _("Set aside; it stays in the list of payments."))
+        return layout.done(layout.path("review"), _("Set aside; the audit log keeps the reason."))
     return _page(form, payment)
 
 

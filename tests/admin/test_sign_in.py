@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from flask.testing import FlaskClient
 
+from checkout import ids, sessions
 from checkout import owner as rules
-from checkout import sessions
+from checkout.app import create_app
+from checkout.settings import Settings
 from tests.admin.desk import PASSWORD, Owner, reason, words
-from tests.world import World
+from tests.world import FakeClock, Outside, World
 
 FIRST = "/admin/first"
 
@@ -127,6 +131,25 @@ def test_signing_in_leads_back_to_the_page_that_was_wanted_and_never_elsewhere(l
     }.items():
         answer = locked.client.post("/admin/sign-in", data={"password": PASSWORD, "next": wanted})
         assert answer.headers["Location"] == leads
+
+
+def test_below_a_path_of_the_base_url_every_address_stays_below_it(
+    settings: Settings, clock: FakeClock, outside: Outside
+) -> None:
+    below = replace(settings, base_url="http://localhost/co")
+    app = create_app(below, clock=clock, send=outside.send, work=False)
+    world = World.set_up(app, clock, outside)
+    rules.set_password(world.store, PASSWORD, actor="test", new_id=ids.new_id, now=clock())
+    client = world.client
+    place = client.get("/co/admin/orders?state=paid").headers["Location"]
+    assert place == "/co/admin/sign-in?next=%2Fco%2Fadmin%2Forders%3Fstate%3Dpaid"
+    answer = client.post(
+        "/co/admin/sign-in", data={"password": PASSWORD, "next": "/co/admin/orders?state=paid"}, follow_redirects=True
+    )
+    assert answer.request.path == "/co/admin/orders"
+    assert 'href="/admin' not in answer.text
+    assert 'action="/admin' not in answer.text
+    world.store.close()
 
 
 def test_the_first_link_sets_the_password_once(world: World) -> None:
