@@ -48,6 +48,7 @@ from checkout.admin import (
     order,
     orders,
     overview,
+    products,
     review,
     settings,
     sign_in,
@@ -65,7 +66,7 @@ class _Module(Protocol):
     def routes(self, blueprint: Blueprint) -> None: ...
 
 
-_MODULES: tuple[_Module, ...] = (overview, orders, review, merchants, callbacks, settings, audit_log)
+_MODULES: tuple[_Module, ...] = (overview, orders, review, products, merchants, callbacks, settings, audit_log)
 
 
 def blueprint() -> Blueprint:
