@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import io
+
+import pytest
+
 from checkout import store as stores
 from checkout.store import open_store
 from tests.cli.conftest import Console
@@ -56,6 +60,13 @@ def test_a_backup_that_fails_is_noted_until_one_succeeds(shop: Console) -> None:
     assert noted() == {"backup": (shop.clock(), sentence)}
     shop("backup", str(shop.folder / "copy.db"))
     assert noted() == {}
+
+
+def test_what_the_server_calls_tells_others_so(shop: Console, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("nonsense"))
+    assert shop.refused("alert", "hand-over") == (
+        "The server calls this by itself: checkout alert test sends a test."
+    )  # fmt: skip
 
 
 def test_a_setting_that_is_no_address_is_refused_without_repeating_it(shop: Console) -> None:
