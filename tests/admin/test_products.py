@@ -110,7 +110,7 @@ def test_keys_are_typed_or_uploaded_and_counted(shop: Owner) -> None:
     assert "Keys added: 2 of 3 lines." in words(done.text)
     fields = _hidden(shop, "products/ebook/keys")
     upload = {**fields, "keys": "", "list": (BytesIO("BBB\nCCC\n".encode("utf-8-sig")), "keys.txt")}
-    shop.client.post("/admin/products/ebook/keys", data=upload)
+    shop.client.post("/admin/products/ebook/keys?lang=en", data=upload)
     assert "Keys added: 1 of 2 lines." in shop.see(PLACE)
     assert "3 left" in shop.see(PLACE)
     upload = {**fields, "keys": "", "list": (BytesIO(b"\xff\xfe\x00"), "keys.txt")}
