@@ -41,8 +41,10 @@ from typing import Protocol
 from flask import Blueprint
 
 from checkout.admin import (
+    accounts,
     audit_log,
     callbacks,
+    devices,
     guard,
     merchants,
     order,
@@ -66,7 +68,9 @@ class _Module(Protocol):
     def routes(self, blueprint: Blueprint) -> None: ...
 
 
-_MODULES: tuple[_Module, ...] = (overview, orders, review, products, merchants, callbacks, settings, audit_log)
+_MODULES: tuple[_Module, ...] = (
+    overview, orders, review, accounts, devices, merchants, callbacks, settings, audit_log,
+)  # fmt: skip
 
 
 def blueprint() -> Blueprint:
