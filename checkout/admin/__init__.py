@@ -69,7 +69,7 @@ class _Module(Protocol):
 
 
 _MODULES: tuple[_Module, ...] = (
-    overview, orders, review, accounts, devices, merchants, callbacks, settings, audit_log,
+    overview, orders, review, products, accounts, devices, merchants, callbacks, settings, audit_log,
 )  # fmt: skip
 
 
