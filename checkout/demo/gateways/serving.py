@@ -14,6 +14,11 @@ from urllib.parse import parse_qsl, urlsplit
 from checkout.http import Client, Outgoing, Unreachable
 
 MAX_BODY = 1_000_000
+_STYLE = (
+    "body{max-width:22em;margin:12vh auto;padding:0 16px;font:16px/1.5 system-ui,sans-serif;text-align:center}"
+    "button{width:100%;min-height:48px;border:0;border-radius:10px;background:#1553c0;color:#fff;font:inherit}"
+    ":root{color-scheme:light dark}"
+)
 _CLIENT = Client(allow_private=True, ports=None)
 
 
@@ -119,8 +124,8 @@ def post(
 def cashier(title: str, yuan: str, action: str) -> Answered:
     """The page on which a buyer pays, or does not."""
     button = f'<form method="post" action="{escape(action)}"><button id="pay">付款 Pay ¥{escape(yuan)}</button></form>'
-    note = "<p>模拟网关，不会产生真实付款。A simulated gateway: no money moves.</p>"
-    head = '<meta charset="utf-8"><meta name="viewport" content="width=device-width">'
+    note = "<p>模拟网关，不会产生真实付款。<br>A simulated gateway: no money moves.</p>"
+    head = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><style>{_STYLE}</style>'
     return Answered(f"<!doctype html>{head}<title>Cashier</title><h1>{escape(title)}</h1>{button}{note}".encode())
 
 
@@ -128,4 +133,6 @@ def paid(back: str = "") -> Answered:
     """After it: back to where the buyer came from, where that is known."""
     if back:
         return Answered(b"", 303, headers={"Location": back})
-    return Answered('<!doctype html><meta charset="utf-8"><title>Paid</title><h1>已付款 Paid</h1>'.encode())
+    head = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><style>{_STYLE}</style>'
+    note = "<p>可以关闭本页，回到收银台。<br>You can close this page and go back to the checkout.</p>"
+    return Answered(f"<!doctype html>{head}<title>Paid</title><h1>✓ 已付款 Paid</h1>{note}".encode())
