@@ -13,17 +13,18 @@ from urllib.parse import quote
 
 import pytest
 
-from checkout import prompts, refund_calls, store
+from checkout import owner, prompts, refund_calls, store
 from checkout.channel import Scene
 from checkout.demo.gateways.serving import post
 from checkout.errors import Refusal
 from checkout.prompts import Wanted
+from tests.admin.desk import PASSWORD, Owner
 from tests.channels.rsa import written
 from tests.channels.wechat import certificates
 from tests.cli.conftest import Console
 from tests.officials import COUNTERS, Counter, Official, official
 
-PASSWORD = "canary-password-of-the-operator"
+OPERATOR = "canary-password-of-the-operator"
 OPENID = "oUpF8uMuAJO_M2pxb1Q9zNjWeS6o"
 MISCHIEF = ("status", "busy", "unsigned", "tampered", "other_key", "other_order", "")
 
@@ -32,7 +33,7 @@ MISCHIEF = ("status", "busy", "unsigned", "tampered", "other_key", "other_order"
 def made(tmp_path: Path) -> Iterator[Official]:
     files = certificates(tmp_path / "certificates")
     ours = {"cert": files.cert, "cert_key": files.cert_key}
-    word = written(tmp_path / "keys" / "op_user_passwd.txt", PASSWORD)
+    word = written(tmp_path / "keys" / "op_user_passwd.txt", OPERATOR)
     with official(tmp_path, wechat=ours, wechat_2014={**ours, "op_user_passwd": word}) as made:
         yield made
 
@@ -124,6 +125,19 @@ def start_in_every_way(made: Official, channel: str, ears: Ears) -> None:
             ears.get(f"/pay/{order.token}")
 
 
+def look_around(made: Official, ears: Ears) -> None:
+    """The owner opens every page, and that of every order and account."""
+    world = made.world
+    owner.set_password(world.store, PASSWORD, actor="test", new_id=world.parts.new_id, now=world.clock())
+    desk = Owner(world).sign_in(PASSWORD)
+    with world.store.read() as db:
+        orders = [f"/orders/{one.token}" for one in store.orders.listed(db, store.orders.Filter(limit=500))]
+    accounts = [f"/accounts/{channel}" for channel in COUNTERS]
+    pages = ("", "/orders", "/orders.csv", "/review", "/accounts", "/audit", "/settings", "/status", "/callbacks")
+    for path in (*pages, *orders, *accounts):
+        ears.heard.append(desk.get(f"/admin{path}").text)
+
+
 def test_no_secret_gets_out(
     made: Official, co: Console, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -143,6 +157,7 @@ def test_no_secret_gets_out(
     ears.run(co, "backup", str(tmp_path / "backup.db"))
     for path in ("/", "/healthz", "/metrics", "/nothing", "/notify/none", "/admin"):
         ears.get(path)
+    look_around(made, ears)
     ears.heard.append(f"{made.world.parts} {made.world.parts.channels} {made.world.parts.settings}")
     ears.heard += [str(vars(channel)) for channel in made.world.parts.channels.values()]
     ears.heard.append("\n".join(logging.Formatter().format(record) for record in caplog.records))
@@ -158,5 +173,5 @@ def test_no_secret_gets_out(
 
 def test_the_search_would_find_one(tmp_path: Path, made: Official) -> None:
     found = canaries(tmp_path)
-    assert PASSWORD in found
+    assert OPERATOR in found
     assert any(line in (tmp_path / "keys" / "app_private.pem").read_text() for line in found)
