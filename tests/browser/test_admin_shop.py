@@ -1,0 +1,75 @@
+"""Products and callbacks on the owner's pages, in a real browser."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from checkout import store
+from tests.browser.site import Site, Watch
+from tests.browser.test_admin import accessible, signed_in
+from tests.world import answer, product
+
+pytestmark = pytest.mark.browser
+
+
+def test_a_product_is_made_filled_and_seen_as_buyers_see_it(site: Site, page: Page, watch: Watch) -> None:
+    signed_in(site, page, "products")
+    page.get_by_label("Short name for addresses").fill("guide")
+    page.get_by_label("Title in English").fill("The guide")
+    page.get_by_label("Price in yuan").fill("12.50")
+    page.get_by_role("button", name="Add").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("The guide")
+    page.locator("#deliver").select_option("text")
+    page.get_by_label("The text (Markdown)").fill("# Thank you")
+    page.locator("form", has=page.locator("#deliver")).get_by_role("button", name="Save").click()
+    seen = page.frame_locator("iframe.preview")
+    expect(seen.get_by_role("heading", level=1)).to_contain_text("The guide")
+    expect(page.locator("textarea.code").first).to_have_value(
+        f'<a href="{site.world.parts.settings.base_url}/buy/guide">购买</a>'
+    )
+    accessible(page)
+    assert watch.dialogs == []
+    with site.world.store.read() as db:
+        made = store.products.get(db, "guide")
+    assert made is not None
+    assert (made.price, made.goods) == (1250, "# Thank you")
+
+
+def test_the_preview_opens_no_order(site: Site, page: Page) -> None:
+    with site.world.store.transaction() as db:
+        store.products.add(db, product())
+    signed_in(site, page, "products/ebook")
+    page.frame_locator("iframe.preview").get_by_role("button", name="WeChat").click()
+    page.wait_for_timeout(300)
+    with site.world.store.read() as db:
+        assert store.orders.counts(db) == {}
+
+
+def test_a_callback_that_failed_is_sent_again(site: Site, page: Page) -> None:
+    site.settle(site.order())
+    site.world.outside.reply = lambda request: answer(500, b"busy")
+    site.world.work()
+    signed_in(site, page, "callbacks")
+    expect(page.get_by_text("tried again later")).to_be_visible()
+    accessible(page)
+    page.get_by_role("link", name="order.paid").click()
+    page.get_by_text("What it answered").click()
+    expect(page.get_by_text("busy")).to_be_visible()
+    accessible(page)
+    site.world.outside.reply = lambda request: answer()
+    page.get_by_role("button", name="Tell once more").click()
+    expect(page.get_by_text("The shop is told once more.")).to_be_visible()
+    site.world.work()
+    page.reload()
+    expect(page.get_by_text("acknowledged")).to_be_visible()
+
+
+def test_an_endpoint_is_added_and_hears_a_test_event(site: Site, page: Page) -> None:
+    signed_in(site, page, "webhooks")
+    page.get_by_label("Address").fill("https://shop.example/hook")
+    page.get_by_role("button", name="Add").click()
+    expect(page.get_by_text("whsec_")).to_be_visible()
+    accessible(page)
+    page.get_by_role("button", name="Send a test event").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("checkout.test")
