@@ -41,7 +41,7 @@ class Said(NamedTuple):
 
 def pages() -> list[Path]:
     found = (path.relative_to(ROOT) for path in ROOT.rglob("*.md"))
-    return sorted(ROOT / path for path in found if not path.parts[0].startswith((".", "node_modules")))
+    return sorted(ROOT / path for path in found if not path.parts[0].startswith((".", "build", "dist", "node_modules")))
 
 
 def named(path: Path) -> str:

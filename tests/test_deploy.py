@@ -1,0 +1,85 @@
+"""What deploy/ holds for servers: the unit, and Caddy in front."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from checkout import install
+from tests import certificates
+from tests.clients.wire import to_server
+from tests.conftest import skip_or_fail
+from tests.journeys.server import free_port, serving
+from tests.servers import ROOT
+
+DEPLOY = ROOT / "deploy"
+
+
+def test_the_unit_is_valid_and_exposes_little(tmp_path: Path) -> None:
+    analyze = shutil.which("systemd-analyze")
+    if analyze is None:
+        skip_or_fail("systemd", "there is no systemd-analyze")
+    assert analyze
+    unit = tmp_path / "checkout.service"
+    unit.write_text(install.unit_text(8000))
+    done = subprocess.run([analyze, "security", "--offline=true", unit], capture_output=True, text=True)
+    match = re.search(r"exposure level for checkout\.service: ([0-9.]+)", done.stdout)
+    assert match, done.stdout + done.stderr
+    assert int(match[1].replace(".", "")) <= 15, done.stdout  # 1.5 of 10
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_the_documentation_shows_the_files_of_deploy(language: str) -> None:
+    page = (ROOT / "docs" / f"deploy.{language}.md").read_text(encoding="utf-8")
+    assert "deploy/checkout.service" in page
+    assert "deploy/Caddyfile" in page
+
+
+def test_caddy_serves_https_forwards_the_buyer_and_closes_the_figures(tmp_path: Path) -> None:
+    caddy = shutil.which("caddy")
+    if caddy is None:
+        skip_or_fail("caddy", "there is no caddy to stand behind (apt install caddy)")
+    assert caddy
+    authority, port = certificates.authority(tmp_path), free_port()
+    certificate, key = authority.issue(tmp_path, "127.0.0.1")
+    public = f"https://127.0.0.1:{port}"
+    with serving(tmp_path, base_url=public, trusted_proxies="127.0.0.1") as backend:
+        text = (
+            (DEPLOY / "Caddyfile")
+            .read_text()
+            .replace("pay.example.com {", f"127.0.0.1:{port} {{\n\ttls {certificate} {key}")
+        )
+        text = text.replace("127.0.0.1:8000", backend.removeprefix("http://"))
+        config = tmp_path / "Caddyfile"
+        config.write_text("{\n\tadmin off\n\tauto_https off\n}\n" + text)
+        environ = {"HOME": str(tmp_path), "XDG_DATA_HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path)}
+        command = [caddy, "run", "--config", config, "--adapter", "caddyfile"]
+        with (tmp_path / "caddy.log").open("wb") as log:
+            process = subprocess.Popen(command, stderr=log, env=environ)
+        try:
+            wire = to_server(public, trust=str(authority.file))
+            _wait_for(port, process, tmp_path / "caddy.log")
+            assert wire("GET", "/healthz", {}, b"").status == 200
+            assert wire("GET", "/metrics", {}, b"").status == 404
+            assert wire("POST", "/createOrder", {"Content-Type": "text/plain"}, b"x" * 2_000_000).status in (400, 413)
+        finally:
+            process.terminate()
+            process.wait(timeout=10)
+
+
+def _wait_for(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
+
+    for _ in range(500):
+        assert process.poll() is None, log.read_text()
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+            return
+        except OSError:
+            time.sleep(0.02)
+    raise AssertionError(log.read_text())
