@@ -10,6 +10,20 @@
       more.querySelector("summary").focus();
     });
   }
+  // An order opens beside the list where there is room; with a modified click, or on a phone, it is a page.
+  const drawer = doc.querySelector("#drawer");
+  doc.addEventListener("click", (event) => {
+    const link = event.target.closest("a[data-drawer]");
+    const plain = event.button === 0 && !(event.ctrlKey || event.metaKey || event.shiftKey || event.altKey);
+    if (!link || !drawer || !plain || !window.htmx || !matchMedia("(min-width: 900px)").matches) return;
+    event.preventDefault();
+    htmx.ajax("GET", link.href, { target: "#drawer-body", select: "#order", swap: "innerHTML" }).then(() => {
+      if (drawer.querySelector("#order")) drawer.showModal();
+      else location.assign(link.href);
+    });
+  });
+  if (drawer) drawer.addEventListener("click", (event) => { if (event.target === drawer) drawer.close(); });
+
   const wrong = doc.querySelector("[aria-invalid]") || doc.querySelector("#refused");
   if (wrong) wrong.focus();
 })();

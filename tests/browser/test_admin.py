@@ -211,3 +211,21 @@ def test_everything_works_without_scripts(site: Site, browser: Browser) -> None:
     expect(page.get_by_role("status")).to_have_text("The order is closed.")
     context.close()
     assert site.world.order(order.token).state == "closed"
+
+
+def test_an_order_opens_beside_the_list_and_is_left_by_escape(site: Site, page: Page, watch: Watch) -> None:
+    order = site.order("N1", 990, title="Tea", shown=True)
+    signed_in(site, page, "orders")
+    page.wait_for_load_state()
+    page.get_by_role("link", name="Tea").click()
+    drawer = page.get_by_role("dialog", name="Order")
+    expect(drawer.get_by_role("heading", name="What happened")).to_be_visible()
+    assert faults(page) == []
+    page.keyboard.press("Escape")
+    expect(drawer).to_be_hidden()
+    expect(page.get_by_role("link", name="Tea")).to_be_focused()
+    page.keyboard.press("Enter")
+    drawer.get_by_role("button", name="Close the order").click()
+    expect(page.get_by_role("status")).to_have_text("The order is closed.")
+    assert page.url.partition("?")[0] == f"{site.url}/admin/orders/{order.token}"
+    assert watch.faults == []
