@@ -110,26 +110,29 @@ def ready(till: Till, order: Order, wanted: Wanted, now: int) -> Shown:
     method's accounts takes the order now), NOT_ALLOWED (it does not wait, or is paid in the shop's app).
     """
     ends = monotonic() + ALL_S
-    tried = _unfit(till, order, wanted, now)
+    tried: set[str] = set()
     while True:
         if order.state_at(now) is not State.PENDING or not order.method:
             raise Refusal(Code.NOT_ALLOWED, "The order does not wait for payment.")
         if order.channel == PERSONAL and wanted.scene is Scene.QR:
-            return _own_code(till, order, now)
+            shown = orders.show(till.store, order, till.rules.limits, now)
+            if shown.channel == PERSONAL:
+                return _own_code(till, shown)
+            order = shown  # its buyer switched the method just now
+            continue
         try:
             prompt = _asked(till, order, wanted, now, ends)
         except GatewayError as error:
             tried.add(order.account)
-            order = _elsewhere(till, order, tried, now, error)
+            order = _elsewhere(till, order, tried | _unfit(till, order, wanted, now), now, error)
             continue
         return Shown(orders.show(till.store, order, till.rules.limits, now), prompt)
 
 
-def _own_code(till: Till, order: Order, now: int) -> Shown:
-    shown = orders.show(till.store, order, till.rules.limits, now)
+def _own_code(till: Till, order: Order) -> Shown:
     with till.store.read() as db:
-        code, is_typed = orders.code_of(db, shown)
-    return Shown(shown, Prompt(PromptKind.QR, code), is_typed)
+        code, is_typed = orders.code_of(db, order)
+    return Shown(order, Prompt(PromptKind.QR, code), is_typed)
 
 
 def _asked(till: Till, order: Order, wanted: Wanted, now: int, ends: float) -> Prompt:
