@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import zip_longest
 from urllib.parse import urlsplit
 
-from checkout import deliveries, gateways, idempotency, ids, orders, refund_calls, store
+from checkout import deliveries, gateways, ids, orders, refund_calls, store
 from checkout.errors import StoreError
 from checkout.gateways import Channels
 from checkout.interfaces import Chore, Clock, Dialects, NewId, Send, Store
@@ -114,7 +114,6 @@ class Worker:
         self._send_back()
         self._question()
         orders.expire_due(self._store, self._clock())
-        idempotency.sweep(self._store, self._clock())
         self._look_after()
         return waiting
 
