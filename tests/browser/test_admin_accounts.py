@@ -1,0 +1,58 @@
+"""Accounts and phones in a real browser: a photo becomes an account, a phone is paired."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from checkout import qr
+from tests.admin.test_accounts import photo
+from tests.browser.site import PHONE, Site, Watch
+from tests.browser.test_admin import accessible, signed_in
+
+pytestmark = pytest.mark.browser
+
+
+def test_a_wrong_photo_is_explained_and_the_right_one_becomes_an_account(
+    site: Site, page: Page, watch: Watch, tmp_path: Path
+) -> None:
+    wrong, right = tmp_path / "wrong.jpg", tmp_path / "right.png"
+    wrong.write_bytes(photo("wxp://f2f0one", "wxp://f2f0two"))
+    right.write_bytes(qr.png("wxp://f2f0second"))
+    signed_in(site, page, "accounts")
+    page.get_by_label("Short name").fill("wx-2")
+    page.get_by_label("Screenshot or photo").set_input_files(wrong)
+    page.get_by_role("button", name="Add").click()
+    expect(page.locator("#picture-reason")).to_contain_text("more than one QR code")
+    expect(page.get_by_label("Short name")).to_have_value("wx-2")
+    accessible(page)
+    page.get_by_label("Screenshot or photo").set_input_files(right)
+    page.get_by_role("button", name="Add").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("wx-2")
+    expect(page.get_by_role("img", name="The code that buyers see")).to_be_visible()
+    accessible(page)
+    assert [fault for fault in watch.faults if "422" not in fault] == []
+
+
+def test_a_phone_is_paired_by_the_code_on_the_page_without_scripts(site: Site, browser: Browser) -> None:
+    context = browser.new_context(java_script_enabled=False, locale="en-US", viewport=PHONE)
+    page = signed_in(site, context.new_page(), "devices")
+    page.get_by_label("Name").fill("Mi 9")
+    page.get_by_role("button", name="Pair").click()
+    code = page.get_by_role("img", name="Pairing code")
+    expect(code).to_be_visible()
+    assert qr.read(code.screenshot()) == page.locator(".copyable").inner_text()
+    context.close()
+
+
+@pytest.mark.parametrize("place", ["accounts", "accounts/wx-main", "devices", "devices/phone"])
+def test_every_page_is_usable_by_everybody_in_both_languages(site: Site, page: Page, watch: Watch, place: str) -> None:
+    signed_in(site, page, place)
+    for lang in ("en", "zh-CN"):
+        page.goto(f"{site.url}/admin/{place}?lang={lang}")
+        accessible(page)
+    page.set_viewport_size({"width": 1600, "height": 900})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 1600
+    assert watch.faults == []
