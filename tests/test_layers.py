@@ -24,7 +24,7 @@ LAYERS = [  # from the ground up; a module imports from its own layer and those 
     | {"alert_texts", "alerts", "announcements", "conditions", "endpoints", "messenger", "troubles"}
     | {"candidates", "checklist", "importing", "order_search", "owner", "preferences", "sales", "sessions"}
     | {"catalogue", "claims", "gateways", "merchant_keys", "products", "prompts", "receiving", "refund_calls", "scans"}
-    | {"refund_notices", "refunds", "returns"}
+    | {"refund_notices", "refunds", "returns", "statistics"}
     | {"selling", "settlement", "snippets"},
     {"worker"},
     {"fields", "front", "live", "web"},  # Flask from here on

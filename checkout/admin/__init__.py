@@ -54,6 +54,7 @@ from checkout.admin import (
     review,
     settings,
     sign_in,
+    statistics,
     status,
     webhooks,
 )
@@ -69,7 +70,7 @@ class _Module(Protocol):
 
 
 _MODULES: tuple[_Module, ...] = (
-    overview, orders, review, products, accounts, devices, merchants, callbacks, settings, audit_log,
+    overview, orders, review, products, accounts, devices, merchants, callbacks, statistics, settings, audit_log,
 )  # fmt: skip
 
 

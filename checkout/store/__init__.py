@@ -29,6 +29,7 @@ from checkout.store import (
     refunds,
     sales,
     slots,
+    statistics,
 )
 from checkout.store.copies import restore
 from checkout.store.sqlite import SqliteStore
@@ -60,6 +61,7 @@ __all__ = [
     "restore",
     "sales",
     "slots",
+    "statistics",
 ]
 
 
