@@ -42,7 +42,7 @@ COMMANDS = {
     "install": "machine",
     "upgrade": "machine",
     "completion": "help",
-    "man": "help",
+    "man": "manual",
 }
 
 

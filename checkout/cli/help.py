@@ -1,4 +1,4 @@
-"""checkout completion and man, and how the long list of commands is put in order."""
+"""checkout completion, and how the long list of commands is put in order."""
 
 from __future__ import annotations
 
@@ -79,14 +79,3 @@ def completion(context: click.Context, shell: str) -> None:
     kind = get_completion_class(shell)
     assert kind is not None
     click.echo(kind(context.find_root().command, {}, "checkout", "_CHECKOUT_COMPLETE").source())
-
-
-@click.command()
-@click.pass_context
-def man(context: click.Context) -> None:
-    """Print the manual page: checkout man | man -l -"""
-    from checkout.cli.manual import page
-
-    root = context.find_root().command
-    assert isinstance(root, click.Group)
-    click.echo(page(root), nl=False)

@@ -1,4 +1,4 @@
-"""The manual page, made from the commands themselves (mdoc, https://man.openbsd.org/mdoc.7)."""
+"""checkout man: the manual page, made from the commands themselves (mdoc, https://man.openbsd.org/mdoc.7)."""
 
 from __future__ import annotations
 
@@ -33,6 +33,15 @@ The file with the settings; without it
 Each setting in capitals; it goes before the file.
 .El
 """
+
+
+@click.command()
+@click.pass_context
+def man(context: click.Context) -> None:
+    """Print the manual page: checkout man | man -l -"""
+    root = context.find_root().command
+    assert isinstance(root, click.Group)
+    click.echo(page(root), nl=False)
 
 
 def page(root: click.Group) -> str:
