@@ -47,7 +47,7 @@ def test_a_phone_is_paired_by_the_code_on_the_page_without_scripts(site: Site, b
     context.close()
 
 
-@pytest.mark.parametrize("place", ["accounts", "accounts/wx-main", "devices", "devices/phone"])
+@pytest.mark.parametrize("place", ["accounts", "accounts/wx-main", "devices", "devices/phone", "statistics"])
 def test_every_page_is_usable_by_everybody_in_both_languages(site: Site, page: Page, watch: Watch, place: str) -> None:
     signed_in(site, page, place)
     for lang in ("en", "zh-CN"):
