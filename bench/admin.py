@@ -175,7 +175,10 @@ def _pages(browser: Browser, orders: int) -> Iterator[tuple[str, str]]:
     }.items():  # fmt: skip
         yield f"orders, {name}", f"/admin/orders?{urlencode(query)}"
     yield "one order", f"/admin/orders/{token}"
-    for name in ("review", "merchants", "settings", "audit", "audit?noun=order", "status"):
+    for name in (
+        "review", "merchants", "settings", "audit", "audit?noun=order", "status", "accounts", "accounts/wx-main",
+        "devices", "statistics", "statistics?period=quarter", "statistics?period=year", "statistics.csv?period=year",
+    ):  # fmt: skip
         yield name, f"/admin/{name}"
 
 

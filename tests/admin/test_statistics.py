@@ -27,7 +27,7 @@ def test_the_page_counts_what_was_opened_and_paid_and_how_soon(owner: Owner) -> 
     sold(owner, "N2", "20.00", 20)
     owner.world.create("N3", "5.00")
     text = owner.see(PLACE)
-    assert "Opened3" in text
+    assert "Orders opened3" in text
     assert "Paid266 %" in text
     assert "Half are paid within20 s95 of 100 within 40 s" in text
     assert "¥29.90" in text
