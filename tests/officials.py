@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,6 @@ from checkout.model import Order, State
 from checkout.settings import Settings
 from tests.browser.site import Site
 from tests.channels.rsa import key
-from tests.servers import free_port
 from tests.world import FakeClock, Outside, World, account
 
 METHODS = {"alipay": "alipay", "alipay_legacy": "alipay"}
@@ -63,16 +63,17 @@ class Official:
 @contextlib.contextmanager
 def official(folder: Path, *accounts: str, **changes: Any) -> Iterator[Official]:
     """`changes` are settings, or of the sections where they name one."""
-    port, clock, outside = free_port(), FakeClock(), Outside()
+    listening = socket.create_server(("127.0.0.1", 0))
+    port, clock, outside = int(listening.getsockname()[1]), FakeClock(), Outside()
     url = f"http://127.0.0.1:{port}"
-    with Town(folder, url, clock=clock, key_of=key) as town:
+    with listening, Town(folder, url, clock=clock, key_of=key) as town:
         sections = {name: {**table, **changes.pop(name, {})} for name, table in town.sections.items()}
         settings = Settings(
             database=str(folder / "data" / "checkout.db"), folder=folder, allow_private=True, base_url=url,
             channels=sections, **changes,
         )  # fmt: skip
         app = create_app(settings, clock=clock, new_id=ids.new_id, send=outside.send, work=False)
-        site = Site(World.set_up(app, clock, outside), port, app)
+        site = Site(World.set_up(app, clock, outside), port, app, _fd=listening.fileno())
         site.start()
         made = Official(site, town)
         for channel in accounts:

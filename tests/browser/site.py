@@ -47,14 +47,15 @@ class Site:
     _app: Flask
     _server: BaseWSGIServer | None = None
     _thread: threading.Thread | None = None
+    _fd: int | None = None  # of a socket that listens already, where the port had to be known before
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
     def start(self) -> None:
-        self._server = make_server("127.0.0.1", self.port, self._app, threaded=True)
-        self.port = self._server.server_port
+        self._server = make_server("127.0.0.1", self.port, self._app, threaded=True, fd=self._fd)
+        self.port = int(self._server.socket.getsockname()[1])
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
         self._thread.start()
 
