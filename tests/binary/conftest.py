@@ -26,7 +26,7 @@ def debian() -> Path:
     root = ROOT / "build" / f"debian-{SUITE}"
     if not (root / "done").is_file():
         shutil.rmtree(root, ignore_errors=True)
-        command = ["debootstrap", "--variant=minbase", SUITE, str(root)]
+        command = ["debootstrap", "--variant=minbase", "--include=dbus,systemd,systemd-sysv", SUITE, str(root)]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
         (root / "done").touch()
     assert not list(root.glob("usr/bin/python3*"))
