@@ -80,6 +80,22 @@ SENTENCES = (
     N_("It must be a colour such as #047f40, not %(value)s."),
     N_("It must be a name of 1 to 64 printable characters, not %(value)s."),
     N_("It must be at most 100 printable characters, such as a mail address, not %(value)s."),
+    N_("This looks like a contact card, not like a payment code: scan it once and see that it asks for money."),
+    N_("A %(name)s code begins with %(forms)s, this one does not: scan it once and see that it asks for money."),
+    N_(
+        "This is the code of %(other)s, not of %(own)s: --method %(method)s, or take the picture of your %(same)s"
+        " payment code."
+    ),
+    N_("The text of a QR code has 1 to %(most)s printable characters."),
+    N_("An account's name has letters, digits, dots, - and _ only, such as wx-main."),
+    N_("There is an account %(name)s already: checkout account set."),
+    N_("There is no account %(name)s: checkout account list."),
+    N_("The largest offset lies between 0.00 and %(most)s."),
+    N_("The weight lies between 1 and 1000."),
+    N_("A device's name has 1 to 64 printable characters."),
+    N_("There is a device %(name)s already; revoke it first, or take another name."),
+    N_("There is no working device %(name)s: checkout device list."),
+    N_("Devices of the kind %(kind)s always sign; only generic ones may or may not."),
     N_("No waiting order has this amount."),
     N_("Several waiting orders have this amount."),
     N_("The amount could not be read."),

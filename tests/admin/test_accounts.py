@@ -166,3 +166,11 @@ def test_an_account_is_stopped_and_opened_again(owner: Owner) -> None:
 
 def test_an_account_that_is_not_there_is_not_found(owner: Owner) -> None:
     assert owner.client.get(f"{PLACE}/nobody").status_code == 404
+
+
+def test_reasons_are_told_in_the_owners_language(owner: Owner) -> None:
+    form = owner.form(PLACE, "accounts")
+    data = {**dict(form.form_values()), "name": "wx-2", "method": "wechat"}
+    for code, words_ in (("https://u.wechat.com/abc", "名片码"), (ALIPAY, "不是 WeChat 的"), ("hello", "开头")):
+        answer = owner.client.post(f"{PLACE}?lang=zh-CN", data={**data, "code": code})
+        assert words_ in reason(answer.text, "code") + reason(answer.text)
