@@ -59,7 +59,7 @@ def test_caddy_serves_https_forwards_the_buyer_and_closes_the_figures(tmp_path: 
         config = tmp_path / "Caddyfile"
         config.write_text("{\n\tadmin off\n\tauto_https off\n}\n" + text)
         environ = {"HOME": str(tmp_path), "XDG_DATA_HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path)}
-        command = [caddy, "run", "--config", config, "--adapter", "caddyfile"]
+        command = [caddy, "run", "--config", str(config), "--adapter", "caddyfile"]
         with (tmp_path / "caddy.log").open("wb") as log:
             process = subprocess.Popen(command, stderr=log, env=environ)
         try:
