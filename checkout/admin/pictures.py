@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from threading import Lock
 
 from flask import request
 
@@ -13,6 +14,7 @@ from checkout.model import Method
 from checkout.pages.language import translated as _
 
 MAX_UPLOAD = 12_000_000  # a photo of a phone has 2 to 8 MB
+_ONE_AT_A_TIME = Lock()  # the largest picture allowed unfolds to 200 MB
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +41,7 @@ def code(form: Form, method: Method) -> str:
     """
     uploaded = request.files.get("picture")
     if uploaded is not None and uploaded.filename:
-        with uploaded.stream, form.catching():
+        with uploaded.stream, _ONE_AT_A_TIME, form.catching():
             form.values["code"] = qr.read(uploaded.stream.read(MAX_UPLOAD + 1))
         if "" in form.errors:
             raise Wrong("picture", form.errors.pop(""))
