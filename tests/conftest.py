@@ -16,6 +16,7 @@ from checkout.interfaces import Store
 from checkout.settings import Settings
 from checkout.store import open_store
 from checkout.web import Parts
+from tests import postgres
 from tests.world import FakeClock, Outside, World
 
 REQUIRED = frozenset(filter(None, os.environ.get("CHECKOUT_TEST_REQUIRE", "").split(",")))
@@ -33,9 +34,56 @@ def clock() -> FakeClock:
     return FakeClock()
 
 
+# What rests on the statements and on taking turns is tested on both databases; the rest on SQLite, to save time.
+ON_BOTH = frozenset(
+    {
+        "tests.model.test_life",
+        "tests.store.test_invariants",
+        "tests.store.test_rows",
+        "tests.store.test_slots",
+        "tests.test_accounts",
+        "tests.test_deliveries",
+        "tests.test_endpoints",
+        "tests.test_idempotency",
+        "tests.test_orders",
+        "tests.test_payments",
+        "tests.test_payments_repeats",
+        "tests.test_refund_calls",
+        "tests.test_refund_notices",
+        "tests.test_refunds",
+        "tests.test_sales",
+        "tests.test_selling",
+        "tests.test_worker",
+    }
+)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if metafunc.module.__name__ in ON_BOTH and "database" in metafunc.fixturenames:
+        metafunc.parametrize("database", ["sqlite", "postgres"], indirect=True)
+
+
 @pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    return Settings(database=str(tmp_path / "data" / "checkout.db"), folder=tmp_path, allow_private=True)
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Where the test's database is: a file of its own, or an empty database on a real PostgreSQL."""
+    if getattr(request, "param", "sqlite") == "sqlite":
+        return str(tmp_path / "data" / "checkout.db")
+    return postgres_server().emptied()
+
+
+def postgres_server() -> postgres.Server:
+    """Skips the test, or fails it where PostgreSQL is required, when there is none."""
+    try:
+        return postgres.server()
+    except postgres.Missing as missing:
+        skip_or_fail("postgres", str(missing))
+        raise
+
+
+@pytest.fixture
+def settings(tmp_path: Path, database: str) -> Settings:
+    secret = "s" * 64 if "://" in database else None
+    return Settings(database=database, folder=tmp_path, allow_private=True, secret=secret)
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from checkout.errors import StoreError
 from checkout.interfaces import Store
+from checkout.setting_values import POSTGRES
 from checkout.store import (
     accounts,
     alerts,
@@ -67,6 +68,17 @@ __all__ = [
 
 def open_store(database: str) -> Store:
     """The store at `database` (a SQLite path), created and migrated when it is new. Raises `StoreError`."""
+    if database.startswith(POSTGRES):
+        return _postgres(database)
     if "://" in database:
-        raise StoreError("Only SQLite is supported so far: CHECKOUT_DATABASE must be the path of a file.")
+        raise StoreError("CHECKOUT_DATABASE must be the path of a file or a postgresql:// address.")
     return SqliteStore(database)
+
+
+def _postgres(address: str) -> Store:
+    """Its driver is an extra, and takes a while to load."""
+    try:
+        from checkout.store.postgres import PostgresStore
+    except ImportError as error:
+        raise StoreError("PostgreSQL needs its driver: pip install 'checkout-qr[postgres]'.") from error
+    return PostgresStore(address)

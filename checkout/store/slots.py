@@ -46,7 +46,8 @@ def set_rest(db: Rows, token: str, account: str, amount: int, rest: Rest) -> Non
 def prolong(db: Rows, token: str, rest: Rest, now: int) -> None:
     """What the order holds at `now` it holds at least as long as `rest` says, and no shorter than before."""
     db.run(
-        "UPDATE slots SET free_at = max(free_at, :free_at), rested_at = max(rested_at, :rested_at)"
+        "UPDATE slots SET free_at = CASE WHEN free_at < :free_at THEN :free_at ELSE free_at END,"
+        " rested_at = CASE WHEN rested_at < :rested_at THEN :rested_at ELSE rested_at END"
         " WHERE order_token = :token AND free_at > :now",
         token=token, free_at=rest.free_at, rested_at=rest.rested_at, now=now,
     )  # fmt: skip

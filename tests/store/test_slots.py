@@ -169,11 +169,10 @@ def _buy_in_a_process(path: str, name: str, start: Any, answers: Any) -> None:
     shop.store.close()
 
 
-def test_a_second_process_on_the_same_file_gets_other_amounts(shop: Shop, tmp_path: Path) -> None:
+def test_a_second_process_on_the_same_database_gets_other_amounts(shop: Shop, database: str) -> None:
     start, answers = SPAWN.Barrier(3), SPAWN.Queue()
-    path = str(tmp_path / "data" / "checkout.db")
     processes = [
-        SPAWN.Process(target=_buy_in_a_process, args=(path, f"P{number}", start, answers)) for number in range(2)
+        SPAWN.Process(target=_buy_in_a_process, args=(database, f"P{number}", start, answers)) for number in range(2)
     ]
     for process in processes:
         process.start()
@@ -195,11 +194,12 @@ def _push_in_a_process(path: str, first_id: int, start: Any, answers: Any) -> No
     shop.store.close()
 
 
-def test_one_message_that_reaches_two_processes_at_once_pays_once(shop: Shop, tmp_path: Path) -> None:
+def test_one_message_that_reaches_two_processes_at_once_pays_once(shop: Shop, database: str) -> None:
     order = shop.open()
     start, answers = SPAWN.Barrier(3), SPAWN.Queue()
-    path = str(tmp_path / "data" / "checkout.db")
-    processes = [SPAWN.Process(target=_push_in_a_process, args=(path, first, start, answers)) for first in (1000, 2000)]
+    processes = [
+        SPAWN.Process(target=_push_in_a_process, args=(database, first, start, answers)) for first in (1000, 2000)
+    ]
     for process in processes:
         process.start()
     start.wait(30)

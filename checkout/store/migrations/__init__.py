@@ -22,8 +22,8 @@ def apply(connection: sqlite3.Connection) -> None:
     from sqlite_utils.migrations import Migrations
 
     migrations = Migrations(SET)
-    for name in _names():
-        migrations(name=name)(_step(_script(name)))
+    for name in names():
+        migrations(name=name)(_step(script(name)))
     connection.execute("BEGIN IMMEDIATE")
     try:
         migrations.apply(Database(connection, execute_plugins=False))
@@ -49,10 +49,10 @@ def statements(script: str) -> Iterator[str]:
 def _missing(connection: sqlite3.Connection) -> list[str]:
     known = connection.execute("SELECT 1 FROM sqlite_master WHERE name = '_sqlite_migrations'").fetchone()
     if known is None:
-        return _names()
+        return names()
     rows = connection.execute("SELECT name FROM _sqlite_migrations WHERE migration_set = ?", (SET,))
     applied = {name for (name,) in rows}
-    return [name for name in _names() if name not in applied]
+    return [name for name in names() if name not in applied]
 
 
 def _step(script: str) -> Callable[[Database], None]:
@@ -64,9 +64,11 @@ def _step(script: str) -> Callable[[Database], None]:
     return step
 
 
-def _names() -> list[str]:
+def names() -> list[str]:
+    """The files, in the order in which they are applied."""
     return sorted(file.name for file in resources.files(__package__).iterdir() if file.name.endswith(".sql"))
 
 
-def _script(name: str) -> str:
+def script(name: str) -> str:
+    """What a file says."""
     return (resources.files(__package__) / name).read_text(encoding="utf-8")

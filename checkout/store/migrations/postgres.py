@@ -1,0 +1,78 @@
+"""The same numbered .sql files on PostgreSQL: each translated, applied once, all that is missing in one transaction."""
+
+from __future__ import annotations
+
+import re
+import time
+from typing import TYPE_CHECKING
+
+from checkout.store.migrations import names, script, statements
+
+if TYPE_CHECKING:
+    from psycopg import Connection
+
+# One row, which every transaction locks first: one writer at a time over all processes and machines.
+LOCK = "BEGIN ISOLATION LEVEL READ COMMITTED; SELECT id FROM _checkout_writer WHERE id = 1 FOR UPDATE"
+OWN_TABLES = ("_checkout_writer", "_checkout_migrations")
+_FOUNDATION = (
+    "CREATE TABLE IF NOT EXISTS _checkout_writer (id BIGINT PRIMARY KEY)",
+    "CREATE TABLE IF NOT EXISTS _checkout_migrations (name TEXT PRIMARY KEY, applied_at BIGINT NOT NULL)",
+    "INSERT INTO _checkout_writer (id) VALUES (1) ON CONFLICT (id) DO NOTHING",
+)
+_RACES = {"23505", "42P07", "40001", "XX000"}  # IF NOT EXISTS does not cover two that create at the same moment
+
+
+def apply(connection: Connection) -> None:
+    """Applies what is missing. Safe when several processes start at once: the second waits, then finds it done."""
+    if _is_founded(connection) and not _missing(connection):
+        return
+    _found(connection)
+    connection.execute(LOCK)
+    try:
+        for name in _missing(connection):
+            for statement in statements(script(name)):
+                connection.execute(translated(statement, sorts_by_bytes=_sorts_by_bytes(connection)))
+            connection.execute("INSERT INTO _checkout_migrations VALUES (%s, %s)", (name, int(time.time())))
+        connection.execute("COMMIT")
+    except BaseException:
+        if not connection.closed:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def translated(statement: str, *, sorts_by_bytes: bool) -> str:
+    """A statement of the schema as PostgreSQL takes it. Texts compare by their bytes, as everywhere in Checkout."""
+    plain = re.sub(r"--[^\n]*", "", statement)
+    plain = re.sub(r"\)\s*STRICT(,\s*WITHOUT\s+ROWID)?\s*;", ");", plain)
+    plain = re.sub(r"\bINTEGER\b", "BIGINT", plain)
+    return plain if sorts_by_bytes else re.sub(r"\bTEXT\b", 'TEXT COLLATE "C"', plain)
+
+
+def _is_founded(connection: Connection) -> bool:
+    known = "SELECT count(*) FROM information_schema.tables WHERE table_schema = current_schema()"
+    row = connection.execute(f"{known} AND table_name = ANY(%s)", (list(OWN_TABLES),)).fetchone()
+    return row is not None and row[0] == len(OWN_TABLES)
+
+
+def _found(connection: Connection) -> None:
+    from psycopg import Error
+
+    for statement in _FOUNDATION:
+        for delay in (0.05, 0.2, 1, None):
+            try:
+                connection.execute(statement)
+                break
+            except Error as error:
+                if delay is None or error.sqlstate not in _RACES:
+                    raise
+                time.sleep(delay)
+
+
+def _missing(connection: Connection) -> list[str]:
+    applied = {row[0] for row in connection.execute("SELECT name FROM _checkout_migrations").fetchall()}
+    return [name for name in names() if name not in applied]
+
+
+def _sorts_by_bytes(connection: Connection) -> bool:
+    row = connection.execute("SELECT 'B' < 'a' AND '_' > 'B' AND '-' < '0'").fetchone()
+    return row is not None and bool(row[0])

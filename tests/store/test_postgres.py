@@ -1,0 +1,220 @@
+"""The PostgreSQL driver: turns over all processes, lost connections, errors in sentences, and the schema."""
+
+# ruff: noqa: PT012 - a transaction is refused at its end
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+
+from checkout import store as stores
+from checkout.errors import Conflict, Refusal, StoreError
+from checkout.interfaces import Store
+from checkout.store import migrations, open_store
+from checkout.store.migrations.postgres import translated
+from checkout.store.postgres import PostgresStore, _placed
+from tests import postgres
+from tests.conftest import postgres_server
+from tests.world import START, account, merchant
+
+
+@pytest.fixture(scope="module")
+def server() -> postgres.Server:
+    return postgres_server()
+
+
+@pytest.fixture
+def address(server: postgres.Server) -> str:
+    return server.emptied()
+
+
+@pytest.fixture
+def store(address: str) -> Iterator[Store]:
+    opened = open_store(address)
+    yield opened
+    opened.close()
+
+
+def cut(address: str) -> None:
+    """Ends every other connection to the database, as a restart of the server does."""
+    with psycopg.connect(address, autocommit=True) as connection:
+        connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+
+
+def names(store: Store) -> list[str]:
+    with store.read() as db:
+        return [one.id for one in stores.accounts.all_of(db)]
+
+
+@pytest.mark.parametrize(
+    ("sql", "placed"),
+    [
+        ("SELECT :a, :a_2", b"SELECT %(a)s, %(a_2)s"),
+        ("SELECT 1::text || ':a' || '100%'", b"SELECT 1::text || ':a' || '100%%'"),
+        ("SELECT 'it''s :a', \":a\" % :b", b"SELECT 'it''s :a', \":a\" %% %(b)s"),
+    ],
+)
+def test_named_values_are_placed_and_texts_left_alone(sql: str, placed: bytes) -> None:
+    assert _placed(sql) == placed
+
+
+def test_the_schema_is_translated() -> None:
+    statement = "CREATE TABLE t (\n  a INTEGER, -- fen; or so\n  b TEXT NOT NULL\n) STRICT, WITHOUT ROWID;"
+    assert (
+        " ".join(translated(statement, sorts_by_bytes=True).split()) == "CREATE TABLE t ( a BIGINT, b TEXT NOT NULL );"
+    )
+    assert 'b TEXT COLLATE "C" NOT NULL' in translated(statement, sorts_by_bytes=False)
+
+
+def test_values_come_back_as_they_went_in(store: Store) -> None:
+    with store.read() as db:
+        assert db.one("SELECT :a IS NULL, :b", a=None, b="it's 100% \\ :c 支付宝") == (True, "it's 100% \\ :c 支付宝")
+        assert db.one("SELECT sum(x) FROM (VALUES (:big), (1)) AS t (x)", big=1 << 61) == ((1 << 61) + 1,)
+
+
+def test_a_reader_cannot_write(store: Store) -> None:
+    with store.read() as db, pytest.raises(StoreError, match="cannot be written"):
+        stores.merchants.add(db, merchant())
+
+
+def test_a_failed_transaction_leaves_nothing(store: Store) -> None:
+    with pytest.raises(Conflict), store.transaction() as db:
+        stores.accounts.add(db, account())
+        stores.accounts.add(db, account())
+    assert names(store) == []
+
+
+def test_a_transaction_that_passed_over_an_error_is_not_taken_for_written(store: Store) -> None:
+    with pytest.raises(StoreError, match="undid the transaction"), store.transaction() as db:
+        stores.accounts.add(db, account())
+        with pytest.raises(Conflict):
+            stores.accounts.add(db, account())
+    assert names(store) == []
+
+
+def test_a_transaction_within_one_is_refused(store: Store) -> None:
+    with store.transaction(), pytest.raises(StoreError, match="within a transaction"), store.transaction():
+        pass
+
+
+def test_what_postgresql_cannot_keep_is_the_senders_fault(store: Store) -> None:
+    with pytest.raises(Refusal, match="character"), store.transaction() as db:
+        stores.accounts.add(db, account(code="a\0b"))
+    with pytest.raises(Refusal, match="too large"), store.transaction() as db:
+        stores.accounts.add(db, account(max_offset=1 << 70))
+
+
+def test_two_stores_take_turns(store: Store, address: str) -> None:
+    other, reached = open_store(address), threading.Event()
+    seen: list[str] = []
+
+    def second() -> None:
+        reached.set()
+        with other.transaction() as db:
+            seen.extend(one.id for one in stores.accounts.all_of(db))
+
+    with store.transaction() as db:
+        thread = threading.Thread(target=second)
+        thread.start()
+        reached.wait(30)
+        stores.accounts.add(db, account())
+        assert not seen
+    thread.join(30)
+    other.close()
+    assert seen == ["wx-main"]
+
+
+def test_lost_connections_are_made_again(store: Store, address: str) -> None:
+    with store.transaction() as db:
+        stores.accounts.add(db, account())
+    assert names(store) == ["wx-main"]
+    cut(address)
+    assert names(store) == ["wx-main"]
+    with store.transaction() as db:
+        stores.accounts.add(db, account(id="b"))
+    assert names(store) == ["b", "wx-main"] or names(store) == ["wx-main", "b"]
+
+
+def test_a_connection_lost_within_a_transaction_loses_all_of_it(store: Store, address: str) -> None:
+    with pytest.raises(StoreError), store.transaction() as db:
+        stores.accounts.add(db, account())
+        cut(address)
+        stores.accounts.add(db, account(id="b"))
+    assert names(store) == []
+    with store.transaction() as db:
+        stores.accounts.add(db, account())
+
+
+def test_a_forked_process_uses_connections_of_its_own(store: Store) -> None:
+    with store.transaction() as db:
+        stores.accounts.add(db, account())
+    names(store)
+    child = os.fork()
+    if not child:
+        fine = names(store) == ["wx-main"]
+        with store.transaction() as db:
+            stores.accounts.add(db, account(id="child"))
+        store.close()
+        os._exit(0 if fine else 1)
+    assert os.waitpid(child, 0)[1] == 0
+    assert sorted(names(store)) == ["child", "wx-main"]
+    with store.transaction() as db:
+        stores.accounts.add(db, account(id="parent"))
+
+
+def test_many_that_open_a_new_database_at_once_all_find_it_migrated(server: postgres.Server) -> None:
+    address, failed = server.create(), []
+
+    def use() -> None:
+        try:
+            opened = open_store(address)
+            with opened.transaction() as db:
+                stores.keys.add(db, f"k{threading.get_ident()}", "pem", START)
+            opened.close()
+        except StoreError as error:
+            failed.append(error)
+
+    threads = [threading.Thread(target=use) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert failed == []
+    with psycopg.connect(address) as connection:
+        rows = connection.execute("SELECT name FROM _checkout_migrations ORDER BY name").fetchall()
+    assert [name for (name,) in rows] == migrations.names()
+    server.drop(address)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        ("postgresql://u:hunter2@127.0.0.1:1/d", "cannot be reached"),
+        ("postgresql://u:hunter2@127.0.0.1:port/d", "cannot be reached|not understood"),
+        ("postgresql://u:hunter2@[/d", "not understood"),
+    ],
+)
+def test_a_wrong_address_is_told_without_its_password(wrong: str, sentence: str) -> None:
+    with pytest.raises(StoreError, match=sentence) as caught:
+        PostgresStore(wrong)
+    assert "hunter2" not in str(caught.value)
+
+
+def test_a_missing_database_is_told(server: postgres.Server) -> None:
+    with pytest.raises(StoreError, match="createdb"):
+        open_store(server.address("nowhere"))
+
+
+def test_it_answers_and_leaves_its_files_to_postgresql(store: Store, tmp_path: os.PathLike[str]) -> None:
+    store.guard()
+    store.check()
+    assert store.free_bytes() is None
+    with pytest.raises(StoreError, match="pg_dump"):
+        store.copy_to(tmp_path)  # type: ignore[arg-type]
