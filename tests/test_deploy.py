@@ -70,7 +70,7 @@ def test_caddy_serves_https_forwards_the_buyer_and_closes_the_figures(tmp_path: 
             assert wire("GET", "/metrics", {}, b"").status == 404
             with suppress(ConnectionError):  # it may hang up before it has heard all
                 reply = wire("POST", "/createOrder", {"Content-Type": "text/plain"}, b"x" * 2_000_000)
-                assert reply.status in (400, 413)
+                assert reply.status in (400, 413, 502)  # 502: Checkout hung up first
         finally:
             process.terminate()
             process.wait(timeout=10)
