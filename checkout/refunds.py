@@ -47,12 +47,13 @@ NOTHING_BACK = Back(0, 0, 0)
 
 def ask(
     db_store: Store, token: str, channels: Container[str], *, amount: int | None = None, reason: str,
-    number: str = "", actor: str, new_id: NewId, now: int,
+    number: str = "", repeat_s: int = 0, actor: str, new_id: NewId, now: int,
 ) -> Refund:  # fmt: skip
     """Has the gateway that an order was paid through send `amount` (fen; None: all that is left) back; audited.
 
     `channels` are the configured ones. `number` is the caller's own for this refund ("": none): the same one again
-    gives the same refund, whatever became of it. The row is written, the worker calls the gateway (wake it).
+    gives the same refund, whatever became of it; without one the same amount within `repeat_s` seconds does, unless
+    it failed. The row is written, the worker calls the gateway (wake it).
 
     Refused: NOT_FOUND, NOT_ALLOWED (not paid, nothing left, no gateway can do it), BAD_AMOUNT (more than is left),
     DUPLICATE (the number with another amount), BAD_REQUEST (no reason, a bad number).
@@ -60,7 +61,10 @@ def ask(
     _check(reason, number)
     with db_store.transaction() as db:
         order = _paid_order(db, token)
-        if known := _known(db, token, number, amount):
+        known = _known(db, token, number, amount)
+        if repeat_s and not number:
+            known = _repeated(db, token, amount, now - repeat_s)
+        if known:
             return known
         channel = channel_of(db, order)
         if channel in _OURSELVES:
@@ -233,6 +237,13 @@ def _known(db: Rows, token: str, number: str, amount: int | None) -> Refund | No
     if known is not None and amount not in (None, known.amount):
         raise Refusal(Code.DUPLICATE, f"A refund of this number is there already, over {yuan(known.amount)}.")
     return known
+
+
+def _repeated(db: Rows, token: str, amount: int | None, since: int) -> Refund | None:
+    """The refund without a number, made after `since`, that a request without one repeats."""
+    same = (one for one in reversed(store.refunds.of_order(db, token)) if one.amount == amount)
+    own = (one for one in same if one.number == one.id and one.state is not RefundState.FAILED)
+    return next((one for one in own if one.created_at > since), None)
 
 
 def _fitting(stands: Back, amount: int | None) -> int:

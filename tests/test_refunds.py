@@ -232,3 +232,13 @@ def test_a_payment_given_to_another_order_by_hand_goes_back_under_its_own_number
     alipay.work()
     world.clock.go(LEASE_S)
     assert alipay.moved() == 100
+
+
+def test_of_equal_refunds_without_a_number_at_once_one_is_sent(alipay: Till) -> None:
+    def ask(_: int) -> str:
+        made = refunds.ask(alipay.world.store, TOKEN, alipay.channels, amount=100, repeat_s=60, **by(alipay.world))
+        return made.id
+
+    with ThreadPoolExecutor(8) as pool:
+        assert len(set(pool.map(ask, range(8)))) == 1
+    assert len(alipay.refunds()) == 1

@@ -22,11 +22,11 @@ Values = Mapping[str, str]
 def refunded(order: Order, values: Values, merchant: Merchant) -> dict[str, Any]:
     """Sends money back, and says how that went within a few seconds. Refused: `Spoken`."""
     amount, now = fen(values.get("money", "")), parts().clock()
-    number = values.get("out_refund_no", "") or _repeated(order, amount, now)
     _check(order)
     try:
         refund = refunds.ask(
-            parts().store, order.token, parts().channels, amount=amount, reason=_REASON, number=number,
+            parts().store, order.token, parts().channels, amount=amount, reason=_REASON,
+            number=values.get("out_refund_no", ""), repeat_s=_REPEAT_S,
             actor=f"merchant:{merchant.id}", new_id=parts().new_id, now=now,
         )  # fmt: skip
     except Refusal as refusal:
@@ -57,14 +57,6 @@ def _check(order: Order) -> None:
         is_by_hand = refunds.is_by_hand(refunds.channel_of(db, order))
     if is_by_hand:
         raise Spoken(OTHER, "个人收款码无法自动退款，请在微信或支付宝中向买家手动退款")
-
-
-def _repeated(order: Order, amount: int, now: int) -> str:
-    """The number of the refund that a request without one repeats."""
-    with parts().store.read() as db:
-        found = store.refunds.of_order(db, order.token)
-    same = (one for one in reversed(found) if one.amount == amount and one.state is not RefundState.FAILED)
-    return next((one.number for one in same if one.number == one.id and now - one.created_at < _REPEAT_S), "")
 
 
 def _told(refund: Refund, order: Order) -> dict[str, Any]:
