@@ -37,8 +37,9 @@ def view() -> Response:
 
 
 def add() -> Response:
-    form = forms.read("name", "method", *_FIELDS)
+    form = forms.read("name", "method", "password", *_FIELDS)
     with form.catching(_ADDED):
+        session.prove(form)
         method = _method(form)
         wish = Wish(channel=form["channel"] or None, code=pictures.code(form, method) or None)
         if wish.code is None and form["channel"] in ("", PERSONAL):
@@ -53,11 +54,15 @@ def one(name: str) -> Response:
 
 
 def change(name: str) -> Response:
-    form = forms.read(*_FIELDS)
+    """Another code, or another way, leads the money elsewhere: that needs the password."""
+    form = forms.read(*_FIELDS, "password")
     with form.catching():
         account = receiving.existing(parts().store, name)
+        code = pictures.code(form, account.method) or None
+        if code not in (None, account.code) or form["channel"] not in ("", account.channel):
+            session.prove(form)
         wish = Wish(
-            code=pictures.code(form, account.method) or None, channel=form["channel"] or None,
+            code=code, channel=form["channel"] or None,
             offset=_one_of(form, "offset", _OFFSETS), offline=_one_of(form, "offline", _OFFLINE),
             max_offset=_fen(form, "max_offset"), daily_cap=_fen(form, "daily_cap"), weight=_weight(form),
         )  # fmt: skip
@@ -76,8 +81,9 @@ def switch(name: str) -> Response:
 
 def add_code(name: str) -> Response:
     """A code that carries its amount."""
-    form = forms.read("price", "code", "sure")
+    form = forms.read("price", "code", "sure", "password")
     with form.catching({Code.BAD_AMOUNT: "price"}):
+        session.prove(form)
         price = money.fen(form["price"])
         said = pictures.code(form, receiving.existing(parts().store, name).method)
         if not said:

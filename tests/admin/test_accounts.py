@@ -12,7 +12,7 @@ from werkzeug.datastructures import FileStorage, MultiDict
 
 from checkout import qr, store
 from checkout.model import Account
-from tests.admin.desk import Owner, reason, words
+from tests.admin.desk import PASSWORD, Owner, reason, words
 
 PLACE = "/admin/accounts"
 WECHAT, ALIPAY = "wxp://f2f0another", "https://qr.alipay.com/fkx99"
@@ -174,3 +174,26 @@ def test_reasons_are_told_in_the_owners_language(owner: Owner) -> None:
     for code, words_ in (("https://u.wechat.com/abc", "名片码"), (ALIPAY, "不是 WeChat 的"), ("hello", "开头")):
         answer = owner.client.post(f"{PLACE}?lang=zh-CN", data={**data, "code": code})
         assert words_ in reason(answer.text, "code") + reason(answer.text)
+
+
+def test_where_the_money_goes_is_changed_only_with_the_password(owner: Owner) -> None:
+    owner.later(301)
+    place, settings, codes = f"{PLACE}/wx-main", "accounts/wx-main/settings", "accounts/wx-main/codes"
+    tries = (
+        (PLACE, "accounts", {"name": "wx-2", "method": "wechat", "code": WECHAT}),
+        (place, codes, {"price": "9.90", "code": WECHAT}),
+        (place, settings, {"code": WECHAT}),
+    )
+    for page, action, typed in tries:
+        answer = owner.send(page, action, **typed)
+        assert (answer.status_code, "type your password" in answer.text) == (422, True), action
+    with owner.world.store.read() as db:
+        assert store.accounts.codes(db, "wx-main") == []
+    account = found(owner, "wx-main")
+    assert account is not None
+    assert (found(owner, "wx-2"), account.code != WECHAT) == (None, True)
+    assert "Saved." in owner.send(place, settings, weight="7").text
+    assert "Saved." in owner.send(place, settings, code=WECHAT, password=PASSWORD).text
+    changed = found(owner, "wx-main")
+    assert changed is not None
+    assert (changed.code, changed.weight) == (WECHAT, 7)
