@@ -51,17 +51,19 @@ def close(token: str) -> Response:
 
 
 def refund(token: str) -> Response:
-    """Sent back by a gateway where the money came through one; else the owner has sent it, and it is recorded."""
-    form = forms.read("amount", "reason", "password")
+    """Sent back by a gateway where the money came through one; else the owner has sent it, and it is recorded. The
+    page has given the refund its number, so that a form that is sent twice sends the money once."""
+    form = forms.read("amount", "reason", "number", "password")
     with form.catching(_AMOUNT):
         session.prove(form)
-        amount, reason, by = money.fen(form["amount"]), form["reason"], session.by()
+        amount, by = money.fen(form["amount"]), session.by()
+        reason, number = form["reason"], form["number"]
         with parts().store.read() as db:
             is_by_hand = refunds.is_by_hand(refunds.channel_of(db, orders.existing(db, token)))
         if is_by_hand:
-            refunds.by_hand(parts().store, token, amount=amount, reason=reason, **by)
+            refunds.by_hand(parts().store, token, amount=amount, reason=reason, number=number, **by)
             return layout.done(layout.path("orders", token), _("The refund is recorded."))
-        refunds.ask(parts().store, token, parts().channels, amount=amount, reason=reason, **by)
+        refunds.ask(parts().store, token, parts().channels, amount=amount, reason=reason, number=number, **by)
         parts().wake()
         return layout.done(layout.path("orders", token), _("The refund is on its way."))
     return _page(token, form, "refunds")
@@ -93,4 +95,5 @@ def _page(token: str, form: Form, doing: str = "") -> Response:
     return layout.page(
         "admin/order.html", PAGE, form=form, order=order, state=state, merchant=merchant, back=back,
         is_by_hand=is_by_hand, events=events, told=told, doing=doing, receipt=receipt,
+        number=parts().new_id("ref"),
     )  # fmt: skip

@@ -266,6 +266,18 @@ def test_a_refund_by_hand_is_recorded_up_to_what_came(owner: Owner) -> None:
     assert "Record the refund" not in owner.see(place)
 
 
+def test_a_refund_that_is_sent_twice_by_one_form_is_one(owner: Owner) -> None:
+    order = settled(owner.world, opened(owner.world, shown=True))
+    place, action = f"/admin/orders/{order.token}", f"orders/{order.token}/refunds"
+    form = owner.form(place, action)
+    typed = {**dict(form.form_values()), "amount": "2.00", "reason": "a double click"}
+    for _ in range(2):
+        assert owner.client.post(form.action, data=typed).status_code == 303
+    assert "CN¥2.00 refunded" in owner.see(place)
+    owner.send(place, action, amount="2.00", reason="another one")
+    assert "CN¥4.00 refunded" in owner.see(place)
+
+
 def test_the_shop_is_told_once_more(owner: Owner) -> None:
     world = owner.world
     order = settled(world, opened(world, shown=True))
