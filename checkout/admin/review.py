@@ -54,10 +54,13 @@ def view() -> Response:
 
 
 def link(payment: str) -> Response:
-    """One click: the payment is booked to the order, the shop is told."""
-    form, by = forms.read("token", "reason"), session.by()
+    """One click: the payment is booked to the order, the shop is told. An order that it does not seem to be for needs
+    the password, as one that is confirmed without any payment does."""
+    form, by = forms.read("token", "reason", "password"), session.by()
     with form.catching():
         token = _token(form["token"])
+        if not _is_candidate(payment, token):
+            session.prove(form)
         reason = form["reason"] or "chosen among the candidates of the review inbox"
         paid = payments.link(parts().store, payment, token, reason=reason, **by)
         parts().wake()
@@ -101,6 +104,13 @@ def _token(text: str) -> str:
     if not text or not exact:
         raise Wrong("", _("There is no order of this number or token."))
     return exact[0].token
+
+
+def _is_candidate(payment_id: str, token: str) -> bool:
+    with parts().store.read() as db:
+        payment = store.payments.get(db, payment_id)
+        found = candidates.ranked(db, payment) if payment else []
+    return any(one.order.token == token for one in found)
 
 
 def _page(form: Form, doing: str = "") -> Response:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from checkout import candidates, claims, ids
 from checkout.candidates import Candidate
 from checkout.model import Judgement, Order, Payment, State
-from tests.admin.desk import Owner, reason, words
+from tests.admin.desk import PASSWORD, Owner, reason, words
 from tests.pages.shop import opened, settled
 from tests.world import World
 
@@ -89,6 +89,20 @@ def test_money_is_booked_to_an_order_that_is_no_candidate_by_its_number(owner: O
     owner.send(place, action, token="odd one", reason="he paid in two parts")
     assert world.order(order.token).state is State.PAID
     assert "two parts" in world.audit()[0].detail
+
+
+def test_money_is_booked_to_an_order_that_is_no_candidate_only_with_the_password(owner: Owner) -> None:
+    world = owner.world
+    order = opened(world, "dear one", 9900, shown=True)
+    payment = stray(world)
+    owner.later(301)
+    action = f"review/payments/{payment.id}/order"
+    typed = {"token": order.token, "reason": "he paid in two parts"}
+    answer = owner.send("/admin/review", action, **typed)
+    assert (answer.status_code, "type your password" in answer.text) == (422, True)
+    assert world.order(order.token).paid_at is None
+    owner.send("/admin/review", action, **typed, password=PASSWORD)
+    assert world.order(order.token).state is State.PAID
 
 
 def test_money_is_not_booked_to_an_order_that_is_paid(owner: Owner) -> None:
