@@ -38,6 +38,7 @@ COMMANDS = {
     "backup": "upkeep",
     "restore": "upkeep",
     "export": "upkeep",
+    "move": "move",
     "import": "imports",
     "install": "machine",
     "upgrade": "machine",

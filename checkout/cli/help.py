@@ -12,7 +12,7 @@ GROUPS = {
     "Run it": ("serve", "demo", "worker", "top"),
     "Set it up": ("account", "code", "merchant", "key", "device", "product", "admin", "webhook", "import"),
     "Every day": ("order", "payment", "refund", "claim", "delivery", "alert"),
-    "Look after it": ("doctor", "backup", "restore", "export", "migrate", "install", "upgrade"),
+    "Look after it": ("doctor", "backup", "restore", "export", "migrate", "move", "install", "upgrade"),
     "Your terminal": ("completion", "man"),
 }
 EXAMPLES = (
