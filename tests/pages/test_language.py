@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -83,3 +84,13 @@ def test_translations_keep_the_placeholders(language: str) -> None:
     with (CATALOGUES / language / "LC_MESSAGES" / "messages.po").open("rb") as file:
         faults = [(message.id, error) for message, errors in read_po(file).check() for error in errors]
     assert faults == []
+
+
+@pytest.mark.parametrize("language", ["zh_CN", "zh_TW", "en"])
+def test_translations_take_their_values(language: str) -> None:
+    """A single `%` before a letter fails only on the page that shows the text."""
+    with (CATALOGUES / language / "LC_MESSAGES" / "messages.po").open("rb") as file:
+        for message in read_po(file, locale=language):
+            texts = message.string if isinstance(message.string, tuple) else (message.string,)
+            for text in filter(None, texts if message.id and message.python_format else ()):
+                assert str(text) % dict.fromkeys(re.findall(r"%\((\w+)\)", str(text)), 1)
