@@ -20,7 +20,7 @@ from checkout.order_search import Search
 BOM = "\ufeff"
 _PAGE = 500
 _BEIJING = timezone(timedelta(hours=8))
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # full width, as Chinese keyboards type them
 
 ORDERS = (
     "token", "merchant", "number", "state", "late", "method", "account", "price", "really_price", "refunded", "title",

@@ -110,7 +110,7 @@ def test_an_export_goes_on_after_a_page(shop: Console, monkeypatch: pytest.Monke
     assert sorted(row["number"] for row in rows) == ["N0", "N1", "N2", "N3", "N4"]
 
 
-@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t"])
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\n", "＝", "＋", "－", "＠"])
 def test_a_cell_that_could_be_a_formula_is_guarded(shop: Console, start: str) -> None:
     opened(shop, f"{start}1+1")
     (row,) = csv.DictReader(io.StringIO(shop("export", "orders", "--csv", "-").out.removeprefix("\ufeff")))
