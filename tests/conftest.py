@@ -37,7 +37,7 @@ def clock() -> FakeClock:
 # What rests on the statements and on taking turns is tested on both databases; the rest on SQLite, to save time.
 ON_BOTH = frozenset(
     {
-        "tests.model.test_life",
+        "tests.journeys.test_main_road",
         "tests.store.test_invariants",
         "tests.store.test_rows",
         "tests.store.test_slots",
