@@ -43,7 +43,8 @@ class Life(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.folder = Path(tempfile.mkdtemp(prefix="life-"))
-        self.shop = Shop(open_store(str(self.folder / "checkout.db"))).fill()
+        self.database = self.new_database()
+        self.shop = Shop(open_store(self.database)).fill()
         self.shop.add_account(id="ali-main", method="alipay", code="https://qr.alipay.com/fkx")
         self.shop.add_device("second", ["wx-main"])
         with self.shop.store.transaction() as db:
@@ -54,6 +55,9 @@ class Life(RuleBasedStateMachine):
         self.times = 0
         self.acknowledged: set[str] = set()
         self.again: set[str] = set()
+
+    def new_database(self) -> str:
+        return str(self.folder / "checkout.db")
 
     def teardown(self) -> None:
         self.shop.store.close()
@@ -307,7 +311,7 @@ class Life(RuleBasedStateMachine):
     @rule()
     def the_server_restarts(self) -> None:
         self.shop.store.close()
-        self.shop.store = open_store(str(self.folder / "checkout.db"))
+        self.shop.store = open_store(self.database)
 
     # What must hold after each step
 
