@@ -13,7 +13,10 @@ from checkout.admin import words
 from checkout.pages import language
 
 SOURCES = Path(words.__file__).resolve().parents[1]
-COMPOSED = ("It must be ", "The notify URL", "The return URL")  # put together from pieces where they are said
+# Put together from pieces where they are said.
+COMPOSED = (
+    "It must be ", "The notify URL", "The return URL", "This looks like a contact card", "A %(name)s code begins",
+)  # fmt: skip
 
 
 def said() -> list[str]:
