@@ -20,8 +20,8 @@ def test_every_code_has_a_status_that_says_error() -> None:
 
 @pytest.mark.parametrize("code", [code for code in Code if STATUS[code] >= 500])
 def test_only_our_own_trouble_is_a_5xx(code: Code) -> None:
-    assert code in (Code.NO_ACCOUNT, Code.PHONE_OFFLINE, Code.BUSY, Code.DISK_FULL)
-    assert STATUS[code] == 503
+    assert code in (Code.NO_ACCOUNT, Code.PHONE_OFFLINE, Code.BUSY, Code.DISK_FULL, Code.GATEWAY)
+    assert STATUS[code] == (502 if code is Code.GATEWAY else 503)
 
 
 def test_addresses_for_buyers_start_with_the_base_url(app: Flask) -> None:
