@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Iterator
 
 import psycopg
@@ -46,6 +47,15 @@ def cut(address: str) -> None:
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
             " WHERE datname = current_database() AND pid <> pg_backend_pid()"
         )
+
+
+def wait_until_somebody_waits(address: str) -> None:
+    """For a lock that another connection holds."""
+    deadline = time.monotonic() + 30
+    with psycopg.connect(address, autocommit=True) as connection:
+        while not connection.execute("SELECT 1 FROM pg_locks WHERE NOT granted").fetchone():
+            assert time.monotonic() < deadline, "nobody waits"
+            time.sleep(0.01)
 
 
 def names(store: Store) -> list[str]:
@@ -112,18 +122,17 @@ def test_what_postgresql_cannot_keep_is_the_senders_fault(store: Store) -> None:
 
 
 def test_two_stores_take_turns(store: Store, address: str) -> None:
-    other, reached = open_store(address), threading.Event()
+    other = open_store(address)
     seen: list[str] = []
 
     def second() -> None:
-        reached.set()
         with other.transaction() as db:
             seen.extend(one.id for one in stores.accounts.all_of(db))
 
     with store.transaction() as db:
         thread = threading.Thread(target=second)
         thread.start()
-        reached.wait(30)
+        wait_until_somebody_waits(address)
         stores.accounts.add(db, account())
         assert not seen
     thread.join(30)
