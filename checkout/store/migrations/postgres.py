@@ -19,7 +19,7 @@ _FOUNDATION = (
     "CREATE TABLE IF NOT EXISTS _checkout_migrations (name TEXT PRIMARY KEY, applied_at BIGINT NOT NULL)",
     "INSERT INTO _checkout_writer (id) VALUES (1) ON CONFLICT (id) DO NOTHING",
 )
-_RACES = {"23505", "42P07", "42710", "40001", "XX000"}  # IF NOT EXISTS does not cover two that create at the same moment
+_RACES = {"23505", "42P07", "42710", "40001", "XX000"}  # IF NOT EXISTS does not cover two that create at once
 
 
 def apply(connection: Connection) -> None:
