@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from flask import request
+
 from checkout import refunds, store
 from checkout.protocols.api import models, shapes
 from checkout.protocols.api.entry import Call
 from checkout.protocols.api.models import NewRefund
 from checkout.protocols.api.orders import own
+
+# Who names neither a number nor an Idempotency-Key and asks once more within this time repeats what got no answer.
+_REPEAT_S = 60
 
 
 def create(call: Call, order: str) -> tuple[int, models.Refund]:
@@ -22,6 +27,7 @@ def create(call: Call, order: str) -> tuple[int, models.Refund]:
     else:
         made = refunds.ask(
             call.store, token, call.shop.channels, amount=amount, reason=asked.reason, number=asked.number or "",
+            repeat_s=0 if request.headers.get("Idempotency-Key") else _REPEAT_S,
             actor=call.actor, new_id=call.shop.new_id, now=call.now,
         )  # fmt: skip
     return 201, shapes.refund(made)
