@@ -236,6 +236,13 @@ def test_a_file_that_is_no_database_is_refused_in_one_sentence(tmp_path: Path) -
         open_store(str(path))
 
 
+def test_a_database_that_a_newer_program_has_used_is_left_alone(store: Store, tmp_path: Path) -> None:
+    with store.transaction() as db:
+        db.run("UPDATE _sqlite_migrations SET name = '9999_later.sql' WHERE name LIKE '0009%'")
+    with pytest.raises(StoreError, match="newer version of Checkout"):
+        open_store(str(tmp_path / "data" / "checkout.db")).transaction().__enter__()
+
+
 def test_a_place_where_no_file_can_be_is_refused_in_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreError, match="cannot be opened"):

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 from importlib import resources
 from typing import TYPE_CHECKING
 
+from checkout.errors import StoreError
+
 if TYPE_CHECKING:
     from sqlite_utils import Database
 
@@ -51,8 +53,19 @@ def _missing(connection: sqlite3.Connection) -> list[str]:
     if known is None:
         return names()
     rows = connection.execute("SELECT name FROM _sqlite_migrations WHERE migration_set = ?", (SET,))
-    applied = {name for (name,) in rows}
-    return [name for name in names() if name not in applied]
+    return left({name for (name,) in rows})
+
+
+def left(applied: set[str]) -> list[str]:
+    """What is still to be applied. Raises `StoreError` where a newer program was here: this one would write past its
+    rules."""
+    known = names()
+    if newer := applied.difference(known):
+        raise StoreError(
+            f"A newer version of Checkout has used this database ({max(newer)}): run that version, or go back to the"
+            " backup from before with checkout restore FILE."
+        )
+    return [name for name in known if name not in applied]
 
 
 def _step(script: str) -> Callable[[Database], None]:

@@ -6,7 +6,7 @@ import re
 import time
 from typing import TYPE_CHECKING
 
-from checkout.store.migrations import names, script, statements
+from checkout.store.migrations import left, script, statements
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -69,8 +69,7 @@ def _found(connection: Connection) -> None:
 
 
 def _missing(connection: Connection) -> list[str]:
-    applied = {row[0] for row in connection.execute("SELECT name FROM _checkout_migrations").fetchall()}
-    return [name for name in names() if name not in applied]
+    return left({row[0] for row in connection.execute("SELECT name FROM _checkout_migrations").fetchall()})
 
 
 def _sorts_by_bytes(connection: Connection) -> bool:
