@@ -20,14 +20,14 @@ from checkout.store.guard import Lock
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Path:
+def place(tmp_path: Path) -> Path:
     return tmp_path / "checkout.db"
 
 
 @pytest.fixture
-def written(database: Path) -> Path:
+def written(place: Path) -> Path:
     """The lock file, held by this process as a stranger holds it."""
-    return database.with_name("checkout.db.lock")
+    return place.with_name("checkout.db.lock")
 
 
 class Stranger:
@@ -49,68 +49,68 @@ def sleeps(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return found
 
 
-def test_the_holder_writes_its_number_where_only_the_owner_reads(database: Path, written: Path) -> None:
-    with closing(Lock(database)):
+def test_the_holder_writes_its_number_where_only_the_owner_reads(place: Path, written: Path) -> None:
+    with closing(Lock(place)):
         assert written.read_text() == f"{os.getpid()}\n"
         assert stat.S_IMODE(written.stat().st_mode) == 0o600
 
 
-def test_a_second_server_is_refused_at_once_by_number(database: Path, written: Path, sleeps: list[float]) -> None:
+def test_a_second_server_is_refused_at_once_by_number(place: Path, written: Path, sleeps: list[float]) -> None:
     with closing(Stranger(written, os.getppid())), pytest.raises(StoreError, match=rf"process {os.getppid()}\)"):
-        Lock(database)
+        Lock(place)
     assert sleeps == []
 
 
-def test_a_lock_that_was_given_back_is_free(database: Path) -> None:
-    first = Lock(database)
+def test_a_lock_that_was_given_back_is_free(place: Path) -> None:
+    first = Lock(place)
     first.close()
     first.close()
-    Lock(database).close()
+    Lock(place).close()
 
 
-def test_what_a_dead_server_left_written_does_not_count(database: Path, written: Path) -> None:
+def test_what_a_dead_server_left_written_does_not_count(place: Path, written: Path) -> None:
     written.write_text("1\n")
-    with closing(Lock(database)):
+    with closing(Lock(place)):
         assert written.read_text() == f"{os.getpid()}\n"
 
 
 def test_the_workers_of_a_dead_server_are_waited_for(
-    database: Path, written: Path, monkeypatch: pytest.MonkeyPatch
+    place: Path, written: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     orphan = Stranger(written, _dead())
     monkeypatch.setattr("time.sleep", lambda _: orphan.close())
-    Lock(database).close()
+    Lock(place).close()
 
 
 def test_workers_that_outlive_their_server_for_long_are_named(
-    database: Path, written: Path, sleeps: list[float], monkeypatch: pytest.MonkeyPatch
+    place: Path, written: Path, sleeps: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = iter(range(100))
     monkeypatch.setattr("time.monotonic", lambda: next(clock))
     with closing(Stranger(written, _dead())), pytest.raises(StoreError, match="stop it first"):
-        Lock(database)
+        Lock(place)
     assert sleeps
 
 
 def test_the_workers_of_one_server_share_the_lock(
-    database: Path, written: Path, monkeypatch: pytest.MonkeyPatch
+    place: Path, written: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     worker = SimpleNamespace(ppid=os.getppid())
     monkeypatch.setattr(signal, "getsignal", lambda _: SimpleNamespace(__self__=worker))
-    with closing(Lock(database)), closing(Lock(database)):
+    with closing(Lock(place)), closing(Lock(place)):
         assert written.read_text() == f"{os.getppid()}\n"
 
 
-def test_whoever_wants_it_alone_shares_it_with_nobody(database: Path) -> None:
-    with closing(Lock(database)), pytest.raises(StoreError):
-        Lock(database, alone=True)
-    with closing(Lock(database, alone=True)), pytest.raises(StoreError):
-        Lock(database)
+def test_whoever_wants_it_alone_shares_it_with_nobody(place: Path) -> None:
+    with closing(Lock(place)), pytest.raises(StoreError):
+        Lock(place, alone=True)
+    with closing(Lock(place, alone=True)), pytest.raises(StoreError):
+        Lock(place)
 
 
-def test_a_server_that_is_just_taking_it_is_named_too(database: Path, written: Path) -> None:
+def test_a_server_that_is_just_taking_it_is_named_too(place: Path, written: Path) -> None:
     with closing(Stranger(written, os.getppid(), fcntl.LOCK_EX)), pytest.raises(StoreError, match=str(os.getppid())):
-        Lock(database)
+        Lock(place)
 
 
 def test_a_sound_database_passes(store: Store) -> None:
