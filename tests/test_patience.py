@@ -78,16 +78,16 @@ def connected(url: str) -> socket.socket:
 
 
 def answer(sock: socket.socket) -> bytes:
-    """One answer with its body."""
+    """One answer with its body, and nothing of the next one, which may have come with it."""
     data = b""
     while b"\r\n\r\n" not in data:
-        more = sock.recv(4096)
+        more = sock.recv(1)
         assert more, data
         data += more
     head, _, body = data.partition(b"\r\n\r\n")
     length = next(int(line[15:]) for line in head.split(b"\r\n") if line.startswith(b"Content-Length:"))
     while len(body) < length:
-        body += sock.recv(4096)
+        body += sock.recv(length - len(body))
     return head + b"\r\n\r\n" + body
 
 
