@@ -92,9 +92,7 @@ def test_workers_that_outlive_their_server_for_long_are_named(
     assert sleeps
 
 
-def test_the_workers_of_one_server_share_the_lock(
-    place: Path, written: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_workers_of_one_server_share_the_lock(place: Path, written: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     worker = SimpleNamespace(ppid=os.getppid())
     monkeypatch.setattr(signal, "getsignal", lambda _: SimpleNamespace(__self__=worker))
     with closing(Lock(place)), closing(Lock(place)):

@@ -232,7 +232,8 @@ class Receipt(Struct, frozen=True, kw_only=True):
     """What anybody who holds its token may know of a receipt."""
 
     receipt: Token
-    state: State
+    state: Literal["paid", "refunded"]
+    refunded: Money
     product: str | None
     quantity: int
     ref: str | None
