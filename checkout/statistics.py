@@ -62,7 +62,8 @@ def takings(db: Rows, period: Period, now: int) -> list[Day]:
 def roads(db: Rows, period: Period, now: int) -> Roads:
     since = sales.midnight(now) - (period.days - 1) * DAY_S
     fates = store.statistics.newest(db, since, SAMPLE)
-    waits = sorted(one.paid_at - one.created_at for one in fates if one.paid_at is not None)
+    # A clock that was put back meanwhile makes no payment come before its order.
+    waits = sorted(max(0, one.paid_at - one.created_at) for one in fates if one.paid_at is not None)
     offsets = [abs(one.really_price - one.price) for one in fates if one.really_price is not None]
     return Roads(
         opened=len(fates), shown=sum(one.shown_at is not None or one.paid_at is not None for one in fates),

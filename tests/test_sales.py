@@ -78,6 +78,18 @@ def test_a_clock_that_was_ahead_does_not_hide_the_rest_of_the_day(shop: Shop) ->
     assert days(shop, 1)[0].amount == 300
 
 
+def test_days_that_were_summed_up_by_a_clock_ahead_are_counted_again(shop: Shop) -> None:
+    sell(shop, MIDNIGHT + 10, 100)
+    while sales.sum_up(shop.store, MIDNIGHT + 3 * DAY_S):
+        pass
+    for day in range(3):
+        sell(shop, MIDNIGHT + day * DAY_S + 700, 200)
+        sales.sum_up(shop.store, MIDNIGHT + day * DAY_S + 800)
+    while sales.sum_up(shop.store, MIDNIGHT + 9 * DAY_S):
+        pass
+    assert [day.amount for day in days(shop, 3)] == [300, 200, 200]
+
+
 def test_nothing_is_summed_up_before_there_is_an_order(shop: Shop) -> None:
     assert sales.sum_up(shop.store, MIDNIGHT) == 0
     assert [day.orders for day in days(shop, 2)] == [0, 0]

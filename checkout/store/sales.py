@@ -45,6 +45,11 @@ def sum_up(db: Rows, day: int, until: int) -> None:
         )  # fmt: skip
 
 
+def forget(db: Rows, since: int) -> None:
+    """Takes back the sums of the days from `since` on: they were made by a clock that was ahead."""
+    db.run("DELETE FROM daily_sales WHERE day >= :since", since=since)
+
+
 def last_summed(db: Rows) -> int | None:
     row = db.one("SELECT max(day) FROM daily_sales")
     return row[0] if row else None
