@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 _HEAD = b"POST /appPush HTTP/1.1\r\nHost: shop\r\nContent-Type: application/x-www-form-urlencoded\r\n"
@@ -26,8 +27,12 @@ class Report:
 
 
 def run(port: int, *, each: int, seconds: float) -> Report:
-    """`each` clients of every kind for so long; each of them comes back as soon as it is turned away."""
-    return asyncio.run(_run(port, each, seconds))
+    """`each` clients of every kind for so long; each of them comes back as soon as it is turned away.
+
+    On a thread of its own: where browser tests ran before, this one already has an event loop.
+    """
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(lambda: asyncio.run(_run(port, each, seconds))).result()
 
 
 async def _run(port: int, each: int, seconds: float) -> Report:
