@@ -32,6 +32,7 @@ from checkout.channels import routes as channel_routes
 from checkout.errors import Refusal, StoreError
 from checkout.interfaces import Chore, Clock, NewId, Send, Store
 from checkout.monitors import generic, smsforwarder, vmq_app
+from checkout.pages.polls import Polls
 from checkout.protocols.api import problems as api_problems
 from checkout.resources import resource_dir
 from checkout.settings import Settings, load
@@ -71,6 +72,7 @@ def create_app(
     app.extensions["checkout.worker"] = worker
     live.install(app, settings)
     _register(app)
+    app.wsgi_app = Polls(app, _SAFE_HEADERS)  # type: ignore[method-assign]
     app.wsgi_app = Front(app.wsgi_app, settings, _knows(app))  # type: ignore[method-assign]
     if work:
         parts.store.guard()

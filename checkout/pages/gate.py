@@ -19,10 +19,15 @@ View = Callable[..., Any]
 
 def guard(app: Flask) -> None:
     """Puts one gate before all of them: around the views, as a hook of Flask's costs the polls four times as much."""
-    crowd = Crowd()
+    crowd = app.extensions["checkout.crowd"] = Crowd()
     for name, view in app.view_functions.items():
         if name.partition(".")[0] in _PLACES:
             app.view_functions[name] = _behind(crowd, POLL if name == "pay.poll" else PAGE, view)
+
+
+def crowd_of(app: Flask) -> Crowd:
+    crowd: Crowd = app.extensions["checkout.crowd"]
+    return crowd
 
 
 def _behind(crowd: Crowd, cost: int, view: View) -> View:

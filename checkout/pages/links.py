@@ -35,7 +35,11 @@ def here(**query: str) -> str:
 
 def asked_at() -> int:
     """When the buyer said that the money is on its way (Unix seconds), 0 for never."""
-    asked = request.args.get("asked", "")
+    return moment(request.args.get("asked", ""))
+
+
+def moment(asked: str) -> int:
+    """The Unix seconds that an address carries; 0 where there are none."""
     return int(asked) if asked.isascii() and asked.isdigit() and len(asked) <= 12 else 0
 
 

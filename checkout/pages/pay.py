@@ -24,7 +24,7 @@ from checkout.pages.stages import Look, Stage, hurried, is_same_view, look
 from checkout.pages.view import Client, View, view
 from checkout.prompts import Shown, Wanted
 from checkout.store.orders import Pulse
-from checkout.web import client_address, fields, parts
+from checkout.web import Parts, client_address, fields, parts
 
 _TOKEN = re.compile(r"[0-9a-f]{32}")
 _WAIT = re.compile(r"[0-9]{1,5}")
@@ -45,7 +45,7 @@ def routes() -> Blueprint:
 def page(token: str) -> Response:
     """The page in whatever state the order is; safe to reload."""
     shown, product = _view(token)
-    _hasten(token, shown.order, parts().clock())
+    _hasten(parts(), token, shown.order, parts().clock())
     frame = frames.of_order(shown.order, product)
     style = catalogue.brand(product) if product else {}
     return frames.allowed(answers.page("pay.html", 200, view=shown, frame=frame, look=style, **_refused()), frame)
@@ -54,9 +54,12 @@ def page(token: str) -> Response:
 def poll(token: str) -> Response:
     """204 while the page with `?rev=` is up to date, else the fragment that brings it there.
 
-    This is the busiest route: one row by its key, no session, no template for an answer of nothing new.
+    `polls` answers most of them before they come here.
     """
-    at = _glance(token)
+    shop = parts()
+    at = glance(shop, token, links.asked_at(), shop.clock())
+    if at is None:
+        raise Refusal(Code.NOT_FOUND, "There is no such order.")
     rev = request.args.get("rev", "")
     if rev == at.rev:
         return Response(status=204, headers={"Checkout-Left": str(at.left)})
@@ -64,6 +67,18 @@ def poll(token: str) -> Response:
     if shown.look.rev == rev:  # still nothing to pay with
         return Response(status=204, headers={"Checkout-Left": str(at.left)})
     return _fragment("_calmer.html" if is_same_view(rev, shown.look) else "_changed.html", shown)
+
+
+def glance(shop: Parts, token: str, asked_at: int, now: int) -> Look | None:
+    """How an order looks at `now`, from one row by its key; None: there is no such order.
+
+    `asked_at`: when its buyer said that he has paid, 0 for never."""
+    with shop.store.read() as db:
+        pulse = store.orders.pulse(db, token) if _TOKEN.fullmatch(token) else None
+    if pulse is None:
+        return None
+    _hasten(shop, token, pulse, now)
+    return hurried(look(pulse, shop.settings.grace, now), asked_at, now)
 
 
 def picture(token: str) -> Response:
@@ -148,21 +163,10 @@ def _wanted() -> Wanted:
     return Wanted(client_ip=client_address(), page=True, phone=client.is_phone and not client.in_wechat)
 
 
-def _glance(token: str) -> Look:
-    shop = parts()
-    with shop.store.read() as db:
-        pulse = store.orders.pulse(db, token) if _TOKEN.fullmatch(token) else None
-    if pulse is None:
-        raise Refusal(Code.NOT_FOUND, "There is no such order.")
-    now = shop.clock()
-    _hasten(token, pulse, now)
-    return hurried(look(pulse, shop.settings.grace, now), links.asked_at(), now)
-
-
-def _hasten(token: str, order: Pulse | Order, now: int) -> None:
+def _hasten(shop: Parts, token: str, order: Pulse | Order, now: int) -> None:
     """While the page of an order is open its gateway is asked sooner; it may have sent a notice that never came."""
     if order.state is State.PENDING and order.channel not in ("", PERSONAL):
-        gateways.hasten(parts().store, token, now)
+        gateways.hasten(shop.store, token, now)
 
 
 def _order(token: str) -> Order:
