@@ -73,6 +73,8 @@ class _Conn(TConn):  # type: ignore[misc]
         super().__init__(*arguments)
         self.received = bytearray()
         self.is_closing = False
+        # For the threads; the loop asks not to wait in each call, which is cheaper than switching twice a request.
+        self.sock.setblocking(True)
         for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
             self.sock.setsockopt(socket.SOL_SOCKET, option, struct.pack("ll", STALLED_S, 0))
         self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
@@ -84,7 +86,14 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._waiting: dict[_Conn, None] = {}  # the one that has been silent for longest first
-        self._next_look = 0.0
+        self._next_look = self._next_sign = 0.0
+
+    def notify(self) -> None:
+        """Tells the arbiter that the loop turns: once a second will do, not after every event."""
+        now = time.monotonic()
+        if now >= self._next_sign:
+            self._next_sign = now + 1
+            super().notify()
 
     def accept(self, listener: Any) -> None:
         try:
@@ -117,7 +126,6 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]
             conn.timeout = min(conn.timeout, deadline)
 
     def _wait(self, conn: _Conn, seconds: float) -> None:
-        conn.sock.setblocking(False)
         conn.timeout = time.monotonic() + seconds
         self._waiting[conn] = None
         self.poller.register(conn.sock, selectors.EVENT_READ, partial(self._readable, conn))
@@ -126,7 +134,7 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]
         if conn not in self._waiting:  # dropped by an event of the same round
             return
         try:
-            data = conn.sock.recv(65536)
+            data = conn.sock.recv(65536, socket.MSG_DONTWAIT)
         except BlockingIOError:
             return
         except OSError:
@@ -155,7 +163,6 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]
     def _hand_over(self, conn: _Conn) -> None:
         self._release(conn)
         conn.init()
-        conn.sock.setblocking(True)
         conn.parser.unreader.unread(bytes(conn.received))
         conn.received.clear()
         self.enqueue_req(conn)
@@ -180,7 +187,7 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]
 
     def _send_now(self, conn: _Conn, words: bytes) -> None:
         with suppress(OSError):
-            conn.sock.send(words)
+            conn.sock.send(words, socket.MSG_DONTWAIT)
 
     def _holds_too_much(self, conn: _Conn) -> bool:
         """All requests that are not small count together, once one of them grows."""
