@@ -201,3 +201,6 @@ class ForPhones(Protocol):
     """A channel with a way to pay for our own page when it is open on a phone, such as a link into the app."""
 
     def phone_scene(self) -> Scene: ...
+
+
+Channels = Mapping[str, Channel]  # by the names of their sections

@@ -15,9 +15,8 @@ from time import monotonic
 
 from checkout import gateways, http, orders, store
 from checkout.accounts import PERSONAL
-from checkout.channel import Channel, ForPhones, GatewayError, Prompt, PromptKind, Scene, Start
+from checkout.channel import Channel, Channels, ForPhones, GatewayError, Prompt, PromptKind, Scene, Start
 from checkout.errors import Code, Refusal
-from checkout.gateways import Channels
 from checkout.interfaces import Store
 from checkout.model import Order, State
 from checkout.orders import Rules

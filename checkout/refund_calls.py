@@ -13,8 +13,7 @@ import time
 from dataclasses import replace
 
 from checkout import refunds, store
-from checkout.channel import Channel, GatewayError, RefundAsk, Refunded, RefundStanding
-from checkout.gateways import Channels
+from checkout.channel import Channel, Channels, GatewayError, RefundAsk, Refunded, RefundStanding
 from checkout.interfaces import Clock, Rows, Store
 from checkout.model import Order, Payment, Refund, RefundState
 

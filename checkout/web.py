@@ -14,10 +14,10 @@ from flask import current_app
 
 from checkout import merchants, targets
 from checkout.amounts import Limits
+from checkout.channel import Channels
 from checkout.errors import Code
 from checkout.fields import MAX_BODY, BadField, fields
 from checkout.front import Front, client_address
-from checkout.gateways import Channels
 from checkout.interfaces import Clock, Dialects, NewId, Send, Store
 from checkout.merchants import Reach
 from checkout.model import Merchant

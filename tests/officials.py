@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from checkout import gateways, ids, store
+from checkout import ids, inquiries, store
 from checkout.app import create_app
 from checkout.demo.gateways.serving import post
 from checkout.demo.gateways.town import Town
@@ -52,9 +52,9 @@ class Official:
             due = store.gateways.due(db, now, 100)
         for watch in due:
             with self.world.store.transaction() as db:
-                assert store.gateways.claim(db, watch, now + gateways.LEASE_S)
+                assert store.gateways.claim(db, watch, now + inquiries.LEASE_S)
             channels = self.world.parts.channels
-            gateways.check(self.world.store, channels, watch, new_id=ids.new_id, clock=self.world.clock)
+            inquiries.check(self.world.store, channels, watch, new_id=ids.new_id, clock=self.world.clock)
 
     def state(self, order: Order) -> State:
         return self.world.order(order.token).state

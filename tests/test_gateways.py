@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from checkout import gateways, ids, prompts, store
+from checkout import gateways, ids, inquiries, prompts, store
 from checkout.channel import Channel, Found, Paid, Standing
 from checkout.errors import Refusal
 from checkout.model import Judgement, Order, State
@@ -44,8 +44,8 @@ def ask(world: World, order: Order) -> None:
     watch = watch_of(world, order)
     assert watch is not None
     with world.store.transaction() as db:
-        assert store.gateways.claim(db, watch, world.clock() + gateways.LEASE_S)
-    gateways.check(world.store, world.parts.channels, watch, new_id=ids.new_id, clock=world.clock)
+        assert store.gateways.claim(db, watch, world.clock() + inquiries.LEASE_S)
+    inquiries.check(world.store, world.parts.channels, watch, new_id=ids.new_id, clock=world.clock)
 
 
 def told(world: World, channel: Channel, paid: Paid) -> bool:
@@ -59,11 +59,11 @@ def judgements(world: World) -> list[Judgement]:
 class TestOpenPage:
     def test_brings_the_question_forward_to_every_four_seconds(self, world: World) -> None:
         order = begun(world, Till("a"))
-        gateways.hasten(world.store, order.token, world.clock())
+        inquiries.hasten(world.store, order.token, world.clock())
         assert due_at(world, order) == START
         ask(world, order)
         for _ in range(20):
-            gateways.hasten(world.store, order.token, world.clock())
+            inquiries.hasten(world.store, order.token, world.clock())
         assert due_at(world, order) == START + 4
 
     def test_asks_at_once_when_nobody_has_asked_for_long(self, world: World) -> None:
@@ -71,7 +71,7 @@ class TestOpenPage:
         for _ in range(8):
             ask(world, order)
         world.clock.go(30)
-        gateways.hasten(world.store, order.token, world.clock())
+        inquiries.hasten(world.store, order.token, world.clock())
         assert due_at(world, order) == world.clock()
 
     def test_leaves_a_question_that_is_under_way_alone(self, world: World) -> None:
@@ -79,15 +79,15 @@ class TestOpenPage:
         watch = watch_of(world, order)
         assert watch is not None
         with world.store.transaction() as db:
-            store.gateways.claim(db, watch, START + gateways.LEASE_S)
-        gateways.hasten(world.store, order.token, START + 2)
-        assert due_at(world, order) == START + gateways.LEASE_S
+            store.gateways.claim(db, watch, START + inquiries.LEASE_S)
+        inquiries.hasten(world.store, order.token, START + 2)
+        assert due_at(world, order) == START + inquiries.LEASE_S
 
     def test_twenty_pages_at_once_bring_it_forward_once(self, world: World) -> None:
         order = begun(world, Till("a"))
         ask(world, order)
         with ThreadPoolExecutor(20) as pool:
-            list(pool.map(lambda _: gateways.hasten(world.store, order.token, START + 1), range(20)))
+            list(pool.map(lambda _: inquiries.hasten(world.store, order.token, START + 1), range(20)))
         assert due_at(world, order) == START + 4
 
     def test_polls_of_a_personal_order_ask_nobody(self, world: World) -> None:
@@ -127,7 +127,7 @@ class TestEnd:
             world.clock.now = due_at(world, order)
             ask(world, order)
             asked += 1
-        assert order.expires_at + gateways.END_S <= world.clock() <= order.expires_at + gateways.END_S + 6 * 3600
+        assert order.expires_at + inquiries.END_S <= world.clock() <= order.expires_at + inquiries.END_S + 6 * 3600
         assert asked < 100
         with world.store.read() as db:
             assert [one.order_token for one in store.gateways.given_up(db, 10)] == [order.token]
@@ -137,7 +137,7 @@ class TestEnd:
         watch = watch_of(world, order)
         assert watch is not None
         world.clock.go(400)
-        gateways.check(world.store, {}, watch, new_id=ids.new_id, clock=world.clock)
+        inquiries.check(world.store, {}, watch, new_id=ids.new_id, clock=world.clock)
         assert due_at(world, order) > world.clock()
 
 
@@ -215,7 +215,7 @@ def test_money_that_was_confirmed_by_hand_before_is_not_called_a_second_payment(
 
 class TestAskNow:
     def asked(self, world: World, order: Order) -> None:
-        gateways.ask_now(world.store, world.parts.channels, order.token, new_id=world.parts.new_id, now=world.clock())
+        inquiries.ask_now(world.store, world.parts.channels, order.token, new_id=world.parts.new_id, now=world.clock())
 
     def test_finds_money_that_nobody_told_of(self, world: World) -> None:
         till = Till("a")
@@ -237,7 +237,7 @@ class TestAskNow:
 
     def test_ends_a_watch_that_was_given_up(self, world: World) -> None:
         order = begun(world, Till("a"))
-        world.clock.go(gateways.END_S + 600)
+        world.clock.go(inquiries.END_S + 600)
         with world.store.transaction() as db:
             store.gateways.postpone(db, order.token, NEVER, closing=True)
         self.asked(world, order)

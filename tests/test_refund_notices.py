@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from checkout import gateways, ids, refund_calls, refunds, store
+from checkout import gateways, ids, inquiries, refund_calls, refunds, store
 from checkout.channel import WENT_BACK, Raw
 from checkout.model import Judgement, RefundState, State
 from checkout.store.gateways import Watch
@@ -177,7 +177,7 @@ def test_money_that_went_back_before_we_heard_of_it_is_shown_and_not_booked(
         gateways.prompt_for(world.store, till.channels, replace(start(), order=other))
         till.gateway.pay(other.token).state = "REFUND"
         watch = Watch(other.token, till.channel.name, world.clock(), 1, False)
-        gateways.check(world.store, till.channels, watch, new_id=ids.new_id, clock=world.clock)
+        inquiries.check(world.store, till.channels, watch, new_id=ids.new_id, clock=world.clock)
         assert world.order(other.token).state is State.PENDING
         shown = next(one for one in world.payments() if one.order_token == other.token)
         assert (shown.judgement, shown.note) == (Judgement.UNMATCHED, WENT_BACK)

@@ -8,7 +8,7 @@ from typing import cast
 
 import pytest
 
-from checkout import gateways, store
+from checkout import inquiries, store
 from checkout.channel import Channel, Found, GatewayError, Paid, Standing
 from checkout.model import Order, State
 from checkout.store.gateways import Watch
@@ -105,7 +105,7 @@ def test_a_gateway_that_is_down_is_asked_again(world: World, worker: Worker, gat
     assert noted(world) == {"gateway:alipay": (START, "It does not answer.")}
     gateway.answer = lambda order: Found(Standing.UNPAID)
     world.clock.go(10)
-    gateways.check(
+    inquiries.check(
         world.store, {"alipay": cast(Channel, gateway)}, Watch(TOKEN, "alipay", START, 1, False),
         new_id=world.parts.new_id, clock=world.clock,
     )  # fmt: skip

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from checkout import audit, channels, gateways, money, orders, products, refunds, settlement, store
+from checkout import audit, channels, inquiries, money, orders, products, refunds, settlement, store
 from checkout.amounts import Limits
 from checkout.cli import deliveries, payments
 from checkout.cli import refunds as refund_lines
@@ -90,7 +90,7 @@ def close(desk: Desk, token: str, as_json: bool) -> None:
 def ask(desk: Desk, token: str, as_json: bool) -> None:
     """Ask the gateway of an official account how an order stands; money that it reports is booked."""
     gates = channels.make_channels(desk.settings)
-    gateways.ask_now(desk.store, gates, token, new_id=desk.by["new_id"], now=desk.by["now"])
+    inquiries.ask_now(desk.store, gates, token, new_id=desk.by["new_id"], now=desk.by["now"])
     _answer(desk, token, as_json)
 
 

@@ -7,10 +7,10 @@ from typing import Any
 import click
 
 from checkout import refund_calls, store
+from checkout.channel import Channels
 from checkout.cli.desk import Desk
 from checkout.cli.output import as_json, show, table, warn, when
 from checkout.errors import Code, Refusal
-from checkout.gateways import Channels
 from checkout.model import Refund, RefundState
 from checkout.money import yuan
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from checkout import gateways, ids, store
+from checkout import gateways, ids, inquiries, store
 from checkout.channel import Channel, Raw
 from checkout.model import Judgement, Order, Payment, State
 from checkout.store.gateways import Watch
@@ -65,7 +65,7 @@ def all_payments(world: World) -> list[Payment]:
 
 def ask(world: World, channel: Channel, *, times: int = 1) -> None:
     watch = Watch(TOKEN, "alipay", world.clock(), times, False)
-    gateways.check(world.store, {"alipay": channel}, watch, new_id=ids.new_id, clock=world.clock)
+    inquiries.check(world.store, {"alipay": channel}, watch, new_id=ids.new_id, clock=world.clock)
 
 
 def test_a_notice_pays_its_order(world: World, waiting: Order, alipay: FakeAlipay, notify: Notify) -> None:

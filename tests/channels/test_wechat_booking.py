@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from checkout import gateways, ids, store
+from checkout import gateways, ids, inquiries, store
 from checkout.channel import Scene
 from checkout.model import Judgement, Method, State
 from checkout.settings import Settings
@@ -99,7 +99,7 @@ def judgements(shop: World) -> list[Judgement]:
 
 def ask(shop: World, side: Side) -> None:
     watch = Watch(TOKEN, side.name, shop.clock(), 1, False)
-    gateways.check(shop.store, shop.parts.channels, watch, new_id=ids.new_id, clock=shop.clock)
+    inquiries.check(shop.store, shop.parts.channels, watch, new_id=ids.new_id, clock=shop.clock)
 
 
 def test_the_same_notice_eight_times_is_one_payment(shop: World, side: Side) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from checkout import gateways, ids, store
+from checkout import gateways, ids, inquiries, store
 from checkout.channel import Channel, NoticeRefused
 from checkout.model import Judgement, Method, Order, State
 from checkout.store.gateways import Watch
@@ -61,7 +61,7 @@ def judgements(world: World) -> list[Judgement]:
 
 def ask(world: World, ours: Channel) -> None:
     watch = Watch(TOKEN, "wx", world.clock(), 1, False)
-    gateways.check(world.store, {"wx": ours}, watch, new_id=ids.new_id, clock=world.clock)
+    inquiries.check(world.store, {"wx": ours}, watch, new_id=ids.new_id, clock=world.clock)
 
 
 def test_the_same_notice_eight_times_is_one_payment(
