@@ -26,6 +26,7 @@ from checkout import (
     pages,
     protocols,
     sales,
+    tallies,
 )
 from checkout.alerts import Watch
 from checkout.channels import routes as channel_routes
@@ -108,12 +109,14 @@ def _chores(settings: Settings, db_store: Store) -> list[Chore]:
     def forget_answers(now: int) -> None:
         idempotency.sweep(db_store, now, _SWEPT_A_MINUTE)
 
-    def sum_up_takings(now: int) -> None:
+    def sum_up_days(now: int) -> None:
+        tallies.watch_amounts(db_store, now)
         sales.sum_up(db_store, now)
+        tallies.sum_up(db_store, now)
 
     plan = backup.plan_of(settings)
     backups = [backup.chore(db_store, plan)] if plan else []
-    return [forget_answers, sum_up_takings, *backups, Watch(db_store, settings).look]
+    return [forget_answers, sum_up_days, *backups, Watch(db_store, settings).look]
 
 
 def _knows(app: Flask) -> Callable[[str], bool]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from checkout import amounts, announcements, audit, deliveries, orders, products, store
+from checkout import amounts, announcements, audit, deliveries, orders, products, store, tallies
 from checkout.errors import Code, Refusal
 from checkout.interfaces import NewId, Rows, Store
 from checkout.model import Judgement, Order, Payment, State
@@ -43,6 +43,7 @@ def settle(
     paid = store.orders.pay(db, order.token, now)
     if paid is None:
         return None
+    tallies.paid(db, paid, now)
     for other in others:
         closed = store.orders.close(db, other.token, now)
         if closed is not None:

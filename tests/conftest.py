@@ -53,6 +53,7 @@ ON_BOTH = frozenset(
         "tests.test_refunds",
         "tests.test_sales",
         "tests.test_selling",
+        "tests.test_tallies",
         "tests.test_worker",
     }
 )

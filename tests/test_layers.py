@@ -25,7 +25,7 @@ LAYERS = [  # from the ground up; a module imports from its own layer and those 
     | {"candidates", "checklist", "importing", "move", "order_search", "owner", "preferences", "sales", "sessions"}
     | {"catalogue", "claims", "gateways", "merchant_keys", "products", "prompts", "receiving", "refund_calls", "scans"}
     | {"refund_notices", "refunds", "returns", "statistics"}
-    | {"selling", "settlement", "snippets"},
+    | {"selling", "settlement", "snippets", "tallies"},
     {"inquiries", "lanes", "outbox", "worker"},
     {"fields", "front", "live", "web"},  # Flask from here on
     {"protocols", "channels", "monitors"},

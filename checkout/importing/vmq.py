@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal, InvalidOperation
 from hashlib import sha256
 
-from checkout import devices, merchants, receiving, store
+from checkout import devices, merchants, receiving, store, tallies
 from checkout.errors import Refusal
 from checkout.importing.tables import Table
 from checkout.interfaces import NewId, Rows, Store
@@ -195,6 +195,7 @@ def _order(
     store.orders.add(db, order)
     if order.state is State.PAID:
         _settle(db, order, row, by)
+    tallies.imported(db, order)
     report.imported[f"order ({order.state})"] += 1
 
 

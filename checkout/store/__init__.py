@@ -25,12 +25,14 @@ from checkout.store import (
     owner,
     payments,
     preferences,
+    pressure,
     products,
     receipts,
     refunds,
     sales,
     slots,
     statistics,
+    tallies,
 )
 from checkout.store.copies import restore
 from checkout.store.sqlite import SqliteStore
@@ -56,6 +58,7 @@ __all__ = [
     "owner",
     "payments",
     "preferences",
+    "pressure",
     "products",
     "receipts",
     "refunds",
@@ -63,6 +66,7 @@ __all__ = [
     "sales",
     "slots",
     "statistics",
+    "tallies",
 ]
 
 
