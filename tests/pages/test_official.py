@@ -24,6 +24,7 @@ def test_a_code_of_a_gateway_is_drawn_like_any_other_and_nobody_types_an_amount(
     assert f"/pay/{order.token}/qr.png" in page
     assert "tell your payment apart" not in page
     assert "you do not have to type it" in page
+    assert '<div class="due">' in page, "its cents tell nothing, so they are not marked"
     assert "longer than usual" not in page, "no phone has to watch it"
     assert world.client.get(f"/pay/{order.token}/qr.png").mimetype == "image/png"
 

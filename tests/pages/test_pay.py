@@ -42,7 +42,9 @@ def test_the_seconds_left_are_the_servers(world: World) -> None:
 
 def test_the_cents_that_differ_from_the_price_are_explained(world: World) -> None:
     opened(world, "A")
-    assert "Includes CN¥0.01 to tell your payment apart" in page(world, opened(world, "B"))
+    html = page(world, opened(world, "B"))
+    assert "Includes CN¥0.01 to tell your payment apart" in html
+    assert '<div class="due typed">' in html
 
 
 def test_a_lower_amount_is_explained_too(world: World) -> None:
