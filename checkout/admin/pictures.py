@@ -14,7 +14,7 @@ from checkout.model import Method
 from checkout.pages.language import translated as _
 
 MAX_UPLOAD = 12_000_000  # a photo of a phone has 2 to 8 MB
-_ONE_AT_A_TIME = Lock()  # the largest picture allowed unfolds to 200 MB
+_ONE_AT_A_TIME = Lock()  # the largest picture allowed unfolds to 100 MB
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,7 +73,7 @@ SENTENCES = (
     N_("A key needs at least one scope."),
     N_("A key's name has at most 64 printable characters."),
     N_("There is no key %(id)s in use: checkout key list."),
-    N_("The picture is too large: at most 40 million pixels."),
+    N_("The picture is too large; a screenshot, or a part of it, is enough."),
     N_("The file is not a picture that can be read (PNG, JPEG or WebP)."),
     N_("There is no readable QR code in the picture; crop it or take a new one."),
     N_("There is more than one QR code in the picture; crop it to the one you mean."),
