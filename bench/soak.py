@@ -3,6 +3,7 @@
 crash     the server killed under load (--cycles 10000)
 power     disks as they may look after a power cut (--images 5000)
 slow      idle and dripping clients for a minute (--clients 500 of each of three kinds)
+arrivals  buyers, phones and shops on a told clock, through the real rules (--arrivals 1000000)
 life      random lives of orders held against a book (--steps 1000000)
 Exit status 1: a fault was found.
 """
@@ -12,15 +13,17 @@ from __future__ import annotations
 import argparse
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from urllib.parse import urlsplit
 
 from tests import servers
-from tests.soak import crash, powercut, slow
+from tests.soak import arrivals, crash, powercut, slow
 
 _BATCH = 250
+_SHOP = 50_000  # arrivals in one database
 
 
 def main() -> None:
@@ -29,6 +32,7 @@ def main() -> None:
         "crash": _crash,
         "power": _power,
         "slow": _slow,
+        "arrivals": _arrivals,
         "life": _life,
     }
     wanted = options.what or list(runs)
@@ -74,6 +78,21 @@ def _slow(options: argparse.Namespace) -> bool:
     return report.share >= 0.999
 
 
+def _arrivals(options: argparse.Namespace) -> bool:
+    """One shop after the other, each with a database and a seed of its own."""
+    counts, lived, faults = Counter[str](), 0, 0
+    while lived < options.arrivals:
+        with TemporaryDirectory(prefix="arrivals-") as folder:
+            some = min(_SHOP, options.arrivals - lived)
+            report = arrivals.run(Path(folder), some, seed=options.seed + lived // _SHOP)
+        lived, counts, faults = lived + some, counts + report.counts, faults + len(report.faults)
+        words = ", ".join(f"{count:,} {name}" for name, count in sorted(counts.items()))
+        print(f"arrivals: {lived:,} orders asked for; {words}; {faults} faults", flush=True)
+        for fault in report.faults[:20]:
+            print(f"  {fault}", flush=True)
+    return not faults
+
+
 def _life(options: argparse.Namespace) -> bool:
     command = [sys.executable, "-m", "pytest", "-q", "tests/model/test_life.py", f"--hypothesis-seed={options.seed}"]
     return subprocess.run(["env", f"CHECKOUT_TEST_STEPS={options.steps}", *command]).returncode == 0
@@ -84,10 +103,13 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="./dev soak", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", nargs="*", choices=["crash", "power", "slow", "life"], help="all of them, unless named")
+    parser.add_argument(
+        "what", nargs="*", choices=["crash", "power", "slow", "arrivals", "life"], help="all of them, unless named"
+    )
     parser.add_argument("--cycles", type=int, default=10_000)
     parser.add_argument("--images", type=int, default=5_000)
     parser.add_argument("--clients", type=int, default=500)
+    parser.add_argument("--arrivals", type=int, default=1_000_000)
     parser.add_argument("--steps", type=int, default=1_000_000)
     parser.add_argument("--seed", type=int, default=1)
     return parser.parse_args()

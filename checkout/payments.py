@@ -128,7 +128,7 @@ def _doubt(db: Rows, report: Report, payment: Payment, order: Order, now: int) -
         return "The phone pushed the same amount shortly before."
     if report.event and store.payments.told_before(db, payment, report.event):
         return "The phone told of the same notification before."
-    if store.payments.echoes(db, payment, now - ECHO_WINDOW_S):
+    if store.payments.echoes(db, payment, now - ECHO_WINDOW_S, report.repeat_s):
         return "Perhaps the money that another phone of the account reported before."
     return ""
 

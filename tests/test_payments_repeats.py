@@ -89,3 +89,54 @@ def test_a_message_without_identity_is_suspected_for_as_long_as_it_asks(shop: Sh
     shop.go(later - 10)
     outcome = receive(shop, replace(report(shop, "phone:2"), repeat_s=120))
     assert (outcome.order is not None) is pays
+
+
+@pytest.fixture
+def two(shop: Shop) -> Shop:
+    """Two phones watch the account."""
+    shop.add_device("second", ["wx-main"])
+    return shop
+
+
+def pays(shop: Shop, *phones: str) -> None:
+    """An order of 9.90 whose money these phones tell of, one after the other; then its amount is free again."""
+    order = shop.open(f"N{shop.now}")
+    assert order.really_price == 990
+    for phone in phones:
+        shop.go(4)
+        shop.push(990, phone)
+    assert shop.order(order).state is State.PAID
+    shop.go(400)
+
+
+def test_phones_that_took_turns_in_telling_first_do_not_pay_with_what_one_tells_late(two: Shop) -> None:
+    pays(two, "phone", "second")
+    pays(two, "second")  # the other one sleeps
+    waiting = two.open("N3")
+    late = two.push(990, "phone")
+    assert late.order is None
+    assert two.payment(late).judgement is Judgement.SUSPECTED
+    assert two.order(waiting).state is State.PENDING
+
+
+def test_what_a_phone_says_twice_counts_once_against_what_it_owes(two: Shop) -> None:
+    pays(two, "phone")  # the other one sleeps
+    two.open("N2")
+    for phone in ("phone", "second", "second"):
+        two.go(1)
+        two.push(990, phone)
+    two.go(400)
+    waiting = two.open("N3")
+    assert two.push(990, "second").order is None
+    assert two.order(waiting).state is State.PENDING
+
+
+def test_a_phone_that_tells_everything_pays_whatever_the_other_one_missed(two: Shop) -> None:
+    for _ in range(3):
+        pays(two, "phone")
+
+
+def test_a_phone_that_has_told_of_all_that_was_booked_pays(two: Shop) -> None:
+    pays(two, "phone", "second")
+    pays(two, "second", "phone")
+    pays(two, "second")

@@ -68,21 +68,29 @@ def told_before(db: Rows, payment: Payment, event: str) -> bool:
     return row is not None
 
 
-def echoes(db: Rows, payment: Payment, since: int) -> bool:
-    """Whether other phones of the account had more payments of this amount booked since than this one reported."""
+def echoes(db: Rows, payment: Payment, since: int, repeat_s: int) -> bool:
+    """Whether from some moment on, not before `since`, more payments of this amount were booked to the account than
+    this phone told of: then it tells of what another phone told before. Phones that take turns in telling first come
+    out even over any longer time, so each such moment counts for itself; what a phone said twice within `repeat_s` it
+    told once."""
+    watching = (
+        "FROM device_accounts JOIN devices ON devices.id = device_accounts.device AND devices.revoked_at IS NULL"
+        " JOIN payments AS {name} ON {name}.device = devices.id AND {name}.method = :method AND {name}.amount = :amount"
+        " AND {name}.received_at >= {since} AND {name}.account = :account AND {name}.judgement IN ('matched', 'late')"
+        " WHERE device_accounts.account = :account"
+    )
     row = db.one(
-        "SELECT (SELECT count(*) FROM device_accounts JOIN devices ON devices.id = device_accounts.device"
-        " JOIN payments ON payments.device = devices.id AND payments.method = :method"
-        " AND payments.amount = :amount AND payments.received_at >= :since"
-        " WHERE device_accounts.account = :account AND devices.id <> :device AND devices.revoked_at IS NULL"
-        " AND payments.account = :account AND payments.judgement IN ('matched', 'late'))"
-        " > (SELECT count(*) FROM payments WHERE device = :device AND method = :method AND amount = :amount"
-        " AND received_at >= :since AND id <> :id)",
+        f"SELECT 1 {watching.format(name='other', since=':since')} AND devices.id <> :device"
+        f" AND (SELECT count(*) {watching.format(name='booked', since='other.received_at')})"
+        " > (SELECT count(*) FROM payments AS told WHERE told.device = :device AND told.method = :method"
+        " AND told.amount = :amount AND told.received_at >= other.received_at AND told.id <> :id"
+        " AND NOT EXISTS (SELECT 1 FROM payments AS said WHERE said.device = :device AND said.method = :method"
+        " AND said.amount = :amount AND said.received_at BETWEEN told.received_at - :repeat_s AND told.received_at"
+        " AND (said.received_at, said.id) < (told.received_at, told.id))) LIMIT 1",
         device=payment.device, account=payment.account, method=payment.method, amount=payment.amount, since=since,
-        id=payment.id,
+        repeat_s=repeat_s, id=payment.id,
     )  # fmt: skip
-    assert row is not None
-    return bool(row[0])
+    return row is not None
 
 
 def listed(db: Rows, *, review: bool, before: tuple[int, str] | None = None, limit: int = 50) -> list[Payment]:

@@ -201,9 +201,15 @@ class Book:
         own = [one for one in alike if one.phone == money.phone]
         if any(one.received_at >= now - REPEAT for one in own):
             return True
-        others = {phone for phone, watched in PHONES.items() if account in watched} - {money.phone}
-        booked = [one for one in alike if one.phone in others and one.judgement in ("matched", "late")]
-        return sum(one.received_at >= now - ECHO for one in booked) > sum(one.received_at >= now - ECHO for one in own)
+        watching = {phone for phone, watched in PHONES.items() if account in watched}
+        booked = [one for one in alike if one.phone in watching and one.judgement in ("matched", "late")]
+        return any(self._tells_less(since.received_at, booked, own) for since in booked
+                   if since.phone != money.phone and since.received_at >= now - ECHO)  # fmt: skip
+
+    def _tells_less(self, since: int, booked: list[Money], own: list[Money]) -> bool:
+        times = sorted(one.received_at for one in own)
+        once = [at for before, at in zip([-REPEAT - 1, *times], times, strict=False) if at - before > REPEAT]
+        return sum(one.received_at >= since for one in booked) > sum(at >= since for at in once)
 
 
 @dataclass

@@ -62,7 +62,7 @@ def a_repeated_push_is_money_again(patch: pytest.MonkeyPatch) -> None:
 
 @bug
 def two_phones_count_twice(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(store.payments, "echoes", lambda db, payment, since: False)
+    patch.setattr(store.payments, "echoes", lambda db, payment, since, repeat_s: False)
 
 
 @bug

@@ -9,6 +9,7 @@ import pytest
 from checkout import conditions
 from checkout import store as stores
 from checkout.interfaces import Row, Rows, Store, Value
+from checkout.model import Judgement, Payment
 from tests.world import START
 
 
@@ -38,6 +39,11 @@ class Explained:
                 self.scanned.add(words[1])
 
 
+_PAYMENT = Payment(
+    id="pay", channel="personal", reference="1", device="phone", method="wechat", amount=990,
+    judgement=Judgement.UNMATCHED, order_token="", account="wx-main", raw="", note="", happened_at=START,
+    received_at=START, judged_at=None,
+)  # fmt: skip
 ASKED: dict[str, Callable[[Rows], object]] = {
     "due": lambda db: stores.deliveries.due(db, START, after=(1, "")),
     "due events": lambda db: [stores.deliveries.due_events(db, START, failing=failing) for failing in (False, True)],
@@ -50,6 +56,7 @@ ASKED: dict[str, Callable[[Rows], object]] = {
     "of an endpoint": lambda db: stores.deliveries.listed(db, state=None, endpoint="whk"),
     "of an order": lambda db: stores.deliveries.of_order(db, "token"),
     "about an order": lambda db: stores.deliveries.about_order(db, "token"),
+    "echoes": lambda db: stores.payments.echoes(db, _PAYMENT, START, 3),
     "outbox": lambda db: stores.gauges.outbox(db),
     "struggling": lambda db: stores.overview.struggling_deliveries(db, 3),
     "conditions": lambda db: list(conditions.current(db, conditions.Limits(), None, START)),
