@@ -127,6 +127,17 @@ def test_files_that_others_can_read_fail(clinic: Clinic, name: str) -> None:
     assert [f"chmod 600 {path}"] == [one.fix for one in clinic.sees() if one.check == "permissions"]
 
 
+def test_workers_that_write_side_by_side_warn_where_sqlite_has_its_fault(
+    clinic: Clinic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    two = replace(clinic.patient.settings, workers=2)
+    monkeypatch.setattr(stores.overview, "sqlite_version", lambda: (3, 51, 2))
+    assert clinic.complaints() == []
+    assert clinic.complaints(settings=two) == [("sqlite", Status.WARN)]
+    monkeypatch.setattr(stores.overview, "sqlite_version", lambda: (3, 51, 3))
+    assert clinic.complaints(settings=two) == []
+
+
 def test_a_full_disk_fails_and_a_filling_one_warns(clinic: Clinic) -> None:
     room = clinic.store.free_bytes() or 0
     assert clinic.complaints(settings=clinic.settings(min_free_disk=room * 2)) == [("disk", FAIL)]

@@ -17,14 +17,15 @@ from checkout.resources import resource_dir
 _OLDEST = 1_767_225_600  # 2026: a clock before it was never set
 _AHEAD_S = 60
 _BEIJING = timezone(timedelta(hours=8))
-_SINGLE_WRITER = "SQLite before 3.51.3 has a rare fault with two writing connections; the server has one writer."
+_FAULTLESS_SQLITE = (3, 51, 3)
+_FAULT = "Before 3.51.3 it has a rare fault, which may damage the database, where two connections write"
 
 
 def examine(patient: Patient) -> Iterator[Finding]:
     yield from _database(patient)
     if not patient.settings.is_postgres:
         yield from _files(Path(patient.settings.database))
-        yield _sqlite()
+        yield _sqlite(patient.settings.workers)
     if patient.store is not None:
         yield from _disk(patient, patient.store)
     yield from _backups(patient)
@@ -61,10 +62,15 @@ def _files(database: Path) -> Iterator[Finding]:
         yield ok("permissions", "Only the owner can read the database.")
 
 
-def _sqlite() -> Finding:
+def _sqlite(workers: int) -> Finding:
+    """Every worker of the server has a writing connection."""
     version = store.overview.sqlite_version()
-    note = f" {_SINGLE_WRITER}" if version < (3, 51, 3) else ""
-    return ok("sqlite", f"SQLite {'.'.join(map(str, version))}.{note}")
+    told = f"SQLite {'.'.join(map(str, version))}."
+    if version >= _FAULTLESS_SQLITE:
+        return ok("sqlite", told)
+    if workers == 1:
+        return ok("sqlite", f"{told} {_FAULT}; this server has one that does.")
+    return warn("sqlite", f"{told} {_FAULT}, and this server has {workers} that do.", "Set workers = 1.")
 
 
 def _disk(patient: Patient, db_store: Store) -> Iterator[Finding]:
