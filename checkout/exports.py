@@ -38,11 +38,11 @@ REFUNDS = (
 def orders_csv(db_store: Store, now: int, wanted: Search | None = None) -> Iterator[str]:
     """The orders that are looked for (all of them), the newest first, in pieces of a few hundred lines."""
     wanted = replace(wanted or Search(), limit=_PAGE)
-    yield BOM + _lines([ORDERS])
+    yield BOM + lines([ORDERS])
     while True:
         with db_store.read() as db:
             found = order_search.find(db, wanted, now)
-            text = _lines(_order(db, one, now) for one in found.orders)
+            text = lines(_order(db, one, now) for one in found.orders)
         if text:
             yield text
         if found.then is None:
@@ -53,26 +53,26 @@ def orders_csv(db_store: Store, now: int, wanted: Search | None = None) -> Itera
 def payments_csv(db_store: Store, now: int) -> Iterator[str]:
     """All payments, the newest first, in pieces of a few hundred lines."""
     before: tuple[int, str] | None = None
-    yield BOM + _lines([PAYMENTS])
+    yield BOM + lines([PAYMENTS])
     while True:
         with db_store.read() as db:
             page = store.payments.listed(db, review=False, before=before, limit=_PAGE)
         if not page:
             return
-        yield _lines(map(_payment, page))
+        yield lines(map(_payment, page))
         before = (page[-1].received_at, page[-1].id)
 
 
 def refunds_csv(db_store: Store, now: int) -> Iterator[str]:
     """All refunds, the newest first, in pieces of a few hundred lines."""
     before: tuple[int, str] | None = None
-    yield BOM + _lines([REFUNDS])
+    yield BOM + lines([REFUNDS])
     while True:
         with db_store.read() as db:
             page = store.refunds.listed(db, before=before, limit=_PAGE)
         if not page:
             return
-        yield _lines(map(_refund, page))
+        yield lines(map(_refund, page))
         before = (page[-1].created_at, page[-1].id)
 
 
@@ -110,7 +110,8 @@ def _refund(one: Refund) -> tuple[Value, ...]:
     )  # fmt: skip
 
 
-def _lines(rows: Iterable[Iterable[Value]]) -> str:
+def lines(rows: Iterable[Iterable[Value]]) -> str:
+    """Rows as a spreadsheet reads them, without a byte order mark."""
     buffer = io.StringIO()
     writer = csv.writer(buffer)
     writer.writerows([_cell(value) for value in row] for row in rows)

@@ -1,90 +1,108 @@
-"""How business goes: takings by day, week or month, and what becomes of orders. Days and hours are Beijing's.
+"""How business goes: takings, what became of orders and payments, how soon buyers pay, how full the amounts are; by
+day, week or month. Days and hours are Beijing's.
 
-Takings come from the sums of days that are over (`sales`), so they are complete. All else is read from the newest ten
-thousand orders of the period, which answers at once however much was sold, and is close enough for a share or a median.
+All of it comes from the sums of days that are over (`sales`, `tallies`) and a count of those that go on, so it is
+exact and answers at once however much was sold.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import groupby
 
-from checkout import sales, store
+from checkout import sales, store, tallies
 from checkout.interfaces import Rows
 from checkout.sales import DAY_S, Day
-from checkout.store.statistics import Fate
+from checkout.store.pressure import Pressure
 
-SAMPLE = 10_000
+DAYS = (7, 30, 90, 365)
+STEPS = ("day", "week", "month")
 _BEIJING_S = 8 * 3600
-_HOUR_S = 3600
 
 
 @dataclass(frozen=True, slots=True)
 class Period:
     """The last `days` days, summed up by `step`: day | week | month."""
 
-    name: str
     days: int
     step: str
 
 
-PERIODS = {
-    "month": Period("month", 30, "day"),
-    "quarter": Period("quarter", 91, "week"),
-    "year": Period("year", 365, "month"),
-}
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A day, week or month: its takings; orders by what became of those opened in it (opened, shown, paid, late,
+    expired, closed); payments that came in it (in_time, came_late, reviewed, by_hand)."""
+
+    takings: Day
+    counts: Counter[str]
+
+    @property
+    def start(self) -> int:
+        return self.takings.start
+
+    @property
+    def came(self) -> int:
+        """The payments that phones and gateways reported."""
+        return sum(self.counts[name] for name in ("in_time", "came_late", "reviewed"))
 
 
 @dataclass(frozen=True, slots=True)
-class Roads:
-    """What became of `opened` orders. Seconds are None where nobody paid; `hours` counts payments by weekday (Monday
-    first) and hour; `offset` is the mean distance of what was asked from the price, in fen times 100."""
+class Business:
+    """`steps`: the oldest first, the first and the last may be parts of a week or month; `hours`: paid orders by
+    weekday (Monday first) and hour; `waits`: paid orders by seconds until the money came, rounded up by a tenth at the
+    most; `missing`: the oldest so many days are not counted yet."""
 
-    opened: int
-    shown: int
-    paid: int
-    late: int
-    half_paid_after: int | None
-    most_paid_after: int | None  # 95 of 100
-    offset: int
+    steps: list[Step]
     hours: tuple[tuple[int, ...], ...]
-    is_sample: bool
+    waits: dict[int, int]
+    pressure: list[Pressure]
+    missing: int
+
+    @property
+    def all(self) -> Step:
+        return _joined(self.steps)
 
 
-def takings(db: Rows, period: Period, now: int) -> list[Day]:
-    """By step of the period, the oldest first; the first and the last step may be parts of a week or month."""
+def of(db: Rows, period: Period, now: int) -> Business:
     days = sales.by_day(db, period.days, now)
-    return [_joined(list(group)) for _, group in groupby(days, key=lambda day: _step(day.start, period.step))]
+    tally = tallies.of_days(db, period.days, now)
+    single = [Step(day, tally.days[day.start]) for day in days]
+    steps = [_joined(list(group)) for _, group in groupby(single, key=lambda one: _step(one.start, period.step))]
+    hours = tuple(tuple(tally.hours.get(day * 24 + hour, 0) for hour in range(24)) for day in range(7))
+    return Business(steps, hours, tally.waits, _pressure(db, steps), tally.missing)
 
 
-def roads(db: Rows, period: Period, now: int) -> Roads:
-    since = sales.midnight(now) - (period.days - 1) * DAY_S
-    fates = store.statistics.newest(db, since, SAMPLE)
-    # A clock that was put back meanwhile makes no payment come before its order.
-    waits = sorted(max(0, one.paid_at - one.created_at) for one in fates if one.paid_at is not None)
-    offsets = [abs(one.really_price - one.price) for one in fates if one.really_price is not None]
-    return Roads(
-        opened=len(fates), shown=sum(one.shown_at is not None or one.paid_at is not None for one in fates),
-        paid=len(waits), late=sum(one.is_late for one in fates), half_paid_after=_share(waits, 50),
-        most_paid_after=_share(waits, 95), offset=sum(offsets) * 100 // max(1, len(offsets)), hours=_hours(fates),
-        is_sample=len(fates) == SAMPLE,
-    )  # fmt: skip
+def within(waits: Mapping[int, int], percent: int) -> int | None:
+    """The seconds that so many of a hundred do not exceed; None when nobody paid."""
+    left = -(-sum(waits.values()) * percent // 100)
+    for bound in sorted(waits):
+        left -= waits[bound]
+        if left <= 0:
+            return bound
+    return None
 
 
-def _share(sorted_: Sequence[int], percent: int) -> int | None:
-    """The value that so many of a hundred do not exceed."""
-    return sorted_[-(-len(sorted_) * percent // 100) - 1] if sorted_ else None
+def by_marks(waits: Mapping[int, int]) -> dict[int, int]:
+    """The same by the round bounds of `tallies.MARKS`, those without any too; 0 stands for longer than the last."""
+    found = dict.fromkeys((*tallies.MARKS, 0), 0)
+    for bound, number in waits.items():
+        found[next((mark for mark in tallies.MARKS if bound <= mark), 0)] += number
+    return found
 
 
-def _hours(fates: list[Fate]) -> tuple[tuple[int, ...], ...]:
-    counts = [[0] * 24 for _ in range(7)]
-    for one in fates:
-        if one.paid_at is not None:
-            hours = (one.paid_at + _BEIJING_S) // _HOUR_S
-            counts[(hours // 24 + 3) % 7][hours % 24] += 1  # 1 January 1970 was a Thursday
-    return tuple(map(tuple, counts))
+def _pressure(db: Rows, steps: list[Step]) -> list[Pressure]:
+    """The worst moment of each step and account, as of the step's first day."""
+    worst: dict[tuple[int, str], Pressure] = {}
+    starts = [step.start for step in steps]
+    for one in store.pressure.since(db, starts[0]):
+        start = max(start for start in starts if start <= one.day)
+        known = worst.get((start, one.account))
+        if known is None or one.held * known.offered > known.held * one.offered:
+            worst[start, one.account] = Pressure(start, one.account, one.held, one.offered)
+    return [worst[key] for key in sorted(worst)]
 
 
 def _step(start: int, step: str) -> int | str:
@@ -96,9 +114,11 @@ def _month(start: int) -> str:
     return datetime.fromtimestamp(start + _BEIJING_S, UTC).strftime("%Y-%m")
 
 
-def _joined(days: list[Day]) -> Day:
-    methods: dict[str, int] = {}
-    for day in days:
-        for method, amount in day.methods.items():
-            methods[method] = methods.get(method, 0) + amount
-    return Day(days[0].start, sum(day.orders for day in days), sum(day.amount for day in days), methods)
+def _joined(steps: list[Step]) -> Step:
+    methods: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
+    for step in steps:
+        methods.update(step.takings.methods)
+        counts.update(step.counts)
+    orders, amount = sum(step.takings.orders for step in steps), sum(step.takings.amount for step in steps)
+    return Step(Day(steps[0].start, orders, amount, dict(methods)), counts)

@@ -27,13 +27,14 @@ _COUNTED_AT_ONCE = 3  # days that go on or wait for their last order; an order w
 _BEIJING_S = 8 * 3600
 _HOUR_S = 3600
 _LONGEST_S = 400 * DAY_S
+MARKS = (5, 10, 15, 20, 30, 45, 60, 90, 120, 180, 300, 600, 1800, 3600, DAY_S)
 
 
 def _bounds() -> tuple[int, ...]:
-    found, tens = [0], {10, 30, 60, 120, 300, 600, 1800, 3600, DAY_S}
+    found = [0]
     while found[-1] < _LONGEST_S:
         following = max(found[-1] + 1, found[-1] * 11 // 10)
-        found.append(min([following, *(bound for bound in tens if bound > found[-1])]))
+        found.append(min([following, *(mark for mark in MARKS if mark > found[-1])]))
     return tuple(found)
 
 

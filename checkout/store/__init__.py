@@ -31,7 +31,6 @@ from checkout.store import (
     refunds,
     sales,
     slots,
-    statistics,
     tallies,
 )
 from checkout.store.copies import restore
@@ -65,7 +64,6 @@ __all__ = [
     "restore",
     "sales",
     "slots",
-    "statistics",
     "tallies",
 ]
 
