@@ -25,7 +25,7 @@ TEST: tuple[str, str, str] = (
     "Alerts arrive here.",
 )
 
-# kind, or kind:level where that one reads differently
+# kind, or kind:2 where every level above the first reads differently
 _RAISED: Texts = {
     "phone": (
         "手机「{name}」离线了，最后一次心跳是 {since}。请打开监听 App，检查网络和后台权限。",
@@ -46,6 +46,16 @@ _RAISED: Texts = {
         "Webhook「{about}」因失败已暂停，消息会保留。修好接收方后请恢复它。",
         "Webhook「{about}」因失敗已暫停，訊息會保留。修好接收方後請恢復它。",
         "The webhook {about} was paused because it failed; its messages are kept. Mend the receiver, then resume it.",
+    ),
+    "event": (
+        "Webhook「{about}」没有接受事件，{waiting} 条正在重试。请检查接收方。",
+        "Webhook「{about}」沒有接受事件，{waiting} 條正在重試。請檢查接收方。",
+        "The webhook {about} refuses its events; being tried again: {waiting}. Check its receiver.",
+    ),
+    "event:2": (
+        "Webhook「{about}」有 {failed} 条事件已放弃。修好接收方后请逐条重发。",
+        "Webhook「{about}」有 {failed} 條事件已放棄。修好接收方後請逐條重發。",
+        "Events for the webhook {about} given up: {failed}. Mend the receiver, then send them again.",
     ),
     "review": (
         "有 {count} 笔收款对不上订单。请到「待确认」里处理。",
@@ -96,6 +106,11 @@ _CLEARED: Texts = {
         "The shop {name} has all its messages.",
     ),
     "webhook": ("Webhook「{about}」已恢复。", "Webhook「{about}」已恢復。", "The webhook {about} is in use again."),
+    "event": (
+        "Webhook「{about}」收到了全部事件。",
+        "Webhook「{about}」收到了全部事件。",
+        "The webhook {about} has all its events.",
+    ),
     "review": ("所有收款都已处理。", "所有收款都已處理。", "No payment waits for review any more."),
     "stock": ("「{title}」已补货。", "「{title}」已補貨。", "{title} is in stock again."),
     "disk": ("磁盘空间已恢复。", "磁碟空間已恢復。", "There is room on the disk again."),
@@ -119,7 +134,8 @@ def sentence(alert: Alert, language: str, zone: tzinfo) -> str:
     if alert.cleared_at is not None and alert.kind in _CLEARED:
         text = _CLEARED[alert.kind][column]
     else:
-        text = _RAISED.get(f"{alert.kind}:{alert.level}", _RAISED[alert.kind])[column]
+        worse = _RAISED.get(f"{alert.kind}:2") if alert.level > 1 else None
+        text = (worse or _RAISED[alert.kind])[column]
     return text.format_map(_details(alert, zone))
 
 

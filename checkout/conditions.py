@@ -40,7 +40,7 @@ def current(db: Rows, limits: Limits, free_bytes: int | None, now: int) -> Itera
     """Everything but the stock, which takes longer to count."""
     yield from _phones(db, limits, now)
     yield from _callbacks(db, now)
-    yield from _endpoints(db)
+    yield from _endpoints(db, now)
     yield from _money(db, now)
     yield from _disk(limits, free_bytes)
     yield from _troubles(db, now)
@@ -64,7 +64,10 @@ def is_well(db: Rows, key: str, limits: Limits, now: int) -> bool:
     if kind == "stock":
         product = store.products.get(db, subject)
         return product is not None and product.disabled_at is None
-    return kind != "webhook" or store.endpoints.get(db, subject) is not None
+    if kind in ("webhook", "event"):
+        endpoint = store.endpoints.get(db, subject)
+        return endpoint is not None and (kind == "webhook" or endpoint.paused_at is None)
+    return True
 
 
 def _phones(db: Rows, limits: Limits, now: int) -> Iterator[Condition]:
@@ -74,18 +77,29 @@ def _phones(db: Rows, limits: Limits, now: int) -> Iterator[Condition]:
 
 
 def _callbacks(db: Rows, now: int) -> Iterator[Condition]:
-    for merchant_id, waiting, failed in store.alerts.refused_callbacks(db, MANY_TRIES, now - FAILED_FOR_S):
+    for merchant_id, waiting, failed, last in store.alerts.refused_callbacks(db, MANY_TRIES, now - FAILED_FOR_S):
         merchant = store.merchants.get(db, merchant_id)
         name = merchant.name if merchant else str(merchant_id)
         details: Details = {"merchant": merchant_id, "name": name, "waiting": waiting, "failed": failed}
-        yield Condition(f"callback:{merchant_id}", "callback", 2 if failed else 1, details)
+        yield Condition(f"callback:{merchant_id}", "callback", _given_up(failed, last), details)
 
 
-def _endpoints(db: Rows) -> Iterator[Condition]:
+def _endpoints(db: Rows, now: int) -> Iterator[Condition]:
+    """Those that paused themselves, and those in use that do not take their events."""
+    refused = {one: numbers for one, *numbers in store.alerts.refused_events(db, MANY_TRIES, now - FAILED_FOR_S)}
     for one in store.endpoints.all_of(db):
+        about = one.description or one.url.partition("?")[0]
         if one.pause in ("gone", "failing"):
-            details = {"id": one.id, "about": one.description or one.url.partition("?")[0], "pause": one.pause}
-            yield Condition(f"webhook:{one.id}", "webhook", 1, details)
+            yield Condition(f"webhook:{one.id}", "webhook", 1, {"id": one.id, "about": about, "pause": one.pause})
+        if one.id in refused:
+            waiting, failed, last = refused[one.id]
+            details: Details = {"id": one.id, "about": about, "waiting": waiting, "failed": failed}
+            yield Condition(f"event:{one.id}", "event", _given_up(failed, last), details)
+
+
+def _given_up(failed: int, last: int) -> int:
+    """The level of messages that are refused: each one that is given up makes it worse."""
+    return max(2, last) if failed else 1
 
 
 def _money(db: Rows, now: int) -> Iterator[Condition]:

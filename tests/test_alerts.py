@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from checkout import alert_texts, endpoints, payments, troubles
+from checkout import alert_texts, deliveries, endpoints, payments, troubles
 from checkout import store as stores
 from checkout.alerts import AGAIN_AFTER_S, LEASE_S, STOCK_EVERY_S, Plan, Watch
 from checkout.errors import StoreError
@@ -18,7 +18,7 @@ from checkout.model import Alert
 from checkout.settings import Settings
 from checkout.store import open_store
 from tests.hooks import Listener
-from tests.world import START, FakeClock, Outside
+from tests.world import START, FakeClock, Outside, answer
 
 LOOK_EVERY_S = 30
 NTFY = "ntfy://ntfy.example/a-secret-topic"
@@ -255,6 +255,61 @@ def test_an_endpoint_that_paused_itself_is_told_of_and_one_that_the_owner_paused
     assert told.startswith("The webhook https://hooks.example/in was paused because it failed")
     endpoints.resume(shop.listener.store, one.id, **shop.listener.by)
     assert shop.look() == ["The webhook https://hooks.example/in is in use again."]
+
+
+def test_a_message_given_up_later_is_told_although_the_one_before_still_waits_for_its_owner(shop: Shop) -> None:
+    """The second buyer's goods are not sent either."""
+    one, two = shop.listener.paid("N1"), shop.listener.paid("N2")
+    shop.forget_phone()
+    for number, order in enumerate((one, two), start=1):
+        with shop.listener.store.transaction() as db:
+            db.run(
+                "UPDATE deliveries SET state = 'failed', done_at = :now WHERE order_token = :token",
+                now=shop.clock(), token=order.token,
+            )  # fmt: skip
+        assert shop.look(AGAIN_AFTER_S) == [
+            f"Messages to the shop shop given up: {number}. Mend the shop, then send them again."
+        ]
+
+
+def test_one_event_that_a_healthy_endpoint_never_took_is_told_of(shop: Shop, outside: Outside) -> None:
+    """It is refused again and again, while others arrive: nothing pauses the endpoint, and nobody else would say."""
+    one = shop.listener.add("order.paid")
+    outside.reply = lambda request: answer(500 if b'"N1"' in (request.body or b"") else 200)
+    shop.listener.paid("N1")
+    shop.forget_phone()
+    refused = shop.listener.owed(one)[0]
+    shop.listener.work_until(shop.clock() + 600)
+    assert shop.look() == [f"The webhook {one.url} refuses its events; being tried again: 1. Check its receiver."]
+    for day in (2, 3, 4, 5):
+        shop.listener.paid(f"N{day}")
+        shop.forget_phone()
+        shop.listener.work_until(shop.clock() + 86_400)
+    assert (shop.listener.now(one).pause, shop.listener.owed(one)[0].state) == ("", "failed")
+    told = f"Events for the webhook {one.url} given up: 1. Mend the receiver, then send them again."
+    assert shop.look() == [told]
+    assert shop.look(86_400) == []
+    outside.reply = lambda request: answer(200)
+    deliveries.resend(shop.listener.store, refused.id, shop.clock())
+    shop.listener.work()
+    assert shop.look() == [f"The webhook {one.url} has all its events."]
+    assert shop.open() == []
+
+
+def test_an_endpoint_that_pauses_has_not_got_its_events(shop: Shop, outside: Outside) -> None:
+    one = shop.listener.add("order.paid", url="https://hooks.example/in")
+    outside.reply = lambda request: answer(500)
+    shop.listener.paid()
+    shop.forget_phone()
+    shop.listener.work_until(shop.clock() + 600)
+    assert begins(shop.look()) == ["The webhook https://hooks.example/in"]
+    outside.reply = lambda request: answer(410)
+    shop.listener.work_until(shop.clock() + 86_400)
+    (told,) = shop.look()
+    assert "was paused because it failed" in told
+    assert [alert.kind for alert in shop.open()] == ["webhook"]
+    endpoints.remove(shop.listener.store, one.id, **shop.listener.by)
+    assert shop.look(AGAIN_AFTER_S) == []
 
 
 def test_a_full_disk_is_told_in_two_steps(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -113,18 +113,25 @@ def well(db: Rows, name: str) -> None:
 
 # What the conditions are read from.
 
+_REFUSED = (
+    "SELECT {whose}, sum(waiting), sum(failed), max(given_up_at) FROM ("
+    "SELECT {whose}, 1 AS waiting, 0 AS failed, 0 AS given_up_at FROM deliveries"
+    " WHERE state = 'waiting' AND {which} AND attempts - tried_before >= :attempts UNION ALL"
+    " SELECT {whose}, 0, 1, done_at FROM deliveries WHERE state = 'failed' AND {which} AND done_at >= :since"
+    ") AS refused GROUP BY {whose} ORDER BY {whose}"
+)
 
-def refused_callbacks(db: Rows, attempts: int, since: int) -> list[tuple[int, int, int]]:
-    """(merchant, messages tried in vain at least so often, messages given up since) of orders' own callbacks."""
-    rows = db.all(
-        "SELECT merchant, sum(waiting), sum(failed) FROM ("
-        "SELECT merchant, 1 AS waiting, 0 AS failed FROM deliveries"
-        " WHERE state = 'waiting' AND endpoint = '' AND attempts - tried_before >= :attempts UNION ALL"
-        " SELECT merchant, 0, 1 FROM deliveries WHERE state = 'failed' AND endpoint = '' AND done_at >= :since"
-        ") AS refused GROUP BY merchant ORDER BY merchant",
-        attempts=attempts, since=since,
-    )  # fmt: skip
-    return [(row[0], row[1], row[2]) for row in rows]
+
+def refused_callbacks(db: Rows, attempts: int, since: int) -> list[tuple[int, int, int, int]]:
+    """(merchant, messages tried in vain at least so often, given up since, when the last one was) of orders' own."""
+    rows = db.all(_REFUSED.format(whose="merchant", which="endpoint = ''"), attempts=attempts, since=since)
+    return [(row[0], row[1], row[2], row[3]) for row in rows]
+
+
+def refused_events(db: Rows, attempts: int, since: int) -> list[tuple[str, int, int, int]]:
+    """The same of webhook endpoints: (endpoint, tried in vain, given up since, when the last one was)."""
+    rows = db.all(_REFUSED.format(whose="endpoint", which="endpoint <> ''"), attempts=attempts, since=since)
+    return [(row[0], row[1], row[2], row[3]) for row in rows]
 
 
 def to_review(db: Rows) -> tuple[int, int]:
