@@ -7,6 +7,7 @@ import os
 import pty
 import re
 import select
+import signal
 import struct
 import subprocess
 import sys
@@ -35,6 +36,8 @@ class Terminal:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "checkout", *command], stdin=other, stdout=other, stderr=other,
             env={**base, "TERM": "xterm", "LC_ALL": "C.UTF-8", "PYTHONPATH": path, **environ}, start_new_session=True,
+            # As a shell does: tests that run in the background ignore it themselves.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )  # fmt: skip
         self._other = other
         self._bytes = b""
