@@ -11,7 +11,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from checkout.errors import StoreError
 
@@ -172,14 +172,15 @@ class Writer:
     def _end(self, connection: sqlite3.Connection, error: StoreError | None) -> None:
         """Rolls back. A connection that cannot even do that (the disk is gone) is thrown away."""
         group, self._group = self._group, None
+        assert group is not None
         try:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
         except sqlite3.Error:
-            connection.close()
             self._connection = None
-        if group is not None:
-            group.finish(error)
+            with suppress(sqlite3.Error):
+                connection.close()
+        group.finish(error)
 
     def _wait_for(self, group: _Group) -> None:
         """Until the group is on the disk. Should the one who was to commit have vanished, anybody does it."""
