@@ -1,6 +1,7 @@
 """`checkout demo`: the server with a shop, an owner's phone and a buyer's way through all of it. No money moves.
 
-The shop is a process of its own and speaks to the server as any merchant does, by HTTP; so does the phone.
+The shop is a process of its own and speaks to the server as any merchant does, over the native API (and, for one of
+its products, as an old plugin); the phone speaks as a phone does.
 """
 
 from __future__ import annotations

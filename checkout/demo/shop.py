@@ -1,30 +1,28 @@
 """A small shop that is paid through Checkout, as a merchant writes it: about all that a shop needs.
 
-It knows the server's address and its own key, nothing else. It asks for an order (createOrder of the dialect vmq),
-sends the buyer to the page, and believes only the signed callback.
+It knows the server's address, its own API key and its merchant's key, nothing else. It asks for an order with
+`checkout.client`, sends the buyer to the page, and believes only a webhook that `verify_webhook` lets through. Its
+second product is sold as shops did before there was an API: see `plugin`.
 """
 
 from __future__ import annotations
 
-import hashlib
-import hmac
-import json
 import secrets
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
-from urllib.parse import urlencode
 
 from flask import Flask, Response, abort, redirect, render_template, request
 from werkzeug.wrappers import Response as AnyResponse
 
-from checkout.http import Client, Outgoing, Unreachable
-from checkout.interfaces import Send
+from checkout.client import Checkout, CheckoutError, WebhookError, verify_webhook
+from checkout.demo.plugin import Plugin
+from checkout.money import yuan
 from checkout.resources import resource_dir
 
-PRICE = "9.90"
-TYPES = {"wechat": "1", "alipay": "2"}
-_FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+METHODS = ("wechat", "alipay")
+TITLES = {"book": ("《茶事》电子书", "Notes on Tea, an e-book"), "sample": ("茶样一份", "A sample of tea")}
+PRICES = {"book": 990, "sample": 500}  # fen
 
 
 @dataclass
@@ -32,101 +30,120 @@ class Sale:
     """One order in the shop's own books."""
 
     number: str
-    type: str
+    goods: str  # book | sample
+    method: str
     is_paid: bool = False
+
+    @property
+    def price(self) -> int:
+        return PRICES[self.goods]
 
 
 @dataclass
 class Shop:
-    base_url: str  # of Checkout
     own_url: str
-    key: str = field(repr=False)
-    send: Send = field(default_factory=lambda: Client(allow_private=True).send)
+    checkout: Checkout
+    webhook_key: str = field(repr=False)
+    plugin: Plugin
     sales: dict[str, Sale] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def sell(self, method: str, language: str) -> str:
+    def sell(self, goods: str, method: str, language: str) -> str:
         """Makes an order and gives the address of its checkout page; ValueError with the reason when there is none."""
-        sale = Sale(f"TEA-{secrets.token_hex(6).upper()}", TYPES[method])
+        sale = Sale(f"TEA-{secrets.token_hex(6).upper()}", goods, method)
         with self.lock:
             self.sales[sale.number] = sale
-        values = {
-            "payId": sale.number, "type": sale.type, "price": PRICE, "param": "",
-            "returnUrl": f"{self.own_url}/orders/{sale.number}?lang={language}",
-            "sign": self._md5(sale.number, "", sale.type, PRICE),
-        }  # fmt: skip
-        answer = self._asked("/createOrder", values)
-        if answer["code"] != 1:
-            raise ValueError(answer["msg"])
-        return f"{self.base_url}/pay/{answer['data']['orderId']}?lang={language}"
+        back = f"{self.own_url}/orders/{sale.number}?lang={language}"
+        if goods == "sample":
+            return f"{self.plugin.ask(sale.number, method, yuan(sale.price), back)}?lang={language}"
+        try:
+            order = self.checkout.create(
+                sale.number, amount=sale.price, method=method, title=TITLES[goods][language == "en"],
+                notify_url=f"{self.own_url}/webhook", return_url=back,
+            )  # fmt: skip
+        except CheckoutError as error:
+            raise ValueError(error.detail) from error
+        return f"{order.pay_url}?lang={language}"
 
-    def told(self, values: dict[str, str]) -> bool:
-        """Judges a callback. A signature alone is not enough: price and order must be those in our own books, and
-        no value may be empty, because some other signed messages could be read as a callback with one missing."""
-        signed = ("payId", "param", "type", "price", "reallyPrice")
-        if not all(name in values for name in signed):
-            return False
-        expected = self._md5(*(values[name] for name in signed))
-        if not hmac.compare_digest(values.get("sign", "").encode(), expected.encode()):
-            return False
+    def hear(self, headers: dict[str, str], body: bytes, now: int | None = None) -> None:
+        """Takes a webhook. A signature alone is not enough: the price must be the one in our own books.
+        Raises `WebhookError`."""
+        event = verify_webhook(self.webhook_key, headers, body, self._price_of("book"), now=now)
+        if event.type == "order.paid" and event.order is not None:
+            self._deliver(event.order.number)
+
+    def hear_plugin(self, values: dict[str, str]) -> bool:
+        """Takes a callback of the plugin; False when it is not to be believed."""
         with self.lock:
-            sale = self.sales.get(values["payId"])
-            if sale is None or not values["reallyPrice"]:
-                return False
-            if (values["price"], values["type"], values["param"]) != (PRICE, sale.type, ""):
-                return False
-            sale.is_paid = True
+            sale = self.sales.get(values.get("payId", ""))
+        if sale is None or sale.goods != "sample" or not self.plugin.believes(values, sale.method, yuan(sale.price)):
+            return False
+        self._deliver(sale.number)
         return True
 
-    def _asked(self, path: str, values: dict[str, str]) -> dict[str, Any]:
-        try:
-            answer = self.send(Outgoing("POST", self.base_url + path, _FORM, urlencode(values).encode()))
-            found: dict[str, Any] = json.loads(answer.body)
-        except (Unreachable, ValueError) as error:
-            raise ValueError(str(error)) from error
-        return found
+    def _price_of(self, goods: str) -> Callable[[str], int | None]:
+        def look_up(number: str) -> int | None:
+            with self.lock:
+                sale = self.sales.get(number)
+            return sale.price if sale is not None and sale.goods == goods else None
 
-    def _md5(self, *parts: str) -> str:
-        return hashlib.md5("".join((*parts, self.key)).encode(), usedforsecurity=False).hexdigest()
+        return look_up
+
+    def _deliver(self, number: str) -> None:
+        """The goods are on the page of the order from now on; hearing of it twice changes nothing."""
+        with self.lock:
+            self.sales[number].is_paid = True
 
 
-def make_shop(shop: Shop) -> Flask:
-    """The shop's web site."""
+def make_shop(shop: Shop, base_url: str) -> Flask:
+    """The shop's web site; `base_url` is where Checkout is."""
     app = Flask("tea-house", template_folder=str(resource_dir("templates") / "demo"), static_folder=None)
-
-    def page(template: str, status: int = 200, **values: Any) -> Response:
-        text = render_template(template, language=_language(), base_url=shop.base_url, price=PRICE, **values)
-        return Response(text, status, headers={"Content-Security-Policy": "default-src 'none'; style-src 'self'"})
 
     @app.get("/")
     def front() -> Response:
-        return page("shop.html")
+        return _page(base_url, "shop.html")
 
     @app.post("/buy")
     def buy() -> AnyResponse:
-        method = request.form.get("method", "")
-        if method not in TYPES:
+        goods, method = request.form.get("goods", ""), request.form.get("method", "")
+        if goods not in PRICES or method not in METHODS:
             abort(400)
         try:
-            return redirect(shop.sell(method, _language()), 303)
+            return redirect(shop.sell(goods, method, _language()), 303)
         except ValueError as error:
-            return page("shop.html", 503, trouble=str(error))
+            return _page(base_url, "shop.html", 503, trouble=str(error))
+
+    @app.post("/webhook")
+    def webhook() -> tuple[str, int]:
+        try:
+            shop.hear(dict(request.headers), request.get_data())
+        except WebhookError as error:
+            return str(error), 400
+        return "", 204
 
     @app.route("/notify", methods=["GET", "POST"])
     def notify() -> tuple[str, int]:
-        return ("success", 200) if shop.told(request.values.to_dict()) else ("refused", 400)
+        return ("success", 200) if shop.hear_plugin(request.values.to_dict()) else ("refused", 400)
 
     @app.get("/orders/<number>")
     def sale(number: str) -> Response:
         """Where the buyer comes back to. What the address says counts for nothing."""
         found = shop.sales.get(number)
-        return page("sale.html", sale=found) if found else abort(404)
+        return _page(base_url, "sale.html", sale=found) if found else abort(404)
 
     @app.get("/style.css")
     def style() -> Response:
         return Response((resource_dir("static") / "demo" / "shop.css").read_bytes(), mimetype="text/css")
 
     return app
+
+
+def _page(base_url: str, template: str, status: int = 200, **values: object) -> Response:
+    language = _language()
+    prices = {goods: yuan(price) for goods, price in PRICES.items()}
+    titles = {goods: both[language == "en"] for goods, both in TITLES.items()}
+    text = render_template(template, language=language, base_url=base_url, prices=prices, titles=titles, **values)
+    return Response(text, status, headers={"Content-Security-Policy": "default-src 'none'; style-src 'self'"})
 
 
 def _language() -> str:

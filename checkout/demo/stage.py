@@ -5,13 +5,13 @@ from __future__ import annotations
 from contextlib import closing
 from dataclasses import dataclass
 
-from checkout import devices, ids, merchants, receiving, store
+from checkout import api_keys, devices, ids, merchants, receiving, store
 from checkout.interfaces import Store
 from checkout.merchants import Reach, Wish
-from checkout.model import Method
+from checkout.model import Merchant, Method
 from checkout.settings import Settings
 
-_PHONE = "demo-phone"
+_PHONE, _KEY = "demo-phone", "demo shop"
 _CODES = {  # the accounts' names and QR codes; no wallet stands behind them
     Method.WECHAT: ("wx-demo", "wxp://demo-no-money-moves"),
     Method.ALIPAY: ("ali-demo", "https://qr.alipay.com/demo-no-money-moves"),
@@ -25,6 +25,7 @@ class Stage:
     base_url: str
     shop_url: str
     merchant_key: str
+    api_key: str
     device_key: str
     database: str
 
@@ -32,18 +33,29 @@ class Stage:
 def set_up(settings: Settings, shop_url: str) -> Stage:
     """Makes what is missing; the shop's address may have changed since the last time."""
     with closing(store.open_store(settings.database)) as db_store:
-        merchant_key = _merchant(db_store, Reach.of(settings), shop_url)
+        merchant = _merchant(db_store, Reach.of(settings), shop_url)
         _official_accounts(db_store, settings) if settings.channels else _accounts(db_store)
-        return Stage(settings.base_url, shop_url, merchant_key, _device(db_store), settings.database)
+        keys = merchant.key, _api_key(db_store, merchant.id), _device(db_store)
+        return Stage(settings.base_url, shop_url, *keys, settings.database)
 
 
-def _merchant(db_store: Store, reach: Reach, shop_url: str) -> str:
+def _merchant(db_store: Store, reach: Reach, shop_url: str) -> Merchant:
     wish = Wish(name="Tea House", notify_url=f"{shop_url}/notify", return_url=f"{shop_url}/")
     with db_store.read() as db:
         known = store.merchants.default(db)
     if known is None:
-        return merchants.add(db_store, wish, reach, actor="demo", new_id=ids.new_id, now=ids.now()).key
-    return merchants.change(db_store, known.id, wish, reach, actor="demo", new_id=ids.new_id, now=ids.now()).key
+        return merchants.add(db_store, wish, reach, actor="demo", new_id=ids.new_id, now=ids.now())
+    return merchants.change(db_store, known.id, wish, reach, actor="demo", new_id=ids.new_id, now=ids.now())
+
+
+def _api_key(db_store: Store, merchant_id: int) -> str:
+    """A new one at each start, as nobody can read the last one again; that one ends."""
+    with db_store.read() as db:
+        known = [key for key in store.api_keys.all_of(db, merchant_id) if key.name == _KEY and key.revoked_at is None]
+    for key in known:
+        api_keys.revoke(db_store, key.id, actor="demo", new_id=ids.new_id, now=ids.now())
+    fresh = api_keys.add(db_store, merchant_id, _KEY, api_keys.USUAL, actor="demo", new_id=ids.new_id, now=ids.now())
+    return fresh.secret
 
 
 def _accounts(db_store: Store) -> None:

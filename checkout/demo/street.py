@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING
 
 from werkzeug.serving import WSGIRequestHandler, make_server
 
+from checkout.client import Checkout
 from checkout.demo.phone import Phone
+from checkout.demo.plugin import Plugin
 from checkout.demo.shop import Shop, make_shop
 from checkout.demo.stage import Stage
 
 if TYPE_CHECKING:
+    from flask import Flask
     from werkzeug.serving import BaseWSGIServer
 
     from checkout.demo.gateways.town import Town
@@ -22,8 +25,7 @@ if TYPE_CHECKING:
 def start(stage: Stage, host: str, port: int, town: Town | None = None) -> int:
     """Forks the process, which ends with this one; gives its number. The gateways of `town` live there too. No thread
     may run and no store be open yet."""
-    shop = make_shop(Shop(stage.base_url, stage.shop_url, stage.merchant_key))
-    server = make_server(host, port, shop, threaded=True, request_handler=_Quiet)
+    server = make_server(host, port, _shop(stage), threaded=True, request_handler=_Quiet)
     reading, writing = os.pipe()
     child = os.fork()
     if child:
@@ -37,6 +39,11 @@ def start(stage: Stage, host: str, port: int, town: Town | None = None) -> int:
         town.__enter__()
     _live(server, Phone(stage.base_url, stage.device_key), reading)
     os._exit(0)
+
+
+def _shop(stage: Stage) -> Flask:
+    door, plugin = Checkout(stage.base_url, stage.api_key), Plugin(stage.base_url, stage.merchant_key)
+    return make_shop(Shop(stage.shop_url, door, stage.merchant_key, plugin), stage.base_url)
 
 
 class _Quiet(WSGIRequestHandler):

@@ -20,7 +20,7 @@ def test_a_newcomer_buys_sees_the_code_presses_the_phone_and_is_back_in_the_shop
     command = (*CHECKOUT, "demo", "--port", "{port}", "--shop-port", str(shop_port), "--data", str(tmp_path / "demo"))
     with serving(tmp_path, *command):
         page.goto(f"http://127.0.0.1:{shop_port}/")
-        page.get_by_role("button", name="Buy with WeChat").click()
+        page.get_by_role("button", name="Buy with WeChat", exact=True).click()
         expect(page.get_by_role("img", name="QR code for WeChat")).to_be_visible()
         simulate = page.get_by_role("button", name="Simulate the phone: CN¥9.90 received")
         expect(simulate).to_be_in_viewport()

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from checkout import devices
+from checkout import devices, store
 from checkout.store import open_store
 from tests.servers import CHECKOUT, Server, ask, free_port, serving
 
@@ -25,9 +25,9 @@ class Demo:
     shop: str
     folder: Path
 
-    def buy(self, method: str = "wechat", language: str = "en") -> str:
+    def buy(self, method: str = "wechat", language: str = "en", goods: str = "book") -> str:
         """The address of the checkout page that the shop sends the buyer to."""
-        bought = ask(f"{self.shop}/buy?lang={language}", {"method": method})
+        bought = ask(f"{self.shop}/buy?lang={language}", {"goods": goods, "method": method})
         assert bought.status == 303, bought.text
         return str(bought.headers["Location"])
 
@@ -58,12 +58,12 @@ def test_it_prints_the_addresses(demo: Demo) -> None:
         assert address in demo.server.log
 
 
-@pytest.mark.parametrize("language", ["zh", "en"])
+@pytest.mark.parametrize(("language", "goods"), [("zh", "book"), ("en", "book"), ("en", "sample")])
 def test_a_buyer_is_led_from_the_shop_over_the_checkout_and_the_phone_back_to_the_shop(
-    demo: Demo, language: str
+    demo: Demo, language: str, goods: str
 ) -> None:
     assert 'action="/buy' in ask(f"{demo.shop}/?lang={language}").text
-    address = demo.buy(language=language)
+    address = demo.buy(language=language, goods=goods)
     page = ask(address).text
     assert "qr.png" in page
     button = re.search(r'action="(/demo/phone/[0-9a-f]{32}\?lang=[A-Za-z-]+)"', page)
@@ -79,13 +79,25 @@ def test_a_buyer_is_led_from_the_shop_over_the_checkout_and_the_phone_back_to_th
 
 
 def test_the_shop_believes_the_callback_and_not_the_return(demo: Demo) -> None:
-    page = ask(demo.buy("alipay")).text
+    page = ask(demo.buy("alipay", goods="sample")).text
     number = re.search(r"TEA-[0-9A-F]+", page)
     assert number
     returned = ask(f"{demo.shop}/orders/{number[0]}?co_state=paid&trade_status=TRADE_SUCCESS").text
     assert 'data-paid="no"' in returned
-    forged = ask(f"{demo.shop}/notify?payId={number[0]}&param=&type=2&price=9.90&reallyPrice=9.90&sign={'0' * 32}")
+    forged = ask(f"{demo.shop}/notify?payId={number[0]}&param=&type=2&price=5.00&reallyPrice=5.00&sign={'0' * 32}")
     assert (forged.status, forged.text) == (400, "refused")
+
+
+def test_the_book_is_ordered_over_the_native_api_and_the_sample_as_an_old_plugin_does(demo: Demo) -> None:
+    dialects = {}
+    for goods in ("book", "sample"):
+        token = urlsplit(demo.buy(goods=goods)).path.rpartition("/")[2]
+        with closing(open_store(str(demo.folder / "checkout.db"))) as db_store, db_store.read() as db:
+            order = store.orders.get(db, token)
+        assert order is not None
+        dialects[goods] = order.dialect
+    assert dialects == {"book": "api", "sample": "vmq"}
+    assert ask(f"{demo.shop}/webhook", {"type": "order.paid"}).status == 400
 
 
 def test_the_phone_shows_what_waits_and_hears_of_any_money(demo: Demo) -> None:
@@ -100,8 +112,8 @@ def test_the_phone_shows_what_waits_and_hears_of_any_money(demo: Demo) -> None:
 def test_the_phone_is_online_by_its_heartbeats(demo: Demo) -> None:
     page = ask(demo.buy()).text
     assert "qr.png" in page
-    with closing(open_store(str(demo.folder / "checkout.db"))) as store:
-        (phone,) = devices.all_of(store)
+    with closing(open_store(str(demo.folder / "checkout.db"))) as db_store:
+        (phone,) = devices.all_of(db_store)
     assert phone.device.beat_at is not None
 
 

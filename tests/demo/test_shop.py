@@ -1,98 +1,102 @@
-"""The demo's shop judges callbacks as every shop should."""
+"""The demo's shop against the real application: it asks over the native API and believes webhooks alone."""
 
 from __future__ import annotations
 
 import json
-from urllib.parse import parse_qsl
+import threading
+from collections.abc import Iterator
 
 import pytest
+from werkzeug.serving import make_server
 
-from checkout.demo.shop import PRICE, Shop, make_shop
-from checkout.http import Answer, Outgoing, Reason, Unreachable
-from tests.world import md5
-
-KEY = "k" * 64
-
-
-class Server:
-    """Takes every order, and keeps what it was asked."""
-
-    def __init__(self) -> None:
-        self.asked: dict[str, str] = {}
-
-    def send(self, request: Outgoing) -> Answer:
-        self.asked = dict(parse_qsl(request.body.decode(), keep_blank_values=True))
-        return Answer(200, {}, json.dumps({"code": 1, "msg": "成功", "data": {"orderId": "t" * 32}}).encode(), 1)
+from checkout import api_keys
+from checkout.client import Checkout, WebhookError
+from checkout.demo.plugin import Plugin
+from checkout.demo.shop import Shop, make_shop
+from checkout.http import Outgoing
+from checkout.signing import webhook_signature
+from tests.world import MERCHANT_KEY, World
 
 
 @pytest.fixture
-def server() -> Server:
-    return Server()
+def base_url(world: World) -> Iterator[str]:
+    server = make_server("127.0.0.1", 0, world.app, threaded=False)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
 
 
 @pytest.fixture
-def shop(server: Server) -> Shop:
-    return Shop("http://pay.example", "http://shop.example", KEY, server.send)
+def shop(world: World, base_url: str) -> Shop:
+    made = api_keys.add(
+        world.store, 1001, "demo", api_keys.USUAL, actor="t", new_id=world.parts.new_id, now=world.clock()
+    )
+    door = Checkout(base_url, made.secret, tries=1)
+    return Shop("https://shop.example", door, MERCHANT_KEY, Plugin(base_url, MERCHANT_KEY))
 
 
-def callback(number: str, **changes: str) -> dict[str, str]:
-    values = {"payId": number, "param": "", "type": "1", "price": PRICE, "reallyPrice": "9.91", **changes}
-    return {**values, "sign": changes.get("sign", md5(*values.values(), KEY))}
+def sold(shop: Shop) -> str:
+    shop.sell("book", "wechat", "en")
+    return list(shop.sales)[-1]
 
 
-def test_the_shop_signs_what_it_asks_for(shop: Shop, server: Server) -> None:
-    assert shop.sell("wechat", "en") == f"http://pay.example/pay/{'t' * 32}?lang=en"
-    number = server.asked["payId"]
-    assert server.asked["sign"] == md5(number, "", "1", PRICE, KEY)
-    assert server.asked["returnUrl"] == f"http://shop.example/orders/{number}?lang=en"
+def told(world: World) -> Outgoing:
+    """The webhook about the last order, which is paid now."""
+    world.push("9.90")
+    world.work()
+    return world.outside.sent[-1]
 
 
-def test_a_signed_callback_for_its_own_order_is_believed(shop: Shop, server: Server) -> None:
-    shop.sell("wechat", "en")
-    number = server.asked["payId"]
-    assert shop.told(callback(number))
-    assert shop.sales[number].is_paid
-    assert shop.told(callback(number)), "a repeat is acknowledged too"
+def test_the_buyer_is_sent_to_a_page_that_names_the_goods(shop: Shop, world: World) -> None:
+    page = shop.sell("book", "wechat", "en")
+    assert page.endswith("?lang=en")
+    text = world.client.get(page.partition("/pay/")[1] + page.partition("/pay/")[2]).text
+    assert "Notes on Tea, an e-book" in text
 
 
-@pytest.mark.parametrize(
-    "changes",
-    [{"sign": "0" * 32}, {"sign": ""}, {"price": "0.01"}, {"type": "2"}, {"param": "1"}, {"payId": "TEA-OTHER"},
-     {"reallyPrice": ""}, {"reallyPrice": "", "price": "9.909.91"}],
-)  # fmt: skip
-def test_what_is_not_exactly_its_own_order_is_refused_even_when_it_is_signed(
-    shop: Shop, server: Server, changes: dict[str, str]
-) -> None:
-    shop.sell("wechat", "en")
-    assert not shop.told(callback(server.asked["payId"], **changes))
-    assert not any(sale.is_paid for sale in shop.sales.values())
+def test_a_webhook_about_its_own_order_is_believed_as_often_as_it_comes(shop: Shop, world: World) -> None:
+    number, sent = sold(shop), told(world)
+    assert sent.url == "https://shop.example/webhook"
+    for _ in range(2):
+        shop.hear(dict(sent.headers), sent.body or b"", world.clock())
+        assert shop.sales[number].is_paid
 
 
-def test_the_signature_of_its_own_order_is_no_callback(shop: Shop, server: Server) -> None:
-    shop.sell("wechat", "en")
-    asked = server.asked
-    assert not shop.told({**callback(asked["payId"]), "reallyPrice": "", "sign": asked["sign"]})
-    assert not shop.told({"payId": asked["payId"] + "1" + PRICE, "sign": asked["sign"]})
+def test_a_webhook_that_is_changed_old_or_about_another_price_is_not(shop: Shop, world: World) -> None:
+    number, sent = sold(shop), told(world)
+    headers, body = dict(sent.headers), sent.body or b""
+    other = json.loads(body)
+    other["data"]["price"]["amount"] = 1
+    cheap = json.dumps(other).encode()
+    resigned = {
+        **headers,
+        "webhook-signature": webhook_signature(MERCHANT_KEY.encode(), headers["webhook-id"], world.clock(), cheap),
+    }
+    tries = [
+        (headers, body + b" ", 0), (headers, body, 301), (resigned, cheap, 0), ({}, body, 0),
+        ({**headers, "webhook-signature": "v1,AAAA"}, body, 0),
+    ]  # fmt: skip
+    for sent_headers, sent_body, later in tries:
+        with pytest.raises(WebhookError):
+            shop.hear(sent_headers, sent_body, world.clock() + later)
+    assert not shop.sales[number].is_paid
 
 
-def test_missing_and_foreign_values_are_refused_and_never_an_error(shop: Shop) -> None:
-    client = make_shop(shop).test_client()
-    for query in ("", "sign=ä", "payId=x&sign=" + "0" * 32, "a=b&a=c"):
-        assert client.get(f"/notify?{query}").status_code == 400
-    assert client.post("/notify", data=b"\xff\xfe").status_code == 400
-    assert client.post("/buy", data={"method": "cash"}).status_code == 400
+def test_the_web_site_refuses_what_is_not_signed_and_what_it_does_not_sell(shop: Shop) -> None:
+    client = make_shop(shop, "http://pay.example").test_client()
+    assert client.post("/webhook", data=b"{}").status_code == 400
+    assert client.post("/buy", data={"goods": "book", "method": "cash"}).status_code == 400
+    assert client.post("/buy", data={"goods": "gold", "method": "wechat"}).status_code == 400
     assert client.get("/orders/nothing").status_code == 404
 
 
-def test_the_buyer_is_told_when_no_order_can_be_made(shop: Shop) -> None:
-    def refuses(request: Outgoing) -> Answer:
-        return Answer(200, {}, json.dumps({"code": -1, "msg": "订单超出负荷", "data": None}).encode(), 1)
-
-    def fails(request: Outgoing) -> Answer:
-        raise Unreachable(Reason.CONNECT, "The connection was refused.")
-
-    for send, told in ((refuses, "订单超出负荷"), (fails, "The connection was refused.")):
-        shop.send = send
-        answer = make_shop(shop).test_client().post("/buy", data={"method": "wechat"})
-        assert answer.status_code == 503
-        assert told in answer.text
+def test_the_buyer_is_told_when_no_order_can_be_made(shop: Shop, world: World) -> None:
+    with world.store.transaction() as db:
+        db.run("UPDATE accounts SET disabled_at = 1")
+    client = make_shop(shop, "http://pay.example").test_client()
+    answer = client.post("/buy", data={"goods": "book", "method": "wechat"})
+    assert answer.status_code == 503
+    assert "No order could be made" in answer.text or "暂时无法下单" in answer.text
