@@ -10,6 +10,7 @@ import hashlib
 import mimetypes
 import os
 import re
+import time
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -88,6 +89,13 @@ def address(filename: str, colour: str | None = None, theme: str = "", beside: s
 
 
 def find(filename: str, colour: str = "", theme: str = "", beside: str = "") -> Asset | None:
+    """A file below static/ as it is served; a change of it is seen within a second."""
+    return _found(filename, colour or parts().settings.brand_color, theme, beside, int(time.monotonic()))
+
+
+@lru_cache(maxsize=64)
+def _found(filename: str, colour: str, theme: str, beside: str, _second: int) -> Asset | None:
+    """A page asks for five of them: the disk was a fifth of its time."""
     place = safe_join(str(resource_dir("static")), filename)
     path = Path(place) if place else None
     if path is None or not os.path.isfile(path):  # false also for a name that no disk takes
@@ -96,7 +104,7 @@ def find(filename: str, colour: str = "", theme: str = "", beside: str = "") -> 
         second = resource_dir("static") / beside
         return _read(path, path.stat().st_mtime_ns + second.stat().st_mtime_ns, second.read_text(encoding="utf-8"), b"")
     is_style = filename == _STYLE
-    tail = brand.css(colour or parts().settings.brand_color) if is_style else ""
+    tail = brand.css(colour) if is_style else ""
     return _read(path, path.stat().st_mtime_ns, tail, _MEDIA.get(theme, b"") if is_style else b"")
 
 

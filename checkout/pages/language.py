@@ -35,12 +35,14 @@ def install(app: Flask) -> None:
 
 
 def current() -> str:
-    """zh-CN, zh-TW or en."""
-    if not has_request_context():
-        return "en"
-    if "language" not in g:
-        g.language = chosen() or _preferred(request.accept_languages) or parts().settings.language
-    return str(g.language)
+    """zh-CN, zh-TW or en. A page asks some thirty times: the first look is all that most of them take."""
+    try:
+        known: str = g.language
+    except (AttributeError, RuntimeError):  # the first time; outside of a request
+        if not has_request_context():
+            return "en"
+        known = g.language = chosen() or _preferred(request.accept_languages) or parts().settings.language
+    return known
 
 
 def prefer(tag: str) -> None:
