@@ -1,23 +1,29 @@
-"""`./dev bench`: what one small server does, beside a Flask "hello" under the same gunicorn in the same run.
+"""`./dev bench [SCENARIO …]`: what one small server does, beside Flask "hello" under the same gunicorn in the same run.
 
-`./dev bench admin` measures the owner's pages instead.
-
-Interleaved rounds and medians, because machines are noisy: read the ratios, not the absolute figures. Both servers
-are pinned to one CPU, the driver to the other.
+Without names the short form: routes, push, price, start, memory and page, in about two minutes. `--full` measures
+everything, longer: also growth to a million orders, a busy shop, and thousands of open pages behind nginx.
+Interleaved rounds and medians, because machines are noisy: read the ratios, not the absolute figures. Server and
+driver are pinned to a CPU each. `./dev bench admin` measures the owner's pages.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import statistics
+import os
+import shlex
 import sys
-from collections.abc import Callable
-from contextlib import ExitStack
-from typing import Any
+import tempfile
+import time
+from collections.abc import Iterable, Iterator
+from importlib import import_module
+from pathlib import Path
 
-from bench import scenarios, servers
-from bench.driver import Outcome
+from bench.figures import Figure, Plan, document, line, machine, say
+
+SHORT = ("routes", "push", "price", "start", "memory", "page")
+FULL = (*SHORT, "growth", "mixed", "crowd")
+_MODULES = {"push": "pushes"}
 
 
 def main() -> None:
@@ -26,101 +32,50 @@ def main() -> None:
 
         admin.main(sys.argv[2:])
         return
-    options = _options()
-    servers.pin_driver()
-    figures = {**_starts(options.starts), **_rounds(options)}
+    options = _options(sys.argv[1:])
+    began, found = time.monotonic(), []
+    print(json.dumps(machine(), ensure_ascii=False))
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+        for figure in measured(options.scenario or (FULL if options.full else SHORT), _plan(options, Path(folder))):
+            found.append(figure)
+            print(line(figure), flush=True)
+    elapsed = time.monotonic() - began
+    missed = [figure for figure in found if figure.is_met is False]
+    print(f"{len(found)} figures in {elapsed:.0f} s; {len(missed)} of their targets not reached")
     if options.json:
-        print(json.dumps(figures, indent=2))
-    else:
-        _print(figures)
+        found_words = document(found, shlex.join(["./dev", "bench", *sys.argv[1:]]), elapsed)
+        Path(options.json).write_text(json.dumps(found_words, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="./dev bench", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=int, default=3, help="of each scenario in each round")
-    parser.add_argument("--starts", type=int, default=5, help="how often the servers are started to time it")
-    parser.add_argument("--json", action="store_true")
-    return parser.parse_args()
+def measured(names: Iterable[str], plan: Plan) -> Iterator[Figure]:
+    cpus = os.sched_getaffinity(0)
+    for name in names:
+        say(f"== {name}")
+        os.sched_setaffinity(0, cpus)  # as the scenario before may have changed it
+        yield from import_module(f"bench.scenes.{_MODULES.get(name, name)}").run(plan)
 
 
-def _starts(times: int) -> dict[str, Any]:
-    """exec → first 200, in turn."""
-    ours, theirs = [], []
-    for _ in range(times):
-        with servers.hello() as server:
-            theirs.append(server.started_s)
-        with servers.checkout() as server:
-            ours.append(server.started_s)
-    return {"start_s": statistics.median(ours), "hello_start_s": statistics.median(theirs)}
-
-
-def _rounds(options: argparse.Namespace) -> dict[str, Any]:
-    with ExitStack() as stack:
-        baseline = stack.enter_context(servers.hello())
-        ours = stack.enter_context(servers.checkout())
-        shop = scenarios.Shop(ours)
-        runs: dict[str, Callable[[], Outcome]] = {
-            "hello": lambda: scenarios.hello(baseline, options.seconds),
-            "poll": lambda: scenarios.poll(shop, options.seconds),
-            "create": lambda: scenarios.create(shop, options.seconds),
-        }
-        outcomes: dict[str, list[Outcome]] = {name: [] for name in runs}
-        told: list[float] = []
-        answered: list[float] = []
-        for _ in range(options.rounds):
-            for name, run in runs.items():
-                outcomes[name].append(run())
-            more_told, more_answered = scenarios.push_to_callback(shop, 40)
-            told, answered = told + more_told, answered + more_answered
-        latencies, amounts = scenarios.one_price(shop, 300)
-        rss, pss = ours.memory_mb()
-    return {
-        **_throughput(outcomes),
-        "push_answer_ms": _quantiles(answered),
-        "push_to_callback_ms": _quantiles(told),
-        "one_price": {
-            "orders": len(latencies), "amounts": amounts,
-            "last_to_first": statistics.median(latencies[-30:]) / statistics.median(latencies[:30]),
-        },
-        "memory_mb": {"rss": rss, "pss": pss},
-    }  # fmt: skip
-
-
-def _throughput(outcomes: dict[str, list[Outcome]]) -> dict[str, Any]:
-    figures: dict[str, Any] = {}
-    for name, rounds in outcomes.items():
-        ratios = [one.per_second / base.per_second for one, base in zip(rounds, outcomes["hello"], strict=True)]
-        figures[name] = {
-            "per_second": statistics.median(one.per_second for one in rounds),
-            "p99_ms": statistics.median(one.percentile(0.99) for one in rounds) * 1000,
-            "ratio": statistics.median(ratios),
-            "statuses": dict(sum((one.statuses for one in rounds), start=rounds[0].statuses.__class__())),
-        }
-    return figures
-
-
-def _quantiles(seconds: list[float]) -> dict[str, Any]:
-    ordered = sorted(seconds)
-    return {"p50": statistics.median(ordered) * 1000, "p99": ordered[int(0.99 * (len(ordered) - 1))] * 1000}
-
-
-def _print(figures: dict[str, Any]) -> None:
-    print(f"{'':24}{'per second':>12}{'of hello':>10}{'p99 ms':>9}")
-    for name in ("hello", "poll", "create"):
-        row = figures[name]
-        print(f"{name:24}{row['per_second']:12,.0f}{row['ratio']:10.2f}{row['p99_ms']:9.1f}   {row['statuses']}")
-    for name, words in (("push_answer_ms", "push → answer"), ("push_to_callback_ms", "push → callback")):
-        print(f"{words:24}p50 {figures[name]['p50']:.2f} ms, p99 {figures[name]['p99']:.2f} ms")
-    one = figures["one_price"]
-    print(
-        f"{'one price at once':24}{one['orders']} orders, {one['amounts']} amounts,"
-        f" the last 30 take {one['last_to_first']:.2f} × the first 30"
+def _options(arguments: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="./dev bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    memory = figures["memory_mb"]
-    print(f"{'memory, all processes':24}RSS {memory['rss']:.0f} MB, PSS {memory['pss']:.0f} MB")
-    start, base = figures["start_s"], figures["hello_start_s"]
-    print(f"{'exec → first 200':24}{start:.2f} s, {start / base:.2f} × hello ({base:.2f} s)")
+    parser.add_argument("scenario", nargs="*", choices=FULL, help="only these")
+    parser.add_argument("--full", action="store_true", help="longer, and everything")
+    parser.add_argument("--hour", action="store_true", help="memory: an hour of load for each number of workers")
+    parser.add_argument("--rounds", type=int, help="how often each measurement is repeated")
+    parser.add_argument("--seconds", type=float, help="of each measurement in each round")
+    parser.add_argument("--folder", type=Path, help="keeps the databases of `growth` for the next run")
+    parser.add_argument("--json", metavar="FILE", help="the figures, with machine, versions and commit")
+    return parser.parse_args(arguments)
+
+
+def _plan(options: argparse.Namespace, folder: Path) -> Plan:
+    rounds, seconds = (5, 3.0) if options.full else (3, 1.5)
+    if options.folder:
+        options.folder.mkdir(parents=True, exist_ok=True)
+    return Plan(
+        options.rounds or rounds, options.seconds or seconds, options.full, options.folder or folder, options.hour
+    )
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ class Server:
     port: int
     folder: Path
     started_s: float  # exec → first 200
+    database: str = ""
 
     @property
     def address(self) -> tuple[str, int]:
@@ -34,13 +35,11 @@ class Server:
 
     def memory_mb(self) -> tuple[float, float]:
         """(RSS, PSS) of the server and its children, in MB."""
-        rss = pss = 0
-        for pid in [self.process.pid, *_children(self.process.pid)]:
-            for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-                name, *rest = line.split()
-                rss += int(rest[0]) if name == "Rss:" else 0
-                pss += int(rest[0]) if name == "Pss:" else 0
-        return rss / 1024, pss / 1024
+        return memory_mb(self.process.pid)
+
+    def cpu_s(self) -> float:
+        """Seconds of CPU that the server and its children have used so far."""
+        return cpu_s(self.process.pid)
 
 
 @contextlib.contextmanager
@@ -48,22 +47,22 @@ def hello(workers: int = 1, threads: int = 4) -> Iterator[Server]:
     """The baseline: Flask hello under gunicorn gthread, pinned as ours is."""
     command = [sys.executable, "-m", "gunicorn", "bench.hello:app", "--worker-class", "gthread"]
     command += ["--workers", str(workers), "--threads", str(threads), "--log-level", "error", "--no-control-socket"]
-    with _running(lambda port: [*command, "--bind", f"127.0.0.1:{port}"], "/", {}) as server:
+    with _running(lambda port: [*command, "--bind", f"127.0.0.1:{port}"], "/", {}, {SERVER_CPU}) as server:
         yield server
 
 
 @contextlib.contextmanager
-def checkout(**settings: str) -> Iterator[Server]:
-    """`checkout serve` on a new database."""
+def checkout(*, cpus: set[int] | None = None, **settings: str) -> Iterator[Server]:
+    """`checkout serve`, on a new database unless one is named."""
     environ = {f"CHECKOUT_{name.upper()}": value for name, value in {"allow_private": "1", **settings}.items()}
     command = [sys.executable, "-m", "checkout", "serve", "--port"]
-    with _running(lambda port: [*command, str(port)], "/healthz", environ) as server:
+    with _running(lambda port: [*command, str(port)], "/healthz", environ, cpus or {SERVER_CPU}) as server:
         yield server
 
 
 def command(server: Server, *words: str) -> Any:
     """Runs `checkout … --json` on the server's database; the parsed answer."""
-    environ = {**os.environ, "CHECKOUT_DATABASE": str(server.folder / "checkout.db"), "PYTHONPATH": str(ROOT)}
+    environ = {**os.environ, "CHECKOUT_DATABASE": server.database, "PYTHONPATH": str(ROOT)}
     environ |= {"CHECKOUT_ALLOW_PRIVATE": "1"}
     done = subprocess.run(
         [sys.executable, "-m", "checkout", *words, "--json"], env=environ, check=True, capture_output=True
@@ -75,18 +74,58 @@ def pin_driver() -> None:
     os.sched_setaffinity(0, {DRIVER_CPU})
 
 
+def all_cpus() -> set[int]:
+    return set(range(os.cpu_count() or 2))
+
+
+def memory_mb(pid: int) -> tuple[float, float]:
+    """(RSS, PSS) of a process and all below it, in MB."""
+    rss = pss = 0
+    for one in family(pid):
+        for line in Path(f"/proc/{one}/smaps_rollup").read_text().splitlines():
+            name, *rest = line.split()
+            rss += int(rest[0]) if name == "Rss:" else 0
+            pss += int(rest[0]) if name == "Pss:" else 0
+    return rss / 1024, pss / 1024
+
+
+def cpu_s(pid: int) -> float:
+    """Seconds of CPU, user and system, of the threads of a process and of all below it."""
+    nanoseconds = 0
+    for one in family(pid):
+        for thread in Path(f"/proc/{one}/task").iterdir():
+            with contextlib.suppress(OSError):  # it has just ended
+                nanoseconds += int((thread / "schedstat").read_text().split()[0])
+    return nanoseconds / 1e9
+
+
+def family(pid: int) -> list[int]:
+    found = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [pid, *(one for child in found for one in family(int(child)))]
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
 @contextlib.contextmanager
-def _running(command: Any, path: str, environ: dict[str, str]) -> Iterator[Server]:
+def _running(
+    command: Callable[[int], list[str]], path: str, environ: Mapping[str, str], cpus: set[int]
+) -> Iterator[Server]:
     with tempfile.TemporaryDirectory() as folder:
-        port = _free_port()
+        port = free_port()
         env = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
         env |= {"CHECKOUT_DATABASE": f"{folder}/checkout.db", "PYTHONPATH": str(ROOT), **environ}
         started = time.perf_counter()
         process = subprocess.Popen(
-            command(port), cwd=folder, env=env, preexec_fn=lambda: os.sched_setaffinity(0, {SERVER_CPU})
-        )
+            command(port), cwd=folder, env=env, stdout=subprocess.DEVNULL,
+            preexec_fn=lambda: os.sched_setaffinity(0, cpus),
+        )  # fmt: skip
         try:
-            yield Server(process, port, Path(folder), _first_answer(process, port, path) - started)
+            began = _first_answer(process, port, path) - started
+            yield Server(process, port, Path(folder), began, env["CHECKOUT_DATABASE"])
         finally:
             process.terminate()
             process.wait(20)
@@ -94,7 +133,7 @@ def _running(command: Any, path: str, environ: dict[str, str]) -> Iterator[Serve
 
 def _first_answer(process: subprocess.Popen[bytes], port: int, path: str) -> float:
     """When the server answered with 200 for the first time."""
-    for _ in range(4000):
+    for _ in range(24_000):
         if process.poll() is not None:
             raise RuntimeError("The server did not start.")
         try:
@@ -103,15 +142,4 @@ def _first_answer(process: subprocess.Popen[bytes], port: int, path: str) -> flo
                     return time.perf_counter()
         except OSError:
             time.sleep(0.005)
-    raise RuntimeError("The server did not answer within 20 s.")
-
-
-def _children(pid: int) -> list[int]:
-    found = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return [grandchild for child in map(int, found) for grandchild in [child, *_children(child)]]
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
+    raise RuntimeError("The server did not answer within two minutes.")

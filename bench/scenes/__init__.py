@@ -1,0 +1,1 @@
+"""What is measured: each module a scenario, with `run(plan)`, which yields figures."""

@@ -1,0 +1,113 @@
+"""What one server answers on its hot routes, 8 connections, beside Flask "hello" and a file under the same gunicorn."""
+
+from __future__ import annotations
+
+import itertools
+import statistics
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from bench import servers
+from bench.driver import Outcome, closed_loop, get
+from bench.figures import Figure, Plan, Target, at_least, at_most, median_ratio
+from bench.hello import FILE
+from bench.servers import Server
+from bench.shop import Shop, only
+
+CONNECTIONS = 8
+TARGETS = {"poll, nothing new": at_least(1.25), "create order": at_least(0.65)}
+TARGETS_OF_TWO = {"poll, nothing new": at_least(2.0), "create order": at_least(0.70)}
+_SLOWEST_CREATE = at_most(8)  # ms, p99
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """One measurement: the outcome, and the CPU that the server used for it, in seconds."""
+
+    outcome: Outcome
+    cpu_s: float
+
+    @property
+    def cpu_us(self) -> float:
+        return self.cpu_s / len(self.outcome.latencies) * 1e6
+
+
+Measure = Callable[[], Taken]
+
+
+def run(plan: Plan) -> Iterator[Figure]:
+    yield from _one_process(plan)
+    if plan.is_full:
+        yield from _two_processes(plan)
+
+
+def _one_process(plan: Plan) -> Iterator[Figure]:
+    servers.pin_driver()
+    with servers.hello() as base, servers.checkout() as ours:
+        shop = Shop(ours).furnish()
+        runs = {
+            "hello": lambda: taken(base, itertools.repeat(get("/")), plan.seconds),
+            "a file": lambda: taken(base, itertools.repeat(get(FILE)), plan.seconds),
+            **hot_routes(shop, plan.seconds),
+        }
+        rounds = in_turn(runs, plan.rounds)
+    yield from _figures("one process", rounds, TARGETS)
+
+
+def _two_processes(plan: Plan) -> Iterator[Figure]:
+    """On both CPUs, of which the driver takes its part."""
+    servers.pin_driver()
+    with servers.hello() as base, servers.checkout(cpus=servers.all_cpus(), workers="2") as ours:
+        shop = Shop(ours).furnish()
+        runs = {
+            "hello": lambda: taken(base, itertools.repeat(get("/")), plan.seconds),
+            **hot_routes(shop, plan.seconds),
+        }
+        rounds = in_turn(runs, plan.rounds)
+    yield from _figures("two processes", rounds, TARGETS_OF_TWO)
+
+
+def hot_routes(shop: Shop, seconds: float, connections: int = CONNECTIONS) -> dict[str, Measure]:
+    """What buyers and shops ask most; each call makes the orders that it needs first."""
+
+    def poll() -> Taken:
+        return taken(shop.server, itertools.cycle(shop.polls()), seconds, connections, status=204)
+
+    def page() -> Taken:
+        return taken(shop.server, itertools.cycle(shop.pages()), seconds, connections)
+
+    def create() -> Taken:
+        return taken(shop.server, shop.creates(shop.prices()), seconds, connections)
+
+    return {"poll, nothing new": poll, "checkout page": page, "create order": create}
+
+
+def taken(
+    server: Server, requests: Iterator[bytes], seconds: float, connections: int = CONNECTIONS, status: int = 200
+) -> Taken:
+    before = server.cpu_s()
+    outcome = closed_loop(server.address, requests, connections=connections, seconds=seconds)
+    return Taken(only(outcome, status), server.cpu_s() - before)
+
+
+def in_turn(runs: dict[str, Measure], rounds: int) -> dict[str, list[Taken]]:
+    """Every measurement once, then every one again: what disturbs the machine for a while disturbs all of them."""
+    found: dict[str, list[Taken]] = {name: [] for name in runs}
+    for number in range(rounds):
+        for name in list(runs) if number % 2 == 0 else reversed(list(runs)):
+            found[name].append(runs[name]())
+    return found
+
+
+def _figures(scenario: str, rounds: dict[str, list[Taken]], targets: dict[str, Target]) -> Iterator[Figure]:
+    base = [one.outcome.per_second for one in rounds["hello"]]
+    for name, found in rounds.items():
+        rates = [one.outcome.per_second for one in found]
+        ratio = None if name == "hello" else median_ratio(rates, base)
+        beside = "" if ratio is None else "hello"
+        yield Figure(scenario, name, statistics.median(rates), "/s", ratio, beside, targets.get(name))
+        cpu = [one.cpu_us for one in found]
+        dearer = None if name == "hello" else median_ratio(cpu, [one.cpu_us for one in rounds["hello"]])
+        yield Figure(scenario, f"{name}, CPU", statistics.median(cpu), "µs", dearer, beside)
+        slowest = statistics.median(one.outcome.percentile(0.99) for one in found) * 1000
+        yield Figure(scenario, f"{name}, p99", slowest, "ms", target=_SLOWEST_CREATE if "create" in name else None)

@@ -1,0 +1,21 @@
+"""From exec to the first 200, in turn with Flask hello."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterator
+
+from bench import servers
+from bench.figures import Figure, Plan, at_most, median_ratio
+
+
+def run(plan: Plan) -> Iterator[Figure]:
+    ours, theirs = [], []
+    for _ in range(11 if plan.is_full else 5):
+        with servers.hello() as server:
+            theirs.append(server.started_s)
+        with servers.checkout() as server:
+            ours.append(server.started_s)
+    yield Figure("start", "hello, exec → first 200", statistics.median(theirs), "s")
+    ratio = median_ratio(ours, theirs)
+    yield Figure("start", "Checkout, exec → first 200", statistics.median(ours), "s", ratio, "hello", at_most(1.8))
