@@ -14,6 +14,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from checkout import (
     __version__,
+    access,
     admin,
     backup,
     channels,
@@ -75,6 +76,9 @@ def create_app(
     _register(app)
     app.wsgi_app = Polls(app, _SAFE_HEADERS)  # type: ignore[method-assign]
     app.wsgi_app = Front(app.wsgi_app, settings, _knows(app))  # type: ignore[method-assign]
+    if settings.log_level == "info":
+        access.install(app)
+        app.wsgi_app = access.Access(app.wsgi_app)  # type: ignore[method-assign]
     if work:
         parts.store.guard()
         _start(worker)

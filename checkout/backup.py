@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from checkout import store, troubles
+from checkout import logs, store, troubles
 from checkout.errors import Code, Refusal, StoreError
 from checkout.interfaces import Chore, Store
 from checkout.settings import Settings
@@ -42,7 +42,8 @@ def chore(db_store: Store, plan: Plan) -> Chore:
 
     def back_up(now: int) -> None:
         try:
-            if make_due(db_store, plan, now):
+            if (made := make_due(db_store, plan, now)) is not None:
+                logs.event("backup.made", file=made.name)
                 troubles.over(db_store, troubles.BACKUP)
         except (Refusal, StoreError, OSError) as error:
             log.error("The backup that was due could not be made: %s", error)

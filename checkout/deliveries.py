@@ -11,7 +11,7 @@ import logging
 import secrets
 from collections.abc import Callable
 
-from checkout import store
+from checkout import logs, store
 from checkout.errors import Code, Refusal
 from checkout.http import Answer, Outgoing, Unreachable
 from checkout.interfaces import Clock, Dialects, NewId, Rows, Send, Store
@@ -74,6 +74,7 @@ def deliver(db_store: Store, dialects: Dialects, send: Send, claimed: Delivery, 
     with db_store.transaction() as db:
         store.deliveries.add_attempt(db, _attempt(claimed, started, answer, error))
         _book(db, claimed, acknowledged, clock())
+    _tell(claimed, answer, acknowledged, error)
     return acknowledged
 
 
@@ -91,6 +92,7 @@ def _deliver_event(db_store: Store, send: Send, claimed: Delivery, clock: Clock)
         store.deliveries.add_attempt(db, _attempt(claimed, started, answer, error))
         _judge(db, claimed, answer, acknowledged, clock())
         _book(db, claimed, acknowledged, clock())
+    _tell(claimed, answer, acknowledged, error)
     return acknowledged
 
 
@@ -182,6 +184,15 @@ def _try(
     except Exception:
         log.exception("Delivery %s could not be tried", delivery.id)
         return None, False, "The message could not be made or its answer not be read; the log says why."
+
+
+def _tell(delivery: Delivery, answer: Answer | None, acknowledged: bool, error: str) -> None:
+    answered = {"status": answer.status, "duration_ms": answer.elapsed_ms} if answer is not None else {}
+    logs.event(
+        "message.tried", delivery=delivery.id, about=delivery.event, order=delivery.order_token,
+        merchant=delivery.merchant, endpoint=delivery.endpoint, attempt=delivery.attempts, acknowledged=acknowledged,
+        why=error, **answered,
+    )  # fmt: skip
 
 
 def _attempt(delivery: Delivery, at: int, answer: Answer | None, error: str) -> Attempt:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from checkout import announcements, refund_notices, refunds, settlement, store
+from checkout import announcements, logs, refund_notices, refunds, settlement, store
 from checkout.channel import Channel, Channels, GatewayError, Heard, Notice, Paid, Prompt, Start
 from checkout.errors import Code, Refusal
 from checkout.interfaces import NewId, Rows, Store
@@ -63,7 +63,8 @@ def book(
             return False
         if store.payments.add(db, payment):
             _judge(db, channel, order, payment, mismatch, new_id, now)
-        return True
+    logs.event("payment.received", payment=payment.id, channel=channel.name, order=order.token, merchant=order.merchant)
+    return True
 
 
 def heed(db_store: Store, channel: Channel, notice: Notice, *, new_id: NewId, now: int) -> bool:

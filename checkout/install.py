@@ -96,7 +96,7 @@ def settings_text(wish: Wish) -> str:
         "trusted_proxies": ["127.0.0.1", "::1"], "backup_folder": str(DATA / "backups"),
     }  # fmt: skip
     lines = (f"{name} = {json.dumps(value, ensure_ascii=False)}" for name, value in values.items())
-    return "\n".join(("# All settings: docs/settings; after a change: systemctl restart checkout", *lines, ""))
+    return "\n".join(("# All settings: docs/settings; after a change: systemctl reload checkout", *lines, ""))
 
 
 def unit_text(port: int) -> str:

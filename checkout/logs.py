@@ -1,18 +1,30 @@
-"""What a server writes to stderr: warnings and errors, without what must stay secret.
+"""What a server writes down: warnings and errors always, every request and event where `log_level` is info; to stderr,
+or to a file that may be moved away at any moment. As text, or as one JSON object a line.
 
 Keys and signatures travel in query strings, so no query, no long hexadecimal number and no secret of a webhook is ever
-written.
+written. The tokens of orders, which are no secrets, stand in fields of their own.
 """
 
 from __future__ import annotations
 
+import json
 import logging
+import os
 import re
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from logging.handlers import WatchedFileHandler
+from typing import IO, Any
 
 FORMAT = "%(asctime)s [%(process)d] %(levelname)s %(message)s"
 _SECRETS = re.compile(
     r"(?<=\?)[^\s'\"<>]+|\b[0-9A-Fa-f]{32,}\b|%[0-9A-Fa-f]{2}[^\s'\"<>]{16,}|\bwhsec_[0-9A-Za-z+/=_-]+"
 )
+_NAMES = frozenset({"order", "request"})  # fields whose long numbers are names, not secrets
+_events = logging.getLogger("checkout.events")
+_about: ContextVar[dict[str, Any] | None] = ContextVar("about", default=None)
 
 
 class Redacting(logging.Formatter):
@@ -22,15 +34,78 @@ class Redacting(logging.Formatter):
         super().__init__(FORMAT)
 
     def format(self, record: logging.LogRecord) -> str:
-        return redacted(super().format(record))
+        fields = "".join(f" {name}={value}" for name, value in _fields(record).items())
+        return redacted(super().format(record)) + fields
+
+
+class Json(logging.Formatter):
+    """One line a record: time (UTC), level, event, then what belongs to it."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        moment = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
+        line = {"time": f"{moment}.{int(record.msecs):03}Z", "level": record.levelname.lower()}
+        if record.name == _events.name:
+            line["event"] = record.getMessage()
+        else:
+            line |= {"event": "message", "logger": record.name, "message": redacted(record.getMessage())}
+        line |= _fields(record) | {"process": record.process}
+        if record.exc_info:
+            line["exception"] = redacted(self.formatException(record.exc_info))
+        return json.dumps(line, ensure_ascii=False)
+
+
+class _Watched(WatchedFileHandler):
+    """Goes on in a new file once the old one was moved away; its lines are for the owner's eyes."""
+
+    def _open(self) -> IO[str]:  # type: ignore[override]
+        def private(path: str, flags: int) -> int:
+            return os.open(path, flags, 0o600)
+
+        return open(self.baseFilename, "a", encoding="utf-8", errors="backslashreplace", opener=private)
 
 
 def redacted(text: str) -> str:
     return _SECRETS.sub("…", text)
 
 
-def set_up() -> None:
-    """Sends what our own parts and their libraries log to stderr."""
-    handler = logging.StreamHandler()
-    handler.setFormatter(Redacting())
-    logging.basicConfig(level=logging.WARNING, handlers=[handler])
+def event(name: str, **fields: object) -> None:
+    """Something happened, such as "order.paid". `fields` hold names of things and numbers, no secrets; those of the
+    request or job that it belongs to are added, and learn of its order, merchant and device."""
+    about = _about.get()
+    if about is not None:
+        about |= {key: value for key, value in fields.items() if key in ("order", "merchant", "device")}
+    if _events.isEnabledFor(logging.INFO):
+        _events.info(name, extra={"fields": fields})
+
+
+@contextmanager
+def about(**fields: object) -> Iterator[dict[str, Any]]:
+    """What is logged inside belongs to one request or job; gives what has become known of it."""
+    known = dict(fields)
+    before = _about.set(known)
+    try:
+        yield known
+    finally:
+        _about.reset(before)
+
+
+def set_up(form: str = "text", level: str = "warning", file: str = "") -> None:
+    """Sends what our own parts and their libraries log to stderr or a file; may be called again. `form`: text or json;
+    `level`: warning or info. OSError when the file cannot be written."""
+    handler = _Watched(file, encoding="utf-8") if file else logging.StreamHandler()
+    handler.setFormatter(Json() if form == "json" else Redacting())
+    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+    _events.setLevel(logging.INFO if level == "info" else logging.WARNING)
+
+
+def _fields(record: logging.LogRecord) -> dict[str, Any]:
+    """Those of the event and of what it belongs to, without the empty ones."""
+    fields = {**(_about.get() or {}), **getattr(record, "fields", {})}
+    return {name: _clean(name, value) for name, value in fields.items() if value not in ("", None)}
+
+
+def _clean(name: str, value: object) -> object:
+    if isinstance(value, bool | int):
+        return value
+    text = str(value)
+    return text if name in _NAMES else redacted(text)

@@ -12,7 +12,7 @@ import secrets
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 
-from checkout import accounts, amounts, announcements, store
+from checkout import accounts, amounts, announcements, logs, store
 from checkout.amounts import Limits
 from checkout.errors import Code, Refusal
 from checkout.interfaces import Rows, Store
@@ -86,7 +86,8 @@ def open_order(
         if ask.method:
             order = _with_amount(db, order, ask.method, rules, now, shown=ask.shown, without=ask.without)
         store.orders.add(db, order)
-        return order
+    logs.event("order.opened", order=order.token, merchant=order.merchant, account=order.account)
+    return order
 
 
 def choose_method(db_store: Store, token: str, method: str, rules: Rules, now: int) -> Order:
@@ -148,7 +149,8 @@ def close(db_store: Store, token: str, limits: Limits, now: int) -> Order:
         _rest_after_end(db, closed, limits, now)
         store.gateways.end(db, token, now)
         announcements.of_order(db, closed, "order.closed", now=now)
-        return closed
+    logs.event("order.closed", order=token, merchant=closed.merchant)
+    return closed
 
 
 def expire_due(db_store: Store, now: int, limit: int = 500) -> int:
@@ -161,6 +163,8 @@ def expire_due(db_store: Store, now: int, limit: int = 500) -> int:
         with db_store.transaction() as db:
             batch = _expire(db, now, min(_BATCH, limit - expired))
         expired += batch
+    if expired:
+        logs.event("orders.expired", count=expired)
     return expired
 
 

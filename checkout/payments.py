@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from checkout import announcements, audit, refunds, settlement, store
+from checkout import announcements, audit, logs, refunds, settlement, store
 from checkout.errors import Code, Refusal
 from checkout.interfaces import NewId, Rows, Store
 from checkout.model import Device, Judgement, Order, Payment, State
@@ -57,7 +57,10 @@ def receive(db_store: Store, report: Report, *, new_id: NewId, now: int) -> Outc
             return Outcome(payment, None, repeated=True)
         store.devices.pushed(db, report.device.id, now)
         paid = _judge(db, report, payment, new_id, now)
-        return Outcome(payment, paid, repeated=False)
+    logs.event("payment.received", payment=payment.id, device=payment.device)
+    if paid is not None:
+        settlement.tell(paid, payment.id)
+    return Outcome(payment, paid, repeated=False)
 
 
 def link(db_store: Store, payment_id: str, token: str, *, reason: str, actor: str, new_id: NewId, now: int) -> Order:
@@ -78,7 +81,8 @@ def link(db_store: Store, payment_id: str, token: str, *, reason: str, actor: st
         if paid is None:
             raise Refusal(Code.NOT_ALLOWED, "The order, or another one of the same number, is paid already.")
         audit.note(db, actor, "payment.link", payment_id, {"order": token, "reason": reason}, new_id, now)
-        return paid
+    settlement.tell(paid, payment_id)
+    return paid
 
 
 def ignore(db_store: Store, payment_id: str, *, reason: str, actor: str, new_id: NewId, now: int) -> None:

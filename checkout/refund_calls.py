@@ -12,7 +12,7 @@ import threading
 import time
 from dataclasses import replace
 
-from checkout import refunds, store
+from checkout import logs, refunds, store
 from checkout.channel import Channel, Channels, GatewayError, RefundAsk, Refunded, RefundStanding
 from checkout.interfaces import Clock, Rows, Store
 from checkout.model import Order, Payment, Refund, RefundState
@@ -44,6 +44,10 @@ def call(db_store: Store, channels: Channels, claimed: Refund, site: str, *, clo
             asked = _asked(db, claimed, site, clock())
         outcome = _outcome(channel, asked, is_first=claimed.attempts == 1)
     _book(db_store, claimed, outcome, clock())
+    logs.event(
+        "refund.called", refund=claimed.id, order=claimed.order_token, channel=claimed.channel,
+        attempt=claimed.attempts, standing=outcome.standing, why=outcome.reason,
+    )  # fmt: skip
 
 
 def pursue(

@@ -3,10 +3,14 @@
 The application is loaded once, before the workers are forked, so that whatever is wrong is said in one sentence and
 the workers share its memory. Each worker is pinned to a CPU (threads of one Python process on several CPUs fight for
 its lock: pinning doubled what one worker answers) and runs the worker loop.
+
+SIGHUP reads the settings again: new workers take over, the old ones end after their last request, and the socket stays
+open all the time. Settings that cannot be used change nothing.
 """
 
 from __future__ import annotations
 
+import logging
 import os
 import resource
 import socket
@@ -18,17 +22,21 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
+from gunicorn.arbiter import Arbiter  # type: ignore[import-untyped]
 from gunicorn.glogging import Logger  # type: ignore[import-untyped]
 
 from checkout import logs
-from checkout.errors import Code, Refusal
+from checkout.errors import Code, Refusal, StoreError
 from checkout.patience import PatientWorker
-from checkout.settings import Settings
+from checkout.settings import Settings, SettingsError
 
 if TYPE_CHECKING:
     from flask import Flask
 
+log = logging.getLogger(__name__)
+
 Ready = Callable[[], None]
+Renew = Callable[[], tuple["Flask", Settings]]
 
 _CONNECTIONS = 2000
 _OTHER_FILES = 512  # callbacks, database, log
@@ -50,16 +58,29 @@ _OPTIONS: dict[str, Any] = {
 }
 
 
-def run(app: Flask, settings: Settings, host: str, port: int, ready: Ready = lambda: None) -> None:
+def run(
+    app: Flask, settings: Settings, host: str, port: int, ready: Ready = lambda: None, renew: Renew | None = None
+) -> None:
     """Serves `app`, made with `work=False`, until a signal ends it.
 
-    `ready` is called when it listens. Refused: BAD_REQUEST (the address cannot be listened on); `StoreError` when the
-    database is damaged or another server has it.
+    `ready` is called when it listens; `renew` makes the application anew at SIGHUP. Refused: BAD_REQUEST (the address
+    cannot be listened on, or the log not be written); `StoreError` when the database is damaged or another server has
+    it.
     """
     app.extensions["checkout"].store.guard()
     try_address(host, port)
-    logs.set_up()
-    _Server(app, settings, f"[{host}]:{port}" if ":" in host else f"{host}:{port}", ready).run()
+    set_up_logs(settings)
+    _Server(app, settings, f"[{host}]:{port}" if ":" in host else f"{host}:{port}", ready, renew).run()
+
+
+def set_up_logs(settings: Settings) -> None:
+    """Refused: BAD_REQUEST."""
+    try:
+        logs.set_up(settings.log_format, settings.log_level, settings.log_file)
+    except OSError as error:
+        raise Refusal(
+            Code.BAD_REQUEST, f"The log cannot be written to {settings.log_file} ({error.strerror}); change log_file."
+        ) from error
 
 
 class _Log(Logger):  # type: ignore[misc]
@@ -67,13 +88,21 @@ class _Log(Logger):  # type: ignore[misc]
 
     def setup(self, cfg: Any) -> None:
         super().setup(cfg)
-        for handler in self.error_log.handlers:
-            handler.setFormatter(logs.Redacting())
+        self.error_log.handlers.clear()
+        self.error_log.propagate = True  # to where everything goes
+
+
+class _Arbiter(Arbiter):  # type: ignore[misc]
+    def reload(self) -> None:
+        if self.app.renew():
+            super().reload()
+            log.warning("The settings were read again; new workers have taken over.")
 
 
 class _Server(BaseApplication):  # type: ignore[misc]
-    def __init__(self, app: Flask, settings: Settings, address: str, ready: Ready) -> None:
-        self._app, self._settings, self._address, self._ready = app, settings, address, ready
+    def __init__(self, app: Flask, settings: Settings, address: str, ready: Ready, renew: Renew | None) -> None:
+        self._app, self._settings, self._address, self._ready, self._renew = app, settings, address, ready, renew
+        self._guard = app.extensions["checkout"].store  # holds the lock on the database, whatever comes after it
         self._cpus = _Cpus()
         self._alive = os.pipe()
         super().__init__()
@@ -96,6 +125,24 @@ class _Server(BaseApplication):  # type: ignore[misc]
 
     def load(self) -> Flask:
         return self._app
+
+    def run(self) -> None:
+        _Arbiter(self).run()
+
+    def renew(self) -> bool:
+        """Makes the application anew from the settings as they are now; False, and nothing changed: they are bad."""
+        try:
+            if self._renew is not None:
+                app, settings = self._renew()
+                if settings.database != self._settings.database:
+                    raise SettingsError("Another database needs a restart.")
+                set_up_logs(settings)
+                self._app, self._settings = app, settings
+        except (SettingsError, Refusal, StoreError, ValueError, OSError) as error:
+            log.error("The settings were not taken over, those from before stay in force: %s", error)
+            return False
+        self.callable = None
+        return True
 
     def _begin(self, _arbiter: Any, worker: Any) -> None:
         """In the new worker."""

@@ -123,12 +123,15 @@ def image(raw: Raw) -> str:
     return str(_absolute(path, raw.folder))
 
 
-def folder(raw: Raw) -> str:
-    if raw.value == "":
-        return ""
-    if not isinstance(raw.value, str) or "\0" in raw.value:
-        raise raw.bad("the path of a folder")
-    return str(_absolute(raw.value, raw.folder))
+def path_of(kind: str) -> Callable[[Raw], str]:
+    def read(raw: Raw) -> str:
+        if raw.value == "":
+            return ""
+        if not isinstance(raw.value, str) or "\0" in raw.value:
+            raise raw.bad(f"the path of a {kind}")
+        return str(_absolute(raw.value, raw.folder))
+
+    return read
 
 
 def networks(raw: Raw) -> tuple[str, ...]:
@@ -199,7 +202,12 @@ READERS: dict[str, Callable[[Raw], object]] = {
     "device_offline_after": integer(30, DAY),
     "push_window_s": integer(0, 30 * DAY),
     "metrics_token": secret,
-    "backup_folder": folder,
+    "metrics_loopback": flag,
+    "log_format": choice("text", "json"),
+    "log_level": choice("warning", "info"),
+    "log_file": path_of("file"),
+    "keep_attempts_days": integer(0, 36_500),
+    "backup_folder": path_of("folder"),
     "backup_every": integer(60, 30 * DAY),
     "backup_keep": integer(1, 10_000),
     "language": choice("zh-CN", "zh-TW", "en"),

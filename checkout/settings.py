@@ -7,6 +7,7 @@ What changes while the server runs (merchants, accounts, devices, products) live
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -16,12 +17,14 @@ from difflib import get_close_matches
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 from checkout.setting_values import READERS, Raw, SettingsError, zone_of
 
 __all__ = ["Settings", "SettingsError", "load", "secret_for"]
 
 PREFIX = "CHECKOUT_"
+_LOOPBACK = re.compile(r"127(?:\.[0-9]{1,3}){3}")
 NOT_SETTINGS = ("CHECKOUT_CONFIG", "CHECKOUT_NPM_REGISTRY")  # read elsewhere
 NOT_SETTINGS_PREFIXES = ("CHECKOUT_TEST_", "CHECKOUT_BENCH_")
 
@@ -47,6 +50,11 @@ class Settings:
     device_offline_after: int = 180
     push_window_s: int = 0  # how far a push's own time may be off; 0 = any
     metrics_token: str = field(default="", repr=False)  # lets other machines read /metrics
+    metrics_loopback: bool = False  # programs on this machine need no token, whatever stands before the server
+    log_format: Literal["text", "json"] = "text"
+    log_level: Literal["warning", "info"] = "warning"  # info: every request and event
+    log_file: str = ""  # "": stderr
+    keep_attempts_days: int = 90  # tries at messages that have ended; 0: for ever
     backup_folder: str = ""  # where backups by the clock go; "": none are made
     backup_every: int = 86_400
     backup_keep: int = 14
@@ -63,6 +71,12 @@ class Settings:
     @property
     def is_postgres(self) -> bool:
         return "://" in self.database
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the public address is one that only this machine reaches."""
+        host = urlsplit(self.base_url).hostname or ""
+        return host in ("localhost", "::1") or bool(_LOOPBACK.fullmatch(host))
 
     @property
     def quiet_minutes(self) -> tuple[int, int] | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from checkout import amounts, announcements, audit, deliveries, orders, products, store, tallies
+from checkout import amounts, announcements, audit, deliveries, logs, orders, products, store, tallies
 from checkout.errors import Code, Refusal
 from checkout.interfaces import NewId, Rows, Store
 from checkout.model import Judgement, Order, Payment, State
@@ -27,7 +27,13 @@ def confirm(db_store: Store, token: str, *, amount: int, reason: str, actor: str
         if paid is None:
             raise Refusal(Code.NOT_ALLOWED, "The order, or another one of the same number, is paid already.")
         audit.note(db, actor, "order.confirm", token, {"amount": yuan(amount), "reason": reason}, new_id, now)
-        return paid
+    tell(paid, payment.id)
+    return paid
+
+
+def tell(paid: Order, payment_id: str) -> None:
+    """Logs that an order was paid, once that is on the disk."""
+    logs.event("order.paid", order=paid.token, merchant=paid.merchant, payment=payment_id, late=paid.late)
 
 
 def settle(

@@ -22,12 +22,13 @@ LAYERS = [  # from the ground up; a module imports from its own layer and those 
     {"api_keys", "idempotency"}
     | {"accounts", "amounts", "audit", "backup", "deliveries", "devices", "exports", "merchants", "orders", "payments"}
     | {"alert_texts", "alerts", "announcements", "conditions", "endpoints", "messenger", "troubles"}
-    | {"candidates", "checklist", "importing", "move", "order_search", "owner", "preferences", "sales", "sessions"}
+    | {"candidates", "checklist", "importing", "move", "order_search", "owner", "payment_search", "preferences"}
+    | {"sales", "sessions"}
     | {"catalogue", "claims", "gateways", "merchant_keys", "products", "prompts", "receiving", "refund_calls", "scans"}
     | {"refund_notices", "refunds", "returns", "statistics"}
     | {"selling", "settlement", "snippets", "tallies"},
     {"inquiries", "lanes", "outbox", "worker"},
-    {"fields", "front", "live", "web"},  # Flask from here on
+    {"access", "fields", "front", "live", "web"},  # Flask from here on
     {"protocols", "channels", "monitors"},
     {"pages", "admin", "health", "metrics"},
     {"app"},

@@ -71,3 +71,19 @@ def test_another_machine_is_refused_unless_it_has_the_token(world: World) -> Non
 def test_without_a_token_in_the_settings_none_is_good(world: World) -> None:
     given = {"Authorization": "Bearer "}
     assert world.client.get("/metrics", headers=given, environ_overrides={"REMOTE_ADDR": "1.2.3.4"}).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("base_url", "allowed"),
+    [("http://127.0.0.1:8000", True), ("http://localhost:8000", True), ("http://[::1]:8000", True),
+     ("https://pay.example.com", False), ("https://127.0.0.1.example.com", False), ("http://10.0.0.1", False)],
+)  # fmt: skip
+def test_a_public_server_does_not_take_a_silent_proxy_for_a_program_of_this_machine(
+    world: World, base_url: str, allowed: bool
+) -> None:
+    settings = replace(world.parts.settings, base_url=base_url)
+    world.app.extensions["checkout"] = replace(world.parts, settings=settings)
+    assert (world.client.get("/metrics").status_code == 200) is allowed
+    world.app.extensions["checkout"] = replace(world.parts, settings=replace(settings, metrics_loopback=True))
+    assert world.client.get("/metrics").status_code == 200
+    assert world.client.get("/metrics", headers={"X-Forwarded-For": "1.2.3.4"}).status_code == 403

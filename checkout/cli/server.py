@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import logging
 import signal
+from typing import TYPE_CHECKING
 
 import click
 
 from checkout import __version__
 from checkout.cli.desk import Desk
 from checkout.cli.output import as_json, show
+from checkout.errors import Refusal, StoreError
+from checkout.settings import Settings, SettingsError, load
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+    from checkout.web import Parts
+    from checkout.worker import Worker
 
 _STOPPING = {signal.SIGINT, signal.SIGTERM}
+_HEARD = {*_STOPPING, signal.SIGHUP}
 
 
 @click.command()
@@ -18,15 +29,20 @@ _STOPPING = {signal.SIGINT, signal.SIGTERM}
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(1, 65535))
 @click.pass_obj
 def serve(desk: Desk, host: str, port: int) -> None:
-    """Run the server, with the worker loop in it; Ctrl+C or SIGTERM ends it gracefully."""
+    """Run the server, with the worker loop in it; Ctrl+C or SIGTERM ends it gracefully, SIGHUP reads checkout.toml
+    again."""
     from checkout import serve as server
     from checkout.app import create_app
+
+    def renew() -> tuple[Flask, Settings]:
+        settings = load(desk.environ, desk.cwd)
+        return create_app(settings, work=False), settings
 
     def ready() -> None:
         click.echo(f"Checkout {__version__} listens on {host}:{port} for {desk.settings.base_url} (Ctrl+C ends it).")
         _invite(desk)
 
-    server.run(create_app(desk.settings, work=False), desk.settings, host, port, ready)
+    server.run(create_app(desk.settings, work=False), desk.settings, host, port, ready, renew)
 
 
 def _invite(desk: Desk) -> None:
@@ -42,19 +58,41 @@ def _invite(desk: Desk) -> None:
 @click.command()
 @click.pass_obj
 def worker(desk: Desk) -> None:
-    """Run the worker loop alone: callbacks and expiry, beside a server or instead of its own."""
-    from checkout import logs
+    """Run the worker loop alone: callbacks and expiry, beside a server or instead of its own; SIGHUP reads
+    checkout.toml again."""
     from checkout.app import wire
+    from checkout.serve import set_up_logs
 
-    logs.set_up()
+    set_up_logs(desk.settings)
     parts, loop = wire(desk.settings)
-    signal.pthread_sigmask(signal.SIG_BLOCK, _STOPPING)  # its threads must not take the signal
+    signal.pthread_sigmask(signal.SIG_BLOCK, _HEARD)  # its threads must not take the signal
     loop.start()
     click.echo("The worker runs (Ctrl+C ends it).")
-    signal.sigwait(_STOPPING)
+    while signal.sigwait(_HEARD) == signal.SIGHUP:
+        parts, loop = _anew(desk, parts, loop)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPPING)  # a second one ends it at once
     loop.stop()
     parts.store.close()
+
+
+def _anew(desk: Desk, parts: Parts, loop: Worker) -> tuple[Parts, Worker]:
+    """The worker by the settings as they are now; the one before where they cannot be used."""
+    from checkout.app import wire
+    from checkout.serve import set_up_logs
+
+    log = logging.getLogger(__name__)
+    try:
+        settings = load(desk.environ, desk.cwd)
+        found = wire(settings)
+        set_up_logs(settings)
+    except (SettingsError, Refusal, StoreError, ValueError, OSError) as error:
+        log.error("The settings were not taken over, those from before stay in force: %s", error)
+        return parts, loop
+    loop.stop()
+    parts.store.close()
+    found[1].start()
+    log.warning("The settings were read again.")
+    return found
 
 
 @click.command()

@@ -1,4 +1,5 @@
-"""GET /metrics: how the shop stands, for monitoring; to this machine, or with a token."""
+"""GET /metrics: how the shop stands, for monitoring: with a token. Programs on this machine need none where nobody
+outside reaches the server, or the owner says so: a proxy on this machine has the same address."""
 
 from __future__ import annotations
 
@@ -25,7 +26,8 @@ def metrics() -> Response:
     if not (_has_token() or _is_of_this_machine()):
         raise Refusal(
             Code.FORBIDDEN,
-            "/metrics answers programs on this machine, and those that send metrics_token as a bearer token.",
+            "/metrics answers those that send metrics_token as a bearer token; programs on this machine need none while"
+            " base_url is an address of this machine, or with metrics_loopback.",
         )
     from checkout.metrics.shop import text_of  # prometheus_client takes longer to load than most servers need it
 
@@ -39,8 +41,9 @@ def _has_token() -> bool:
 
 
 def _is_of_this_machine() -> bool:
-    """A proxy on this machine has the same address, but says that it passes something on."""
-    if any(name in request.headers for name in _FORWARDED):
+    """Most proxies say that they pass something on, but not all; so their silence is not enough for a public server."""
+    settings = parts().settings
+    if not (settings.metrics_loopback or settings.is_local) or any(name in request.headers for name in _FORWARDED):
         return False
     try:
         return ip_address(client_address()).is_loopback

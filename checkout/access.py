@@ -1,0 +1,71 @@
+"""The log of requests: one line for each, with the route and never the path, which may be a credential."""
+
+from __future__ import annotations
+
+import re
+import secrets
+import time
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from flask import Flask, request
+
+from checkout import logs
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+_ROUTE = "checkout.route"
+_POLL = re.compile(r"/pay/([0-9a-f]{32})/poll")  # answered before Flask knows its route
+_TOKEN = re.compile("[0-9a-f]{32}")
+_ORDERS = {"token": ("pay.", "admin."), "order": ("api.",)}  # what names an order in the paths of which blueprints
+
+
+class Access:
+    """WSGI: gives each request a number, which its answer carries as X-Request-Id and each of its lines in the log."""
+
+    def __init__(self, app: WSGIApplication) -> None:
+        self._app = app
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        began, number, said = time.monotonic_ns(), secrets.token_hex(8), ["500"]
+
+        def start(status: str, headers: list[tuple[str, str]], *more: Any) -> Any:
+            said[0] = status
+            return start_response(status, [*headers, ("X-Request-Id", number)], *more)
+
+        with logs.about(request=number):
+            try:
+                return self._app(environ, start)
+            finally:
+                route, order = environ.get(_ROUTE) or _poll(environ)
+                named = {"order": order} if order else {}
+                logs.event(
+                    "request", method=environ.get("REQUEST_METHOD", ""), route=route, status=int(said[0][:3]),
+                    duration_ms=(time.monotonic_ns() - began) // 1_000_000, **named,
+                )  # fmt: skip
+
+
+def install(app: Flask) -> None:
+    app.before_request(_note)
+
+
+def _note() -> None:
+    """The route as it is written in the code, and the order that the path names."""
+    rule = request.url_rule
+    if rule is None:
+        return
+    request.environ[_ROUTE] = (rule.rule, _order(rule.endpoint, request.view_args or {}))
+
+
+def _order(endpoint: str, values: dict[str, Any]) -> str:
+    for name, blueprints in _ORDERS.items():
+        value = values.get(name)
+        if isinstance(value, str) and endpoint.startswith(blueprints) and _TOKEN.fullmatch(value):
+            return value
+    return ""
+
+
+def _poll(environ: WSGIEnvironment) -> tuple[str, str]:
+    found = _POLL.fullmatch(environ.get("PATH_INFO", ""))
+    return ("/pay/<token>/poll", found[1]) if found else ("", "")

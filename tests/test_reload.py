@@ -1,0 +1,167 @@
+"""A server that runs, told to read its settings again or to write into another file: nobody outside notices."""
+
+from __future__ import annotations
+
+import json
+import signal
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.client import HTTPConnection, HTTPException
+from pathlib import Path
+from urllib.parse import urlencode, urlsplit
+
+from tests.servers import CHECKOUT, Server, ask, serving
+from tests.soak import crash
+
+SERVE = (*CHECKOUT, "serve", "--port", "{port}")
+CLIENTS = 4
+
+
+@dataclass
+class Load:
+    """What clients saw who asked all the time: half of them over connections that they keep."""
+
+    answers: Counter[int] = field(default_factory=Counter)
+    failures: list[str] = field(default_factory=list)
+    stop: threading.Event = field(default_factory=threading.Event)
+
+    def ask(self, url: str, *, keep: bool) -> None:
+        connection = HTTPConnection(urlsplit(url).netloc, timeout=30)
+        while not self.stop.is_set():
+            try:
+                connection.request("GET", "/healthz")
+                answer = connection.getresponse()
+                answer.read()
+                self.answers[answer.status] += 1
+            except (OSError, HTTPException) as error:
+                self.failures.append(repr(error))
+            if not keep:
+                connection.close()
+        connection.close()
+
+
+@contextmanager
+def load(url: str) -> Iterator[Load]:
+    found = Load()
+    threads = [threading.Thread(target=found.ask, args=(url,), kwargs={"keep": one % 2 == 0}) for one in range(CLIENTS)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield found
+    finally:
+        found.stop.set()
+        for thread in threads:
+            thread.join()
+
+
+def until(holds: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 60
+    while not holds():
+        assert time.monotonic() < deadline, "it never came to be"
+        time.sleep(0.02)
+
+
+def name_of_shop(url: str) -> str:
+    return ask(f"{url}/").text
+
+
+def write(folder: Path, text: str) -> dict[str, str]:
+    (folder / "checkout.toml").write_text(text)
+    return {"CHECKOUT_CONFIG": str(folder / "checkout.toml")}
+
+
+def workers_are_new(server: Server, old: list[int]) -> bool:
+    children = server.children()
+    return bool(children) and not set(children) & set(old)
+
+
+def test_new_settings_take_over_without_a_request_being_cut_or_refused(tmp_path: Path) -> None:
+    environ = write(tmp_path, 'shop_name = "First name"\n')
+    with serving(tmp_path, *SERVE, environ=environ) as (server, url):
+        assert "First name" in name_of_shop(url)
+        with load(url) as found:
+            for name, workers in (("Second name", 2), ("Third name", 1)):
+                old = server.children()
+                write(tmp_path, f'shop_name = "{name}"\nworkers = {workers}\n')
+                before = found.answers.total()
+                server.process.send_signal(signal.SIGHUP)
+                until(lambda old=old: workers_are_new(server, old))  # type: ignore[misc]
+                until(lambda before=before: found.answers.total() > before + 50)  # type: ignore[misc]
+                assert name in name_of_shop(url)
+                assert len(server.children()) == workers
+        assert found.failures == []
+        assert set(found.answers) == {200}
+        assert server.log.count("new workers have taken over") == 2
+        assert server.stop() == 0
+
+
+def test_settings_that_cannot_be_used_change_nothing_and_are_named(tmp_path: Path) -> None:
+    environ = write(tmp_path, 'shop_name = "First name"\n')
+    with serving(tmp_path, *SERVE, environ=environ) as (server, url):
+        children = server.children()
+        bad = ("order_ttl = 0\n", "no toml", "[channels.x]\nkind = 'nothing'\n", "log_file = '/nowhere/x/y.log'\n")
+        for number, text in enumerate(bad):
+            write(tmp_path, text)
+            server.process.send_signal(signal.SIGHUP)
+            until(lambda number=number: server.log.count("were not taken over") > number)  # type: ignore[misc]
+        for word in ("order_ttl", "checkout.toml", "[channels.x]", "log_file"):
+            assert word in server.log
+        assert server.children() == children
+        assert "First name" in name_of_shop(url)
+        assert server.stop() == 0
+
+
+def test_an_order_under_way_is_answered_by_the_worker_that_leaves(tmp_path: Path) -> None:
+    with serving(tmp_path, *SERVE) as (server, url):
+        old = server.children()
+        crash.set_up(tmp_path / "data" / "checkout.db", "http://127.0.0.1:1/notify")
+        connection = HTTPConnection(urlsplit(url).netloc, timeout=30)
+        body = urlencode({"payId": "N1", "type": "1", "price": "1.00", "sign": "0" * 32})
+        connection.putrequest("POST", "/createOrder")
+        connection.putheader("Content-Type", "application/x-www-form-urlencoded")
+        connection.putheader("Content-Length", str(len(body)))
+        connection.endheaders(body[:10].encode())
+        until(lambda: ask(f"{url}/healthz").status == 200)
+        server.process.send_signal(signal.SIGHUP)
+        until(lambda: not set(old) >= set(server.children()))
+        connection.send(body[10:].encode())
+        assert connection.getresponse().status == 200
+        until(lambda: workers_are_new(server, old))
+
+
+def test_the_worker_alone_reads_its_settings_again(tmp_path: Path) -> None:
+    environ = write(tmp_path, "") | {"CHECKOUT_DATABASE": str(tmp_path / "checkout.db")}
+    worker = Server((*CHECKOUT, "worker"), environ, tmp_path / "worker.log", tmp_path)
+    until(lambda: "The worker runs" in worker.log)
+    for text, said in (("order_ttl = 0\n", "order_ttl"), ("order_ttl = 60\n", "The settings were read again")):
+        write(tmp_path, text)
+        worker.process.send_signal(signal.SIGHUP)
+        until(lambda said=said: said in worker.log)  # type: ignore[misc]
+    assert worker.stop() == 0
+
+
+def test_no_line_is_lost_when_the_log_is_moved_away_under_load(tmp_path: Path) -> None:
+    path = tmp_path / "log" / "checkout.log"
+    path.parent.mkdir()
+    environ = {"CHECKOUT_LOG_FORMAT": "json", "CHECKOUT_LOG_LEVEL": "info", "CHECKOUT_LOG_FILE": str(path),
+               "CHECKOUT_WORKERS": "2"}  # fmt: skip
+    with serving(tmp_path, *SERVE, environ=environ) as (server, url):
+        with load(url) as found:
+            for number in range(5):
+                before = found.answers.total()
+                until(lambda before=before: found.answers.total() > before + 50)  # type: ignore[misc]
+                path.rename(path.with_name(f"{number}.log"))
+        assert found.failures == []
+        assert server.stop() == 0
+    files = list(path.parent.iterdir())
+    assert len(files) == 6
+    assert {file.stat().st_mode & 0o777 for file in files} == {0o600}
+    lines = [json.loads(line) for file in files for line in file.read_text().splitlines()]
+    asked = [line for line in lines if line["event"] == "request" and line["route"] == "/healthz"]
+    # The first questions, until it answered, were not of the load.
+    assert 1 <= len(asked) - found.answers.total() <= 5
+    assert len({line["request"] for line in asked}) == len(asked)
