@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from bench.driver import Answer, Connection
 
 _POLL = re.compile(r'hx-get="([^"]*/poll\?rev=[^"]*)" hx-trigger="every ([0-9]+)s')
-_FILE = re.compile(r'(?:src|href)="([^"]*(?:/qr\.png|\.css\?[^"]*|pay\.js\?[^"]*))"')
+_FILE = re.compile(r'(?:src="([^"]*(?:/qr\.png|/pay\.js\?[^"]*))"|<link rel="stylesheet" href="([^"]*)")')
 _MOST_CALM_S = 15
 _HEAD = (
     "GET {path} HTTP/1.1\r\nHost: {host}\r\n{more}"
@@ -144,16 +144,21 @@ class Crowd:
             self._lose(buyer, type(error).__name__)
             return
         if answer is not None and buyer.asking:
+            if buyer.connection.is_over:
+                self._hang_up(buyer)
             self._take(buyer, answer)
 
     def _lose(self, buyer: Buyer, why: str) -> None:
         """A connection that nobody used may be closed; one that was waited on is a fault."""
+        self._hang_up(buyer)
+        if buyer.asking:
+            self._fail(buyer, why)
+
+    def _hang_up(self, buyer: Buyer) -> None:
         if buyer.connection is not None:
             self._selector.unregister(buyer.connection.socket)
             buyer.connection.socket.close()
             buyer.connection = None
-        if buyer.asking:
-            self._fail(buyer, why)
 
     def _fail(self, buyer: Buyer, why: str) -> None:
         self.tally.statuses[f"{buyer.asking} {why}"] += 1
@@ -181,7 +186,7 @@ class Crowd:
     def _read(self, buyer: Buyer, kind: str, words: str) -> None:
         """The page, or what replaces a part of it: how to go on."""
         if kind == "page":
-            buyer.files = [path.replace("&amp;", "&") for path in _FILE.findall(words)]
+            buyer.files = [(one[1] or one[2]).replace("&amp;", "&") for one in _FILE.finditer(words)]
         found = _POLL.search(words)
         was_open = bool(buyer.path and buyer.interval)
         if found:

@@ -43,7 +43,7 @@ class Answer(NamedTuple):
 
 
 class Connection:
-    """Kept open. `tls`: through https; then it never waits for the rest of an answer."""
+    """Kept open while the server does so too. `tls`: through https; then it never waits for the rest of an answer."""
 
     def __init__(self, address: tuple[str, int], tls: ssl.SSLContext | None = None) -> None:
         self.socket = socket.create_connection(address, timeout=30)
@@ -54,6 +54,7 @@ class Connection:
         self._is_tls = tls is not None
         self._buffer = b""
         self.sent_at = 0.0
+        self.is_over = False  # the server has said that it hangs up after this answer
 
     def send(self, request: bytes) -> None:
         self._buffer = b""
@@ -69,6 +70,7 @@ class Connection:
             return None
         status = int(head[9:12])
         length = _length(head) if status not in (204, 304) else 0
+        self.is_over = b"\nConnection: close" in head
         return Answer(status, body) if len(body) >= length else None
 
     def _receive(self) -> None:

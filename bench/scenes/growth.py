@@ -15,8 +15,8 @@ from bench import servers
 from bench.driver import closed_loop, percentile
 from bench.figures import Figure, Plan, at_most, median_ratio
 from bench.fill import copy_of
-from bench.scenes.routes import Taken, hot_routes
 from bench.merchants import MerchantServer, merchant_server
+from bench.scenes.routes import Taken, hot_routes
 from bench.shop import Shop, only
 
 SIZES = (1_000, 100_000, 1_000_000)
