@@ -17,8 +17,8 @@ from checkout import install
 from tests import certificates
 from tests.clients.wire import to_server
 from tests.conftest import skip_or_fail
-from tests.journeys.server import free_port, serving
-from tests.servers import ROOT
+from tests.journeys.server import serving
+from tests.servers import ROOT, free_port
 
 DEPLOY = ROOT / "deploy"
 

@@ -15,7 +15,8 @@ from tests.binary.bare import Bare, bare
 from tests.clients.phone import Phone
 from tests.clients.vmq import VmqClient
 from tests.clients.wire import to_server
-from tests.journeys.server import Shops, free_port
+from tests.journeys.server import Shops
+from tests.servers import free_port
 
 CODE = "wxp://f2f0abcdefghijklmnopqrstuvwxyz"
 

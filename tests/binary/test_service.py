@@ -12,7 +12,7 @@ import pytest
 
 from tests.binary.conftest import PROGRAM
 from tests.conftest import skip_or_fail
-from tests.journeys.server import free_port
+from tests.servers import free_port
 
 BOOT_S = 100
 SCRIPT = """#!/bin/sh

@@ -29,7 +29,8 @@ from tests.clients.phone import Phone, java_double
 from tests.clients.vmq import VmqClient
 from tests.clients.wire import Wire, to_server
 from tests.conftest import skip_or_fail
-from tests.journeys.server import ROOT, Shops, free_port, serving
+from tests.journeys.server import ROOT, Shops, serving
+from tests.servers import free_port
 from tests.world import DEVICE_KEY, MERCHANT_KEY, START, account, device, merchant
 
 NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
