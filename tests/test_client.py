@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from werkzeug.serving import make_server
 
 import checkout.client
 from checkout import api_keys
 from checkout.api_keys import Scope
 from checkout.client import Checkout, CheckoutError, Event, WebhookError, verify_webhook
+from tests.servers import on_loopback
 from tests.world import MERCHANT_KEY, START, World
 
 SECRET = "whsec_" + base64.b64encode(b"k" * 32).decode()
@@ -29,13 +29,8 @@ SECRET = "whsec_" + base64.b64encode(b"k" * 32).decode()
 
 @pytest.fixture
 def base_url(world: World) -> Iterator[str]:
-    server = make_server("127.0.0.1", 0, world.app, threaded=False)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with on_loopback(world.app) as url:
+        yield url
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import shlex
-import threading
 import time
 from collections.abc import Iterator
 from http.client import HTTPConnection
@@ -14,11 +13,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from werkzeug.serving import make_server
 
 from checkout import api_keys
 from checkout.protocols.api.operations import OPERATIONS
 from checkout.signing import webhook_secret, webhook_signature
+from tests.servers import on_loopback
 from tests.world import World
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
@@ -38,16 +37,11 @@ def snippets(language: str, kind: str) -> list[str]:
 def server(world: World) -> Iterator[tuple[str, str]]:
     """(address, key) of the shop behind real HTTP."""
     world.beat()
-    server = make_server("127.0.0.1", 0, world.app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-    thread.start()
     made = api_keys.add(
         world.store, 1001, "docs", api_keys.USUAL, actor="test", new_id=world.parts.new_id, now=world.clock()
     )
-    yield f"http://127.0.0.1:{server.server_port}", made.secret
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with on_loopback(world.app) as url:
+        yield url, made.secret
 
 
 @languages

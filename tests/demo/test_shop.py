@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator
 
 import pytest
-from werkzeug.serving import make_server
 
 from checkout import api_keys
 from checkout.client import Checkout, WebhookError
@@ -15,18 +13,14 @@ from checkout.demo.plugin import Plugin
 from checkout.demo.shop import Shop, make_shop
 from checkout.http import Outgoing
 from checkout.signing import webhook_signature
+from tests.servers import on_loopback
 from tests.world import MERCHANT_KEY, World
 
 
 @pytest.fixture
 def base_url(world: World) -> Iterator[str]:
-    server = make_server("127.0.0.1", 0, world.app, threaded=False)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with on_loopback(world.app) as url:
+        yield url
 
 
 @pytest.fixture
