@@ -16,6 +16,7 @@ from checkout import (
     __version__,
     access,
     admin,
+    attempts,
     backup,
     channels,
     health,
@@ -120,7 +121,8 @@ def _chores(settings: Settings, db_store: Store) -> list[Chore]:
 
     plan = backup.plan_of(settings)
     backups = [backup.chore(db_store, plan)] if plan else []
-    return [forget_answers, sum_up_days, *backups, Watch(db_store, settings).look]
+    tries = [attempts.chore(db_store, settings.keep_attempts_days)] if settings.keep_attempts_days else []
+    return [forget_answers, sum_up_days, *tries, *backups, Watch(db_store, settings).look]
 
 
 def _knows(app: Flask) -> Callable[[str], bool]:

@@ -8,6 +8,7 @@ from checkout.store.mapping import columns, insert, values
 
 _COLUMNS = columns(Delivery)
 _STATE = Delivery.__slots__.index("state")
+OLDEST_ATTEMPT = (-1, "", 0)  # before every other
 _OPEN = ("waiting", "held")  # one at a time: each has an index of its own
 
 
@@ -199,6 +200,28 @@ def attempts(db: Rows, delivery_id: str) -> list[Attempt]:
         f"SELECT {columns(Attempt)} FROM attempts WHERE delivery = :delivery ORDER BY number", delivery=delivery_id
     )
     return [Attempt(*row) for row in rows]
+
+
+def attempt_after(db: Rows, place: tuple[int, str, int], before: int, limit: int) -> tuple[int, str, int] | None:
+    """(at, delivery, number) of the last of the next `limit` tries after `place` that are older than `before`."""
+    rows = db.all(
+        "SELECT at, delivery, number FROM attempts WHERE (at, delivery, number) > (:at, :delivery, :number)"
+        " AND at < :before ORDER BY at, delivery, number LIMIT :limit",
+        at=place[0], delivery=place[1], number=place[2], before=before, limit=limit,
+    )  # fmt: skip
+    return (rows[-1][0], rows[-1][1], rows[-1][2]) if rows else None
+
+
+def forget_attempts(db: Rows, after: tuple[int, str, int], upto: tuple[int, str, int], before: int) -> int:
+    """Removes the tries between these two places whose message was delivered or dropped before `before`."""
+    return db.run(
+        "DELETE FROM attempts WHERE (at, delivery, number) > (:at, :delivery, :number)"
+        " AND (at, delivery, number) <= (:last_at, :last_delivery, :last_number)"
+        " AND EXISTS (SELECT 1 FROM deliveries WHERE deliveries.id = attempts.delivery"
+        " AND deliveries.state IN ('delivered', 'dropped') AND deliveries.done_at < :before)",
+        at=after[0], delivery=after[1], number=after[2],
+        last_at=upto[0], last_delivery=upto[1], last_number=upto[2], before=before,
+    )  # fmt: skip
 
 
 def _delivery(row: Row) -> Delivery:

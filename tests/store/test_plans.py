@@ -57,6 +57,8 @@ ASKED: dict[str, Callable[[Rows], object]] = {
     "of an order": lambda db: stores.deliveries.of_order(db, "token"),
     "about an order": lambda db: stores.deliveries.about_order(db, "token"),
     "echoes": lambda db: stores.payments.echoes(db, _PAYMENT, START, 3),
+    "attempts": lambda db: stores.deliveries.attempt_after(db, (1, "x", 1), START, 50),
+    "forget attempts": lambda db: stores.deliveries.forget_attempts(db, (1, "x", 1), (2, "y", 1), START),
     "outbox": lambda db: stores.gauges.outbox(db),
     "struggling": lambda db: stores.overview.struggling_deliveries(db, 3),
     "conditions": lambda db: list(conditions.current(db, conditions.Limits(), None, START)),

@@ -1,0 +1,38 @@
+"""How long the single tries at messages are kept: the only table that grows without a new order or payment.
+
+A try goes some time after its message has ended well, or after its endpoint was removed. Tries at what waits, is on
+hold or was given up stay: somebody may still have to find out why. The messages themselves always stay.
+"""
+
+from __future__ import annotations
+
+from checkout import store
+from checkout.interfaces import Chore, Store
+
+_DAY_S = 86_400
+_LOOKED_AT = 5000  # rows a minute: bounded work beside the phones, more than any shop sends
+
+
+def chore(db_store: Store, keep_days: int) -> Chore:
+    """What the worker does by the minute: it goes through the old tries, the oldest first, and once a day anew."""
+    place, begun_at = store.deliveries.OLDEST_ATTEMPT, 0
+
+    def forget(now: int) -> None:
+        nonlocal place, begun_at
+        if now - begun_at >= _DAY_S:
+            place, begun_at = store.deliveries.OLDEST_ATTEMPT, now
+        place = sweep(db_store, now - keep_days * _DAY_S, place)
+
+    return forget
+
+
+def sweep(db_store: Store, before: int, place: tuple[int, str, int], limit: int = _LOOKED_AT) -> tuple[int, str, int]:
+    """Looks at `limit` tries from `place` on and removes those whose message has ended before `before` (Unix seconds);
+    gives the place to go on from."""
+    with db_store.read() as db:
+        last = store.deliveries.attempt_after(db, place, before, limit)
+    if last is None:
+        return place
+    with db_store.transaction() as db:
+        store.deliveries.forget_attempts(db, place, last, before)
+    return last
