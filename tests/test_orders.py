@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import pytest
@@ -268,6 +269,19 @@ def test_expiring_goes_in_portions_the_oldest_first(shop: Shop) -> None:
         shop.go(1)
     assert orders.expire_due(shop.store, START + 1000, limit=2) == 2
     assert [shop.order(order).state for order in opened] == [State.EXPIRED, State.EXPIRED, State.PENDING]
+
+
+def test_of_two_workers_that_expire_orders_at_once_the_second_finds_nothing_to_tell(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    shop.open()
+    shop.go(TTL)
+    with caplog.at_level(logging.INFO):
+        assert orders.expire_due(shop.store, shop.now) == 1
+        told = len(caplog.records)
+        monkeypatch.setattr(stores.orders, "any_expiring", lambda db, now: True)  # as it was a moment ago
+        assert orders.expire_due(shop.store, shop.now) == 0
+    assert len(caplog.records) == told
 
 
 def test_closing_an_order_that_was_shown_holds_its_amount_for_the_grace_from_then_on(shop: Shop) -> None:

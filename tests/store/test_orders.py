@@ -104,15 +104,16 @@ def test_unpaid_orders_are_found_between_two_times_and_two_amounts_both_from_the
     put("dear", created_at=12, really_price=1001)
     put("paid", created_at=12, **paid())
     put("closed", created_at=12, state=State.CLOSED)
+    put("agreed", created_at=12)
     with shop.store.read() as db:
         between = stores.orders.unpaid_between
-        assert names(between(db, 10, 20, (980, 1000), limit=9)) == ["last", "closed", "first"]
+        assert names(between(db, 10, 20, (980, 1000), limit=9)) == ["last", "closed", "agreed", "first"]
         assert names(between(db, 10, 20, (980, 1000), limit=2)) == ["last", "closed"]
         assert names(stores.orders.unpaid_of_amount(db, 980, 10, 20, limit=9)) == ["first"]
         assert names(stores.orders.unpaid_of_amount(db, 1000, 10, 20, limit=9)) == ["last"]
-        assert names(stores.orders.unpaid_of_amount(db, 990, 9, 21, limit=9)) == ["over", "closed", "early"]
+        assert names(stores.orders.unpaid_of_amount(db, 990, 9, 21, limit=9)) == ["over", "closed", "agreed", "early"]
         assert names(stores.orders.unpaid_of_amount(db, 990, 9, 21, limit=1)) == ["over"]
-        assert names(stores.orders.unpaid_of_amount(db, 990, 10, 20, limit=9)) == ["closed"]
+        assert names(stores.orders.unpaid_of_amount(db, 990, 10, 20, limit=9)) == ["closed", "agreed"]
 
 
 def test_how_far_back_a_number_of_orders_lies_is_counted_from_the_one_that_is_named(

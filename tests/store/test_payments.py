@@ -256,3 +256,30 @@ def test_what_a_phone_said_twice_within_the_time_of_a_repeat_it_told_once(
     put("own1", received_at=START - 20)
     put("own2", received_at=START - 20 + apart)
     assert echoes(shop, put("mine", account="wx-main")) is is_echo
+
+
+@pytest.mark.parametrize("change", [{"method": "alipay"}, {"amount": 991}, {"device": "second"}])
+def test_what_was_said_of_other_money_shortly_before_makes_no_repeat_of_it(
+    shop: Shop, put: Callable[..., Payment], change: dict[str, Any]
+) -> None:
+    shop.add_device("second", ["wx-main"])
+    put("told", **booked(received_at=START - 50))
+    put("said", received_at=START - 21, **change)
+    put("own", received_at=START - 20)
+    assert not echoes(shop, put("mine", account="wx-main"))
+
+
+def test_a_phone_may_say_the_same_twice_in_one_second(shop: Shop, put: Callable[..., Payment]) -> None:
+    shop.add_device("second", ["wx-main"])
+    put("told", **booked(received_at=START - 50))
+    put("own1", received_at=START - 20)
+    put("own2", received_at=START - 20)
+    assert not echoes(shop, put("mine", account="wx-main"))
+
+
+def test_of_each_merchant_s_list_the_newest_come_first(shop: Shop, put: Callable[..., Payment]) -> None:
+    for name, at in (("a", 1), ("c", 2), ("b", 2), ("d", 2)):
+        put(name, received_at=at)
+    with shop.store.read() as db:
+        assert names(stores.payments.of_merchants(db, (0,), (UNMATCHED,), limit=2)) == ["d", "c"]
+        assert names(stores.payments.of_merchants(db, (0,), (UNMATCHED,), limit=1)) == ["d"]
