@@ -12,7 +12,7 @@ from checkout import payments, refunds
 from checkout import store as stores
 from checkout.errors import Code, Refusal
 from checkout.interfaces import Store
-from checkout.model import Attempt, DeliveryState, Judgement, Order, Payment, Refund, RefundState
+from checkout.model import Attempt, DeliveryState, Endpoint, Judgement, Order, Payment, Refund, RefundState
 from checkout.refunds import MAX_REASON, NOTHING_BACK, Back
 from tests.shop import Shop
 from tests.world import START
@@ -117,6 +117,7 @@ def test_what_is_asked_for_is_written_down_with_who_asked_and_why(counter: Count
 def test_a_refund_without_a_number_has_its_own_id_for_one(counter: Counter) -> None:
     for made in (counter.ask(100), counter.by_hand(100)):
         assert made.number == made.id
+        assert made.id.startswith("ref_0000")
     assert counter.by_hand(100, number="H").number == "H"
 
 
@@ -316,6 +317,22 @@ def test_when_all_is_back_before_the_shop_heard_of_it_it_is_not_told_any_more(co
         [why] = stores.deliveries.attempts(db, owed(counter).id)
     assert (why.number, why.at, why.status, why.answer, why.elapsed_ms) == (2, START + 5, None, "", 0)
     assert why == Attempt(owed(counter).id, 2, START + 5, None, 0, "", why.error)
+
+
+def test_those_who_listen_hear_of_a_refund_that_went_through(counter: Counter) -> None:
+    hook = Endpoint(
+        id="whk", merchant=1001, url="https://hooks.example/in", events="order.refunded", description="",
+        secret="whsec_" + "c2VjcmV0" * 5, previous_secret="", previous_secret_until=0, failing_since=None,
+        paused_at=None, pause="", created_at=START,
+    )  # fmt: skip
+    with counter.store.transaction() as db:
+        stores.endpoints.add(db, hook)
+    counter.ask(100)
+    made = counter.by_hand(400)
+    with counter.store.read() as db:
+        [told] = stores.deliveries.listed(db, state=None, endpoint="whk")
+    assert (told.event, told.subject, told.order_token) == ("order.refunded", made.id, counter.order.token)
+    assert told.id.startswith("msg_0000")
 
 
 def test_a_refund_that_a_gateway_tells_of_by_itself_counts_like_any_other(counter: Counter) -> None:

@@ -1,0 +1,30 @@
+"""The modules that decide about money, and the tests that must know each of their branches: no network, no browser."""
+
+from __future__ import annotations
+
+# Each module with the files whose tests are its own: they are asked first about a fault in it.
+MODULES = {
+    "checkout/accounts.py": ("tests/test_accounts.py",),
+    "checkout/amounts.py": ("tests/test_amounts.py",),
+    "checkout/deliveries.py": ("tests/test_outgoing.py", "tests/test_deliveries.py", "tests/test_endpoints.py"),
+    "checkout/money.py": ("tests/test_money.py",),
+    "checkout/orders.py": ("tests/test_orders.py", "tests/test_switching.py", "tests/test_rerouting.py"),
+    "checkout/payments.py": ("tests/test_payments.py", "tests/test_payments_repeats.py"),
+    "checkout/refunds.py": ("tests/test_refund_rules.py", "tests/test_refunds.py"),
+    "checkout/settlement.py": ("tests/test_settlement.py", "tests/test_orders.py", "tests/test_payments.py"),
+    "checkout/signing.py": ("tests/test_signing.py", "tests/test_signing_rsa.py"),
+    "checkout/store/deliveries.py": ("tests/store/test_deliveries.py",),
+    "checkout/store/orders.py": ("tests/store/test_orders.py",),
+    "checkout/store/payments.py": ("tests/store/test_payments.py",),
+    "checkout/store/slots.py": ("tests/store/test_slots.py", "tests/test_accounts.py"),
+    "checkout/store/writer.py": ("tests/store/test_writer.py", "tests/store/test_writer_failures.py"),
+}
+OTHERS = (
+    "tests/test_announcements.py",
+    "tests/test_refund_calls.py",
+    "tests/test_refund_notices.py",
+    "tests/test_selling.py",
+)
+TESTS = sorted({name for names in MODULES.values() for name in names}.union(OTHERS))
+# On one of the two databases: the promises of PostgreSQL are tested elsewhere, and this is about our own code.
+PYTEST = ("-q", "-p", "no:cacheprovider", "-k", "not postgres")

@@ -1,0 +1,152 @@
+"""What `./dev mutate` runs in the copy of the tree: `cover` notes which tests come by each line, `share` runs one share
+of the faults."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import FunctionType, ModuleType
+from typing import Any
+
+import coverage
+import pytest
+from _pytest.runner import runtestprotocol
+
+from bench import core
+from bench.mutations import Mutant, mutants, mutated
+
+_COVER = Path("mutants-cover.json")
+_PATIENCE_S = 20
+_MOST_TESTS = 100
+
+
+def cover() -> None:
+    """Writes {"seconds": {test: s}, "lines": {module: {line: [test]}}}."""
+    coverer = coverage.Coverage(data_file=None, include=list(core.MODULES), config_file=False)
+    contexts = _Contexts(coverer)
+    coverer.start()
+    status = pytest.main([*core.PYTEST, *core.TESTS], plugins=[contexts])
+    coverer.stop()
+    if status:
+        sys.exit("./dev mutate: the tests fail before any fault is put in.")
+    data = coverer.get_data()
+    lines = {module: data.contexts_by_lineno(str(Path(module).resolve())) for module in core.MODULES}
+    _COVER.write_text(json.dumps({"seconds": contexts.seconds, "lines": lines}))
+
+
+class _Contexts:
+    def __init__(self, coverer: coverage.Coverage) -> None:
+        self.coverer, self.seconds = coverer, dict[str, float]()
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
+        self.coverer.switch_context(item.nodeid)
+        began = time.monotonic()
+        found = yield
+        self.seconds[item.nodeid] = time.monotonic() - began
+        self.coverer.switch_context("")
+        return found
+
+
+class _Share:
+    """Instead of the tests: every fault of a share, each in a fork."""
+
+    def __init__(self, modules: list[str], only: str, share: int, shares: int) -> None:
+        self.modules, self.only, self.share, self.shares = modules, only, share, shares
+        known = json.loads(_COVER.read_text())
+        self.seconds: dict[str, float] = known["seconds"]
+        self.lines: dict[str, dict[str, list[str]]] = known["lines"]
+
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        items = {item.nodeid: item for item in session.items}
+        with Path(f"mutants-{self.share}.jsonl").open("a") as file:
+            for index, (module, mutant) in enumerate(self._faults()):
+                if index % self.shares == self.share:
+                    end = self._end_of(module, mutant, items)
+                    line = {"module": module, "line": mutant.lines.start, "name": mutant.name, "end": end}
+                    file.write(json.dumps(line) + "\n")
+                    file.flush()
+        return True
+
+    def _faults(self) -> Iterator[tuple[str, Mutant]]:
+        for module in self.modules:
+            for mutant in mutants(Path(module).read_text()):
+                if self.only in mutant.name:
+                    yield module, mutant
+
+    def _end_of(self, module: str, mutant: Mutant, items: dict[str, pytest.Item]) -> str:
+        tests = self._tests(module, mutant)
+        if not tests:
+            return "uncovered"
+        child = os.fork()
+        if not child:
+            _quiet()
+            _graft(module, mutant)
+            os._exit(any(self._fails(items[test]) for test in tests))
+        status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        return "timeout" if status == -signal.SIGALRM else "killed" if status else "survived"
+
+    def _fails(self, item: pytest.Item) -> bool:
+        signal.alarm(_PATIENCE_S + int(10 * self.seconds[item.nodeid]))
+        return any(report.failed for report in runtestprotocol(item, log=False, nextitem=None))
+
+    def _tests(self, module: str, mutant: Mutant) -> list[str]:
+        """The tests that come by the statement, or by the module at all for what takes effect at import: those of the
+        module itself first, then the quickest; not more than `_MOST_TESTS`, all but the rarest fault needs few."""
+        lines = self.lines[module]
+        wanted = {str(line) for line in mutant.lines} if mutant.function else set(lines)
+        found = {test for line in wanted for test in lines.get(line, ()) if test}
+        own = core.MODULES[module]
+        return sorted(found, key=lambda test: (not test.startswith(own), self.seconds[test]))[:_MOST_TESTS]
+
+
+def _quiet() -> None:
+    for number in (1, 2):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), number)
+
+
+def _graft(module: str, mutant: Mutant) -> None:
+    """Gives what everybody has imported already the code, the defaults and the constants of the module with the
+    fault."""
+    name = module.removesuffix(".py").replace("/", ".")
+    real, faulty = importlib.import_module(name), ModuleType(name)
+    exec(compile(mutated(Path(module).read_text(), mutant.number), module, "exec"), vars(faulty))  # noqa: S102
+    _graft_functions(vars(real), vars(faulty), name)
+    for key, value in vars(faulty).items():
+        old = vars(real)[key]
+        if not callable(value) and not key.startswith("__") and repr(value) != repr(old):
+            for other in [one for one in sys.modules.values() if vars(one).get(key) is old]:
+                setattr(other, key, value)
+
+
+def _graft_functions(real: Mapping[str, Any], faulty: Mapping[str, Any], module: str) -> None:
+    for key, new in faulty.items():
+        if isinstance(new, type) and new.__module__ == module:
+            _graft_functions(vars(real[key]), vars(new), module)
+            continue
+        old, new = _plain(real.get(key)), _plain(new)
+        if isinstance(new, FunctionType) and new.__module__ == module and isinstance(old, FunctionType):
+            old.__code__, old.__defaults__, old.__kwdefaults__ = new.__code__, new.__defaults__, new.__kwdefaults__
+
+
+def _plain(function: Any) -> Any:
+    """The function behind a property, a cache or a context manager."""
+    return inspect.unwrap(getattr(function, "fget", function))
+
+
+def main(what: str, *arguments: str) -> int:
+    if what == "cover":
+        cover()
+        return 0
+    return int(pytest.main([*core.PYTEST, *core.TESTS], plugins=[_Share(*json.loads(arguments[0]))]))
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))
