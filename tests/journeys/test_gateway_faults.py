@@ -164,7 +164,7 @@ def test_a_gateway_whose_name_moves_to_a_private_address_is_not_asked(
     with serving(answering(ok())) as inside, official(tmp_path, "alipay") as made:
         channel = _public_alipay(made, inside)
         order = watched(made, "alipay")
-        monkeypatch.setattr(http.socket, "getaddrinfo", resolve)
+        monkeypatch.setattr(socket, "getaddrinfo", resolve)
         for _ in range(3):
             with pytest.raises(GatewayError):
                 channel.query(order, made.world.clock())
