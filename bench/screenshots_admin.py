@@ -10,9 +10,12 @@ from PIL import Image
 from playwright.sync_api import Browser
 
 from bench.screenshots import beside, narrowed, opened, shop, shot
-from checkout import owner
+from checkout import endpoints, owner, sales, tallies
+from checkout.merchants import Reach
 from checkout.model import Order
+from checkout.money import yuan
 from tests.admin.desk import PASSWORD
+from tests.browser.host import sell
 from tests.browser.site import ANDROID, Site
 from tests.world import answer
 
@@ -21,24 +24,34 @@ PRICES = (12_800, 1990, 4550, 2800, 500)
 # (width, height, language, theme)
 SCREENS = ((1280, 860, "zh-CN", "light"), (1280, 860, "en", "dark"), (375, 812, "zh-CN", "dark"))
 PLACES = {
-    "overview": "", "orders": "orders", "order": "orders/{token}", "review": "review", "merchant": "merchants/1001",
-    "settings": "settings",
+    "overview": "", "orders": "orders", "order": "orders/{token}", "payments": "payments", "review": "review",
+    "accounts": "accounts", "account": "accounts/wx-main", "devices": "devices", "device": "devices/{device}",
+    "merchant": "merchants/1001", "products": "products", "product": "products/ebook",
+    "embed": "products/ebook/embed", "callbacks": "callbacks", "webhooks": "webhooks", "statistics": "statistics",
+    "settings": "settings", "audit": "audit",
 }  # fmt: skip
+LONG = {"statistics": 1900}  # pixels of height that show the plots
 
 
 def month(site: Site) -> Order:
     """Sales of thirty days, money that fits nothing, a callback in trouble; gives the order it is about."""
     world, dice = site.world, random.Random(5)
     now = world.clock()
+    for minute in range(24 * 60, 0, -2):
+        world.clock.now = now - minute * 60
+        if not 500 < minute < 560:  # the phone slept
+            world.beat()
     for day in range(30, -1, -1):
         for number in range(dice.randint(2, 6)):
             world.clock.now = now - day * 86_400 - 40_000 + number * 5_000
             at = dice.randrange(len(TITLES))
             method = dice.choice(("wechat", "wechat", "alipay"))
             order = site.order(f"{20_260_900 + day}{number:03d}", PRICES[at], method, title=TITLES[at], shown=True)
-            world.clock.go(30)
+            tallies.watch_amounts(world.store, world.clock())
+            world.clock.go(int(dice.lognormvariate(3.6, 0.6)))
             if dice.random() < 0.8:
-                site.settle(order)
+                assert order.really_price is not None
+                world.push(yuan(order.really_price), kind={"wechat": "1", "alipay": "2"}[method])
     world.work()
     world.clock.now = now
     world.beat()
@@ -50,6 +63,12 @@ def month(site: Site) -> Order:
     world.push(told["reallyPrice"])
     world.work()
     world.push("19.00")
+    sell(site, title_zh=TITLES[0], title_en="Get things right", price=12_800, stock=40)
+    sell(site, product="tea", title_zh=TITLES[2], title_en="White tea, 50 g", price=4550)
+    wish = endpoints.Wish(url="https://shop.example/hooks", events=("order.paid", "order.refunded"))
+    endpoints.add(world.store, 1001, wish, Reach(True), actor="owner", new_id=world.parts.new_id, now=world.clock())
+    for sum_up in (sales.sum_up, tallies.sum_up):
+        sum_up(world.store, world.clock())
     return world.order(told["orderId"])
 
 
@@ -60,11 +79,11 @@ def picture(place: str, browser: Browser) -> Image.Image:
         owner.set_password(world.store, PASSWORD, actor="owner", new_id=world.parts.new_id, now=world.clock())
         found = []
         for width, height, lang, theme in SCREENS:
-            page = opened(browser, width, height, theme, ANDROID if width < 500 else None)
+            page = opened(browser, width, LONG.get(place, height), theme, ANDROID if width < 500 else None)
             page.goto(f"{site.url}/admin/sign-in?lang={lang}")
             page.locator("[name=password]").fill(PASSWORD)
             page.locator("main button").click()
-            page.goto(f"{site.url}/admin/{place.format(token=token)}?lang={lang}")
+            page.goto(f"{site.url}/admin/{place.format(token=token, device='phone')}?lang={lang}")
             found.append(narrowed(shot(page), 860 if width > 500 else 375))
             page.context.close()
         return beside(found)
