@@ -38,7 +38,10 @@ def clock() -> FakeClock:
 ON_BOTH = frozenset(
     {
         "tests.journeys.test_main_road",
+        "tests.store.test_deliveries",
         "tests.store.test_invariants",
+        "tests.store.test_orders",
+        "tests.store.test_payments",
         "tests.store.test_rows",
         "tests.store.test_slots",
         "tests.test_accounts",
