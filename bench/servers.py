@@ -70,6 +70,16 @@ def command(server: Server, *words: str) -> Any:
     return json.loads(done.stdout)
 
 
+@contextlib.contextmanager
+def existing_database() -> Iterator[str]:
+    """Of a server that has run before: the first start of all makes the tables, which no other one does."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = f"{folder}/checkout.db"
+        with checkout(database=path):
+            pass
+        yield path
+
+
 def pin_driver() -> None:
     os.sched_setaffinity(0, {DRIVER_CPU})
 

@@ -10,6 +10,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from bench import servers
 from bench.driver import closed_loop, percentile
@@ -29,16 +31,15 @@ def run(plan: Plan) -> Iterator[Figure]:
     sizes = SIZES if plan.is_full else SIZES[:2]
     with ExitStack() as stack:
         heard = stack.enter_context(merchant_server())
-        shops = {size: _shop(stack, heard, size, plan) for size in sizes}
+        copies = Path(stack.enter_context(TemporaryDirectory(dir=plan.folder)))
+        shops = {size: _shop(stack, heard, copy_of(size, plan.folder, copies / f"{size}.db")) for size in sizes}
         routes = {size: _routes(shop, plan.seconds) for size, shop in shops.items()}
         found = _in_turn(routes, plan.rounds * 2)
     for route in routes[sizes[0]]:
         yield from _figures(route, {size: found[size, route] for size in sizes})
 
 
-def _shop(stack: ExitStack, heard: MerchantServer, size: int, plan: Plan) -> Shop:
-    path = copy_of(size, plan.folder, plan.folder / f"growth-{size}.db")
-    stack.callback(path.unlink)
+def _shop(stack: ExitStack, heard: MerchantServer, path: Path) -> Shop:
     shop = Shop(stack.enter_context(servers.checkout(database=str(path))), heard).furnish()
     for name in ("wx-main", "ali-main"):
         servers.command(shop.server, "account", "disable", name)

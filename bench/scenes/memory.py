@@ -24,7 +24,11 @@ def run(plan: Plan) -> Iterator[Figure]:
 def _of(workers: int, seconds: float) -> Iterator[Figure]:
     servers.pin_driver()
     cpus = servers.all_cpus() if workers > 1 else None
-    with servers.checkout(cpus=cpus, workers=str(workers)) as server, merchant_server() as shops_server:
+    with (
+        servers.existing_database() as database,
+        servers.checkout(cpus=cpus, database=database, workers=str(workers)) as server,
+        merchant_server() as shops_server,
+    ):
         shop = Shop(server, shops_server).furnish()
         fresh = server.memory_mb()
         _work(shop, seconds)
