@@ -24,6 +24,17 @@
   });
   if (drawer) drawer.addEventListener("click", (event) => { if (event.target === drawer) drawer.close(); });
 
+  // What is to be pasted elsewhere.
+  doc.addEventListener("click", async ({ target }) => {
+    const button = target.closest("[data-copy]"), text = button && doc.getElementById(button.dataset.copy);
+    if (!text) return;
+    text.select();
+    try { await navigator.clipboard.writeText(text.value); } catch { doc.execCommand("copy"); }
+    const before = button.textContent;
+    button.textContent = button.dataset.copied;
+    setTimeout(() => { button.textContent = before; }, 2000);
+  });
+
   const wrong = doc.querySelector("[aria-invalid]") || doc.querySelector("#refused");
   if (wrong) wrong.focus();
 })();

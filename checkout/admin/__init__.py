@@ -45,6 +45,7 @@ from checkout.admin import (
     audit_log,
     callbacks,
     devices,
+    embed,
     guard,
     merchants,
     order,
@@ -78,7 +79,7 @@ def blueprint() -> Blueprint:
     made = Blueprint("admin", __name__, url_prefix="/admin")
     for module in _MODULES:
         module.routes(made)
-    for module in (order, webhooks, sign_in, status):
+    for module in (order, embed, webhooks, sign_in, status):
         module.routes(made)
     guard.install(made, [module.PAGE for module in _MODULES])
     return made

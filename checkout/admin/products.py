@@ -12,11 +12,9 @@ from checkout.catalogue import Draft
 from checkout.errors import Code
 from checkout.merchants import Reach
 from checkout.model import Product
-from checkout.pages import answers, goods
-from checkout.pages.frames import Frame
+from checkout.pages import goods
 from checkout.pages.language import N_
 from checkout.pages.language import translated as _
-from checkout.pages.offer import Asked, offer
 from checkout.web import parts
 
 PAGE = Page("products", N_("Products"), "M4 8l8-4 8 4-8 4zM4 8v8l8 4 8-4V8M12 12v8", 40)
@@ -27,7 +25,6 @@ def routes(blueprint: Blueprint) -> None:
     blueprint.add_url_rule("/products", "products_add", add, methods=["POST"])
     place = "/products/<product>"
     blueprint.add_url_rule(place, "product", one)
-    blueprint.add_url_rule(f"{place}/preview", "product_preview", preview)
     for name, action in (("settings", change), ("goods", deliver), ("keys", add_keys), ("state", switch)):
         blueprint.add_url_rule(f"{place}/{name}", f"product_{name}", action, methods=["POST"])
 
@@ -46,11 +43,11 @@ def add() -> Response:
 
 
 def one(product: str) -> Response:
-    return _page(_existing(product), Form())
+    return _page(existing(product), Form())
 
 
 def change(product: str) -> Response:
-    before, form = _existing(product), forms.read(*product_forms.FIELDS)
+    before, form = existing(product), forms.read(*product_forms.FIELDS)
     with form.catching({Code.BAD_URL: "return_url"}):
         catalogue.change(parts().store, product, product_forms.settings(form, before), _reach(), **session.by())
         return layout.done(layout.path("products", product), _("Saved."))
@@ -59,7 +56,7 @@ def change(product: str) -> Response:
 
 def deliver(product: str) -> Response:
     """What buyers get; receipts that exist keep what they have."""
-    before, form = _existing(product), forms.read("deliver", "text", "link", "file")
+    before, form = existing(product), forms.read("deliver", "text", "link", "file")
     with form.catching({Code.BAD_URL: "link"}):
         wanted = product_forms.goods(form, before, parts().settings)
         catalogue.change(parts().store, product, Draft(goods=wanted), _reach(), **session.by())
@@ -77,7 +74,7 @@ def add_keys(product: str) -> Response:
         told = _("Keys added: %(added)s of %(asked)s lines. Handed over at once: %(handed)s. Left: %(left)s.")
         numbers = {"added": added, "asked": asked, "handed": handed, "left": left}
         return layout.done(layout.path("products", product), told % numbers)
-    return _page(_existing(product), form, "keys")
+    return _page(existing(product), form, "keys")
 
 
 def switch(product: str) -> Response:
@@ -88,14 +85,10 @@ def switch(product: str) -> Response:
     return layout.done(layout.path("products", product), _("Saved."))
 
 
-def preview(product: str) -> Response:
-    """The buyer's page, to be looked at in a frame of ours; it opens no orders there."""
-    found = offer(parts(), _existing(product), Asked(), Frame(), parts().clock())
-    answer = answers.page("buy.html", offer=found, view=found, look=found.look, frame=found.frame)
-    policy = answer.headers["Content-Security-Policy"]
-    policy = policy.replace("frame-ancestors 'none'", "frame-ancestors 'self'")
-    answer.headers["Content-Security-Policy"] = policy.replace("form-action 'self'", "form-action 'none'")
-    return answer
+def existing(product_id: str) -> Product:
+    """Refused: NOT_FOUND."""
+    with parts().store.read() as db:
+        return products.get(db, product_id)
 
 
 def _list(form: Form) -> Response:
@@ -122,11 +115,6 @@ def _page(product: Product, form: Form, doing: str = "") -> Response:
     policy = answer.headers["Content-Security-Policy"]
     answer.headers["Content-Security-Policy"] = f"{policy}; frame-src 'self'"
     return answer
-
-
-def _existing(product_id: str) -> Product:
-    with parts().store.read() as db:
-        return products.get(db, product_id)
 
 
 def _reach() -> Reach:

@@ -54,6 +54,8 @@ SENTENCES = (
     N_("The same link, opened over the page."),
     N_("The checkout as a part of the page."),
     N_("Opened by your own code, which is told what came of it."),
+    N_("An order that your own server has opened by the API, over the page."),
+    N_("The return address is on no site that this product is sold on."),
     N_("The reason of a refund has at most %(most)s characters."),
     N_("The channel %(channel)s of this order is not in checkout.toml any more."),
     N_("This payment has been dealt with already."),

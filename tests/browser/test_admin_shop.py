@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -44,6 +46,27 @@ def test_the_preview_opens_no_order(site: Site, page: Page) -> None:
     page.wait_for_timeout(300)
     with site.world.store.read() as db:
         assert store.orders.counts(db) == {}
+
+
+def test_a_snippet_follows_what_is_chosen_and_is_copied(site: Site, page: Page, watch: Watch) -> None:
+    with site.world.store.transaction() as db:
+        store.products.add(db, product())
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    signed_in(site, page, "products/ebook/embed")
+    page.get_by_label("Offered first").select_option("alipay")
+    expect(page.locator("#snippet-dialog")).to_have_value(re.compile('data-method="alipay"'))
+    page.get_by_label("Your label for the buyer").fill('a "b"')
+    page.get_by_label("Where to go after payment").fill("https://evil.example/")
+    page.get_by_label("Pieces").focus()
+    expect(page.locator("#snippet-dialog")).to_have_value(re.compile('data-ref="a &quot;b&quot;"'))
+    expect(page.get_by_text("Left out: return")).to_be_visible()
+    expect(page.get_by_label("Where to go after payment")).to_have_value("https://evil.example/")
+    expect(page.frame_locator("iframe.preview").get_by_role("heading", level=1)).to_contain_text("Book")
+    accessible(page)
+    page.locator("figure", has=page.locator("#snippet-dialog")).get_by_role("button", name="Copy").click()
+    expect(page.get_by_role("button", name="Copied")).to_be_visible()
+    assert 'data-method="alipay"' in page.evaluate("navigator.clipboard.readText()")
+    assert watch.faults == []
 
 
 def test_a_callback_that_failed_is_sent_again(site: Site, page: Page) -> None:
