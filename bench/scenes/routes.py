@@ -8,16 +8,18 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from bench import servers
-from bench.driver import Outcome, closed_loop, get
+from bench.driver import Outcome, closed_loop, get, open_loop
 from bench.figures import Figure, Plan, Target, at_least, at_most, median_ratio
 from bench.hello import FILE
 from bench.servers import Server
-from bench.shop import Shop, only
+from bench.shop import Shop, data_of, only
 
 CONNECTIONS = 8
 TARGETS = {"poll, nothing new": at_least(1.25), "create order": at_least(0.65)}
 TARGETS_OF_TWO = {"poll, nothing new": at_least(2.0), "create order": at_least(0.70)}
 _SLOWEST_CREATE = at_most(8)  # ms, p99
+_POLLS_A_SECOND, _CREATES_A_SECOND = 1000, 200
+_MANY = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,37 @@ def _one_process(plan: Plan) -> Iterator[Figure]:
             **hot_routes(shop, plan.seconds),
         }
         rounds = in_turn(runs, plan.rounds)
-    yield from _figures("one process", rounds, TARGETS)
+        yield from _figures("one process", rounds, TARGETS)
+        yield from _by_the_clock(shop, plan.seconds)
+        if plan.is_full:
+            yield from _many_creates(shop)
+
+
+def _by_the_clock(shop: Shop, seconds: float) -> Iterator[Figure]:
+    """Requests that leave whether or not the ones before are answered, as those of people do."""
+    polls = itertools.cycle(shop.polls())
+    asked = {
+        f"poll, {_POLLS_A_SECOND} a second by the clock": (polls, _POLLS_A_SECOND, 204),
+        f"create order, {_CREATES_A_SECOND} a second by the clock": (
+            shop.creates(shop.prices()), _CREATES_A_SECOND, 200
+        ),
+    }  # fmt: skip
+    for name, (requests, rate, status) in asked.items():
+        outcome = open_loop(shop.server.address, requests, rate=rate, connections=64, seconds=seconds)
+        only(outcome, status)
+        for share in (0.5, 0.99):
+            yield Figure("one process", f"{name}, p{share * 100:g}", outcome.percentile(share) * 1000, "ms")
+
+
+def _many_creates(shop: Shop) -> Iterator[Figure]:
+    """At full speed: none refused, no token given twice."""
+    requests = shop.creates(itertools.islice(shop.prices(), _MANY))
+    outcome = closed_loop(shop.server.address, requests, connections=CONNECTIONS, seconds=3600, keep_bodies=True)
+    tokens = {data_of(body)["orderId"] for body in only(outcome, 200).bodies}
+    yield Figure("one process", f"{_MANY:,} creates at full speed, different orders", len(tokens), "",
+                 target=at_least(_MANY))  # fmt: skip
+    yield Figure("one process", f"{_MANY:,} creates at full speed", outcome.per_second, "/s")
+    yield Figure("one process", f"{_MANY:,} creates at full speed, p99", outcome.percentile(0.99) * 1000, "ms")
 
 
 def _two_processes(plan: Plan) -> Iterator[Figure]:
