@@ -16,7 +16,7 @@ MODULES = {
     "checkout/store/deliveries.py": ("tests/store/test_deliveries.py",),
     "checkout/store/orders.py": ("tests/store/test_orders.py",),
     "checkout/store/payments.py": ("tests/store/test_payments.py",),
-    "checkout/store/slots.py": ("tests/store/test_slots.py", "tests/test_accounts.py"),
+    "checkout/store/slots.py": ("tests/store/test_slot_rows.py", "tests/store/test_slots.py"),
     "checkout/store/writer.py": ("tests/store/test_writer.py", "tests/store/test_writer_failures.py"),
 }
 OTHERS = (

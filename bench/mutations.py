@@ -99,7 +99,9 @@ def _places(node: ast.AST, statement: ast.stmt, owner: str, inside: bool) -> Ite
 def _stays(node: ast.AST) -> bool:
     if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
         return True
-    if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
+    if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+        return True
+    if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__slots__":
         return True
     if isinstance(node, ast.JoinedStr):
         text = "".join(str(one.value) for one in node.values if isinstance(one, ast.Constant))

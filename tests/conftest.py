@@ -43,6 +43,7 @@ ON_BOTH = frozenset(
         "tests.store.test_orders",
         "tests.store.test_payments",
         "tests.store.test_rows",
+        "tests.store.test_slot_rows",
         "tests.store.test_slots",
         "tests.test_accounts",
         "tests.test_attempts",

@@ -75,7 +75,9 @@ class Bench:
 
 
 @pytest.fixture
-def bench(tmp_path: Path) -> Iterator[Bench]:
+def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
+    """Nobody may rest on being woken by the second look at the group, which is for the worst."""
+    monkeypatch.setattr(writers, "_LOOK_AGAIN_S", 60)
     made = Bench(tmp_path)
     yield made
     made.writer.close()
@@ -238,6 +240,34 @@ def test_a_member_that_looks_after_its_group_finds_that_somebody_has_committed_i
     bench.writer._turn = Turn()  # type: ignore[assignment]
     assert behind_each_other(bench.writer, [insert(1), insert_when_the_other_looks]) == [None, None]
     assert bench.kept() == [1, 2]
+
+
+def test_when_the_last_in_line_cannot_join_it_commits_what_the_others_left(bench: Bench) -> None:
+    bench.disk.fails.append("SAVEPOINT member")
+    outcomes = behind_each_other(bench.writer, [insert(1), insert(2)])
+    assert outcomes[0] is None
+    assert isinstance(outcomes[1], StoreError)
+    assert bench.kept() == [1]
+
+
+def test_no_savepoint_stays_behind_one_that_is_undone(bench: Bench) -> None:
+    disk = bench.disk
+    outcomes = behind_each_other(bench.writer, [insert(1), insert_and_fail(2), insert(3)])
+    assert [type(one) for one in outcomes] == [type(None), ValueError, type(None)]
+    assert disk.said.count("SAVEPOINT member") == disk.said.count("RELEASE member") == 2
+
+
+def test_what_members_have_left_open_is_committed_before_anybody_is_alone(bench: Bench) -> None:
+    bench.writer._waiting = 1  # somebody who never comes
+    member = threading.Thread(target=bench.write, args=(1,))
+    member.start()
+    while bench.writer._group is None or not bench.writer._group.size:
+        pass
+    with bench.writer.alone() as connection:
+        assert not connection.in_transaction
+        assert bench.kept() == [1]
+    member.join(10)
+    assert not member.is_alive()
 
 
 def test_without_a_transaction_there_is_nothing_open(bench: Bench) -> None:

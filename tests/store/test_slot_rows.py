@@ -1,0 +1,133 @@
+"""The statements about slots, one by one: which rows each sees or changes, to the second."""
+
+from __future__ import annotations
+
+import pytest
+
+from checkout import store as stores
+from checkout.interfaces import Rows, Store
+from checkout.model import Method, Rest
+from tests.shop import Shop
+
+NOW = 1000
+Row = tuple[str, int, str, int, int]
+
+
+@pytest.fixture
+def shop(store: Store) -> Shop:
+    made = Shop(store).fill()
+    made.add_account(id="b", method=Method.ALIPAY)
+    return made
+
+
+def put(shop: Shop, *rows: Row) -> None:
+    with shop.store.transaction() as db:
+        for account, amount, token, free_at, rested_at in rows:
+            db.run(
+                "INSERT INTO slots (account, amount, order_token, free_at, rested_at) VALUES (:a, :n, :t, :f, :r)",
+                a=account, n=amount, t=token, f=free_at, r=rested_at,
+            )  # fmt: skip
+
+
+def rows(db: Rows) -> list[Row]:
+    found = db.all("SELECT account, amount, order_token, free_at, rested_at FROM slots ORDER BY account, amount")
+    return [(str(row[0]), int(row[1]), str(row[2]), int(row[3]), int(row[4])) for row in found]
+
+
+def test_resting_are_the_amounts_of_a_span_that_are_not_rested_yet(shop: Shop) -> None:
+    put(
+        shop,
+        ("wx-main", 989, "t", NOW + 1, NOW + 9), ("wx-main", 990, "t", NOW - 5, NOW + 1),
+        ("wx-main", 991, "t", NOW - 5, NOW), ("wx-main", 992, "t", NOW + 7, NOW + 7),
+        ("wx-main", 993, "t", NOW + 1, NOW + 9), ("b", 991, "t", NOW + 3, NOW + 3),
+    )  # fmt: skip
+    with shop.store.read() as db:
+        resting = stores.slots.resting
+        assert resting(db, ["wx-main"], 990, 992, NOW) == {990: NOW - 5, 992: NOW + 7}
+        assert resting(db, ["b"], 990, 992, NOW) == {991: NOW + 3}
+        assert resting(db, ["wx-main", "b"], 990, 992, NOW) == {990: NOW - 5, 991: NOW + 3, 992: NOW + 7}
+        assert resting(db, [], 990, 992, NOW) == {}
+
+
+def test_of_an_amount_on_two_accounts_the_one_that_is_held_longer_counts(shop: Shop) -> None:
+    put(
+        shop,
+        ("wx-main", 990, "t", NOW + 1, NOW + 9), ("wx-main", 991, "t", NOW + 8, NOW + 9),
+        ("b", 990, "t", NOW + 5, NOW + 9), ("b", 991, "t", NOW + 2, NOW + 9),
+    )  # fmt: skip
+    with shop.store.read() as db:
+        for accounts in (["wx-main", "b"], ["b", "wx-main"]):
+            assert stores.slots.resting(db, accounts, 990, 991, NOW) == {990: NOW + 5, 991: NOW + 8}
+
+
+def test_an_amount_is_taken_when_nobody_holds_it_any_more(shop: Shop) -> None:
+    put(shop, ("wx-main", 990, "old", NOW, NOW + 50), ("wx-main", 991, "old", NOW + 1, NOW + 50))
+    rest = Rest(NOW + 300, NOW + 900)
+    with shop.store.transaction() as db:
+        taken = [stores.slots.take(db, "wx-main", amount, "new", rest, NOW) for amount in (990, 991, 992)]
+        assert taken == [True, False, True]
+        assert rows(db) == [
+            ("wx-main", 990, "new", NOW + 300, NOW + 900), ("wx-main", 991, "old", NOW + 1, NOW + 50),
+            ("wx-main", 992, "new", NOW + 300, NOW + 900),
+        ]  # fmt: skip
+
+
+def test_a_rest_is_set_for_one_amount_of_one_account_of_its_order(shop: Shop) -> None:
+    before: list[Row] = [
+        ("b", 990, "mine", 1, 1), ("wx-main", 990, "mine", 1, 1), ("wx-main", 991, "mine", 1, 1),
+        ("wx-main", 992, "other", 1, 1),
+    ]  # fmt: skip
+    put(shop, *before)
+    with shop.store.transaction() as db:
+        stores.slots.set_rest(db, "mine", "wx-main", 992, Rest(5, 6))
+        assert rows(db) == before
+        stores.slots.set_rest(db, "mine", "wx-main", 990, Rest(5, 6))
+        assert rows(db) == [before[0], ("wx-main", 990, "mine", 5, 6), *before[2:]]
+
+
+def test_what_an_order_holds_is_prolonged_and_never_shortened(shop: Shop) -> None:
+    put(
+        shop,
+        ("b", 990, "mine", NOW + 9, NOW + 20), ("wx-main", 990, "mine", NOW + 1, NOW + 3),
+        ("wx-main", 991, "mine", NOW, NOW + 3), ("wx-main", 992, "other", NOW + 1, NOW + 3),
+    )  # fmt: skip
+    with shop.store.transaction() as db:
+        stores.slots.prolong(db, "mine", Rest(NOW + 5, NOW + 10), NOW)
+        assert rows(db) == [
+            ("b", 990, "mine", NOW + 9, NOW + 20), ("wx-main", 990, "mine", NOW + 5, NOW + 10),
+            ("wx-main", 991, "mine", NOW, NOW + 3), ("wx-main", 992, "other", NOW + 1, NOW + 3),
+        ]  # fmt: skip
+
+
+def test_released_is_what_an_order_holds_and_nobody_saw(shop: Shop) -> None:
+    expires_at = NOW + 10
+    put(
+        shop,
+        ("b", 990, "mine", NOW + 10, expires_at + 1), ("wx-main", 990, "mine", NOW + 10, expires_at),
+        ("wx-main", 991, "mine", NOW, NOW + 5), ("wx-main", 992, "other", NOW + 10, expires_at),
+        ("wx-main", 993, "mine", NOW + 1, NOW + 1),
+    )  # fmt: skip
+    with shop.store.transaction() as db:
+        stores.slots.release(db, "mine", expires_at, NOW)
+        assert rows(db) == [
+            ("b", 990, "mine", NOW + 10, expires_at + 1), ("wx-main", 990, "mine", NOW, NOW),
+            ("wx-main", 991, "mine", NOW, NOW + 5), ("wx-main", 992, "other", NOW + 10, expires_at),
+            ("wx-main", 993, "mine", NOW, NOW),
+        ]  # fmt: skip
+
+
+def test_an_order_holds_and_an_amount_stands_for_what_is_not_free_yet(shop: Shop) -> None:
+    put(
+        shop,
+        ("wx-main", 991, "mine", NOW + 1, NOW + 1), ("wx-main", 990, "mine", NOW + 1, NOW + 1),
+        ("wx-main", 992, "mine", NOW, NOW + 9), ("wx-main", 993, "other", NOW + 1, NOW + 1),
+        ("b", 990, "mine", NOW + 1, NOW + 1), ("b", 992, "mine", NOW + 1, NOW + 1),
+    )  # fmt: skip
+    with shop.store.read() as db:
+        assert stores.slots.of_order(db, "mine", NOW) == [("b", 990), ("b", 992), ("wx-main", 990), ("wx-main", 991)]
+        holders = stores.slots.holders
+        assert holders(db, ["wx-main", "b"], 990, NOW) == [("wx-main", "mine"), ("b", "mine")]
+        assert holders(db, ["wx-main", "b"], 992, NOW) == [("b", "mine")]
+        assert holders(db, ["wx-main"], 993, NOW) == [("wx-main", "other")]
+        assert holders(db, ["b"], 993, NOW) == []
+        assert holders(db, [], 990, NOW) == []
