@@ -3,6 +3,8 @@
 crash     the server killed under load (--cycles 10000)
 power     disks as they may look after a power cut (--images 5000)
 slow      idle and dripping clients for a minute (--clients 500 of each of three kinds)
+backup    a copy of a year beside a writer, and what its restoring gives (--orders 1000000)
+fuzz      requests of every kind to every route (--requests 1000000)
 arrivals  buyers, phones and shops on a told clock, through the real rules (--arrivals 1000000)
 life      random lives of orders held against a book (--steps 1000000)
 Exit status 1: a fault was found.
@@ -20,7 +22,7 @@ from tempfile import TemporaryDirectory
 from urllib.parse import urlsplit
 
 from tests import servers
-from tests.soak import arrivals, crash, powercut, slow
+from tests.soak import arrivals, backups, crash, powercut, slow
 
 _BATCH = 250
 _SHOP = 50_000  # arrivals in one database
@@ -32,6 +34,8 @@ def main() -> None:
         "crash": _crash,
         "power": _power,
         "slow": _slow,
+        "backup": _backup,
+        "fuzz": _fuzz,
         "arrivals": _arrivals,
         "life": _life,
     }
@@ -78,6 +82,24 @@ def _slow(options: argparse.Namespace) -> bool:
     return report.share >= 0.999
 
 
+def _backup(options: argparse.Namespace) -> bool:
+    with TemporaryDirectory(prefix="backup-") as folder:
+        report = backups.run(Path(folder), options.orders)
+    print(
+        f"backup: {report.orders:,} orders, {report.megabytes} MB, copied and checked in {report.backup_s:.1f} s,"
+        f" restored in {report.restore_s:.1f} s; a writer's p99 was {report.undisturbed_ms:.0f} ms before and"
+        f" {report.meanwhile_ms:.0f} ms meanwhile, with {report.written} orders"
+    )
+    for fault in report.faults:
+        print(f"  {fault}")
+    return not report.faults
+
+
+def _fuzz(options: argparse.Namespace) -> bool:
+    command = [sys.executable, "-m", "pytest", "-q", "tests/soak/test_fuzz.py"]
+    return subprocess.run(["env", f"CHECKOUT_TEST_FUZZ={options.requests // 2}", *command]).returncode == 0
+
+
 def _arrivals(options: argparse.Namespace) -> bool:
     """One shop after the other, each with a database and a seed of its own."""
     counts, lived, faults = Counter[str](), 0, 0
@@ -104,11 +126,16 @@ def _options() -> argparse.Namespace:
         prog="./dev soak", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(
-        "what", nargs="*", choices=["crash", "power", "slow", "arrivals", "life"], help="all of them, unless named"
+        "what",
+        nargs="*",
+        choices=["crash", "power", "slow", "backup", "fuzz", "arrivals", "life"],
+        help="all of them, unless named",
     )
     parser.add_argument("--cycles", type=int, default=10_000)
     parser.add_argument("--images", type=int, default=5_000)
     parser.add_argument("--clients", type=int, default=500)
+    parser.add_argument("--orders", type=int, default=1_000_000)
+    parser.add_argument("--requests", type=int, default=1_000_000)
     parser.add_argument("--arrivals", type=int, default=1_000_000)
     parser.add_argument("--steps", type=int, default=1_000_000)
     parser.add_argument("--seed", type=int, default=1)
