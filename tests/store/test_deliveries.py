@@ -295,3 +295,41 @@ def test_each_try_is_kept_once_in_its_order(shop: Shop, put: Callable[..., Deliv
         for one in (*tries, Attempt("b", 1, START, 200, 1, "", ""), replace(tries[0], answer="again")):
             stores.deliveries.add_attempt(db, one)
         assert stores.deliveries.attempts(db, "a") == tries[::-1]
+
+
+# Tries that are forgotten
+
+
+def tried(shop: Shop, *tries: tuple[int, str, int]) -> None:
+    with shop.store.transaction() as db:
+        for at, delivery, number in tries:
+            stores.deliveries.add_attempt(db, Attempt(delivery, number, at, 500, 7, "", ""))
+
+
+def test_the_tries_of_a_time_come_in_portions_each_after_the_one_before(
+    shop: Shop, put: Callable[..., Delivery]
+) -> None:
+    put("a")
+    put("b")
+    tried(shop, (1, "a", 1), (2, "b", 1), (2, "a", 2), (2, "a", 3), (9, "a", 4))
+    with shop.store.read() as db:
+        after = stores.deliveries.attempt_after
+        assert after(db, (0, "", 0), 9, 3) == (2, "a", 3)
+        assert after(db, (2, "a", 2), 9, 1) == (2, "a", 3)
+        assert after(db, (2, "a", 3), 9, 5) == (2, "b", 1)
+        assert after(db, (2, "b", 1), 9, 5) is None
+        assert after(db, (2, "b", 1), 10, 5) == (9, "a", 4)
+
+
+@pytest.mark.parametrize("state", list(DeliveryState))
+def test_forgotten_are_tries_at_messages_that_ended_well_before(
+    shop: Shop, put: Callable[..., Delivery], state: DeliveryState
+) -> None:
+    for name, done_at in (("a", 9), ("b", 10), ("c", None)):
+        put(name, state=state, done_at=done_at)
+    tried(shop, (1, "a", 1), (2, "a", 2), (2, "b", 1), (2, "c", 1), (3, "a", 3), (3, "a", 4))
+    ends = state in (DELIVERED, DROPPED)
+    with shop.store.transaction() as db:
+        assert stores.deliveries.forget_attempts(db, (1, "a", 1), (3, "a", 3), 10) == (2 if ends else 0)
+        left = {name: [one.number for one in stores.deliveries.attempts(db, name)] for name in "abc"}
+    assert left == {"a": [1, 4] if ends else [1, 2, 3, 4], "b": [1], "c": [1]}
