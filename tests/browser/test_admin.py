@@ -37,6 +37,8 @@ def accessible(page: Page) -> None:
     assert size is not None
     page.set_viewport_size({"width": 360, "height": 740})
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    strips = "[...document.querySelectorAll('.strip')].every(one => one.scrollWidth <= one.clientWidth)"
+    assert page.evaluate(strips), "a part of the state is cut off"
     page.set_viewport_size(size)
 
 
