@@ -16,6 +16,7 @@ from checkout.signing import (
     same_secret,
     signed_by,
     sorted_pairs,
+    webhook_secret,
     webhook_signature,
 )
 
@@ -113,3 +114,10 @@ def test_a_webhook_is_signed_as_the_standard_says() -> None:
 )  # fmt: skip
 def test_a_webhook_s_signature_covers_its_id_its_time_and_its_body(changed: tuple[bytes, str, int, bytes]) -> None:
     assert webhook_signature(*changed) != webhook_signature(b"secret", "msg_1", 100, b"body")
+
+
+@pytest.mark.parametrize("written", ["whsec_c2Vj!cmV0", "whsec_c2Vj cmV0", "whsec_c2V", "whsec_密"])
+def test_a_secret_that_is_not_plain_base64_is_none(written: str) -> None:
+    assert webhook_secret("whsec_c2VjcmV0") == webhook_secret("c2VjcmV0") == b"secret"
+    with pytest.raises(ValueError):  # noqa: PT011 (base64 has its own words)
+        webhook_secret(written)

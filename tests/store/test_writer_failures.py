@@ -117,6 +117,16 @@ def test_one_that_cannot_be_undone_alone_takes_its_group_with_it(bench: Bench) -
     assert bench.kept() == [3]
 
 
+def test_when_the_database_undoes_everything_the_members_hear_why(bench: Bench) -> None:
+    def lose_everything(connection: sqlite3.Connection) -> None:
+        connection.execute("ROLLBACK")
+        raise ValueError
+
+    outcomes = behind_each_other(bench.writer, [insert(1), lose_everything])
+    assert [str(one) for one in outcomes] == ["The database undid the transaction; try again."] * 2
+    assert bench.kept() == []
+
+
 @pytest.mark.parametrize("closes_badly", [False, True])
 def test_a_connection_that_cannot_even_roll_back_is_thrown_away(bench: Bench, closes_badly: bool) -> None:
     disk = bench.disk
