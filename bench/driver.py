@@ -19,6 +19,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+_LAST_CHUNK = b"0\r\n\r\n"
+
 
 @dataclass
 class Outcome:
@@ -69,8 +71,10 @@ class Connection:
         if not found:
             return None
         status = int(head[9:12])
-        length = _length(head) if status not in (204, 304) else 0
         self.is_over = b"\nConnection: close" in head
+        if b"\nTransfer-Encoding: chunked" in head:
+            return Answer(status, _joined(body)) if body.endswith(_LAST_CHUNK) else None
+        length = _length(head) if status not in (204, 304) else 0
         return Answer(status, body) if len(body) >= length else None
 
     def _receive(self) -> None:
@@ -184,6 +188,16 @@ def _note(outcome: Outcome, answer: Answer, since: float, keep_bodies: bool) -> 
     outcome.statuses[answer.status] += 1
     if keep_bodies:
         outcome.bodies.append(answer.body)
+
+
+def _joined(chunks: bytes) -> bytes:
+    """RFC 9112, 7.1, without trailers."""
+    body = b""
+    while chunks:
+        size, _, rest = chunks.partition(b"\r\n")
+        length = int(size, 16)
+        body, chunks = body + rest[:length], rest[length + 2 :] if length else b""
+    return body
 
 
 def _length(head: bytes) -> int:

@@ -38,6 +38,14 @@ class _Stalling(BaseRequestHandler):
             self.request.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
 
 
+class _Chunking(BaseRequestHandler):
+    def handle(self) -> None:
+        self.request.recv(65536)
+        self.request.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nok,\r\n")
+        time.sleep(0.02)
+        self.request.sendall(b"f\r\n 0\r\n\r\nthen more\r\n0\r\n\r\n")
+
+
 @pytest.fixture
 def stalling() -> Iterator[tuple[str, int]]:
     ThreadingTCPServer.allow_reuse_address = True
@@ -73,6 +81,15 @@ def test_one_request_is_timed_without_its_connection(stalling: tuple[str, int]) 
     answer, elapsed = ask(stalling, get("/"))
     assert (answer.status, answer.body) == (200, b"ok")
     assert elapsed >= _STALL_S
+
+
+def test_an_answer_in_chunks_is_one_body() -> None:
+    with ThreadingTCPServer(("127.0.0.1", 0), _Chunking) as server:
+        thread = threading.Thread(target=server.handle_request)
+        thread.start()
+        answer, _ = ask(("127.0.0.1", server.server_address[1]), get("/"))
+        thread.join()
+    assert answer.body == b"ok, 0\r\n\r\nthen more"
 
 
 def test_a_percentile_is_one_of_the_values() -> None:
