@@ -22,6 +22,7 @@ FORMAT = "%(asctime)s [%(process)d] %(levelname)s %(message)s"
 _SECRETS = re.compile(
     r"(?<=\?)[^\s'\"<>]+|\b[0-9A-Fa-f]{32,}\b|%[0-9A-Fa-f]{2}[^\s'\"<>]{16,}|\bwhsec_[0-9A-Za-z+/=_-]+"
 )
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _NAMES = frozenset({"order", "request"})  # fields whose long numbers are names, not secrets
 _events = logging.getLogger("checkout.events")
 _about: ContextVar[dict[str, Any] | None] = ContextVar("about", default=None)
@@ -36,6 +37,11 @@ class Redacting(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         fields = "".join(f" {name}={value}" for name, value in _fields(record).items())
         return redacted(super().format(record)) + fields
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - the name that logging calls
+        """What strangers wrote must not look like a line of ours; a traceback keeps its lines."""
+        record.message = _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), record.message)
+        return super().formatMessage(record)
 
 
 class Json(logging.Formatter):

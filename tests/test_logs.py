@@ -105,3 +105,11 @@ def test_as_text_an_event_has_its_fields_behind_it() -> None:
     record.fields = {"order": "a" * 32, "late": True}
     assert Redacting().format(record).endswith(f"INFO order.paid order={'a' * 32} late=True")
     assert json.loads(Json().format(record))["late"] is True
+
+
+def test_what_a_stranger_wrote_cannot_pass_for_a_line_of_the_log() -> None:
+    forged = "x\r\n2026-11-21 10:00:00 [1] INFO order.paid\x1b[2J\u2028"
+    record = logging.LogRecord("x", logging.WARNING, "f", 1, "refused: %s", (forged,), None)
+    assert Redacting().format(record).splitlines() == [Redacting().format(record)]
+    assert "\\r\\n2026" in Redacting().format(record)
+    assert Json().format(record).count("\n") == 0

@@ -1,0 +1,185 @@
+"""Which tests show the answer to which threat. Whoever renames one is told here; a threat without a test is a gap."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.world import World
+
+ROOT = Path(__file__).resolve().parent.parent
+
+THREATS: dict[str, tuple[str, ...]] = {
+    "a push that is replayed, doubled, too old, another phone's or meant for another door": (
+        "monitors/test_vmq_app.py::test_five_repeats_with_the_same_time_change_nothing",
+        "monitors/test_vmq_app.py::test_a_repeat_with_a_new_time_pays_no_second_order",
+        "monitors/test_vmq_app.py::test_with_a_window_older_messages_are_refused",
+        "protocols/test_signature_matrix.py::test_a_push_signed_by_one_phone_is_not_anothers",
+        "protocols/test_signature_matrix.py::test_no_door_opens_to_anothers_signature",
+        "test_payments_repeats.py::test_phones_that_took_turns_in_telling_first_do_not_pay_with_what_one_tells_late",
+        "soak/test_arrivals.py::test_whatever_buyers_and_phones_and_shops_do_the_promises_hold",
+    ),
+    "a signed order that is cut into another one": (
+        "protocols/test_legacy_modes.py::test_with_guard_param_no_signed_order_can_be_cut_into_a_cheaper_one",
+        "protocols/test_legacy_modes.py::test_in_strict_mode_no_browser_may_carry_a_signed_create_link",
+        "protocols/test_epay_recut.py::test_the_values_that_count_can_be_read_in_one_way_only",
+    ),
+    "amounts in other spellings": (
+        "test_money.py::test_what_is_not_a_plain_price_is_refused",
+        "test_money.py::test_any_text_is_a_positive_amount_or_a_refusal",
+        "test_layers.py::test_nothing_becomes_a_float",
+    ),
+    "addresses that lead inside, also after a change of the name": (
+        "test_targets.py::test_an_address_with_a_special_meaning_is_not_public",
+        "test_http_names.py::test_a_connection_goes_to_the_address_that_was_judged_and_to_no_later_one",
+        "test_webhook_attacks.py::test_a_name_that_leads_inside_at_the_time_of_the_try_is_not_called",
+        "journeys/test_gateway_faults.py::test_a_gateway_whose_name_moves_to_a_private_address_is_not_asked",
+        "test_http.py::test_a_redirect_is_an_answer_and_is_not_followed",
+    ),
+    "shops that hang, drip, fail, hang up or send elsewhere": (
+        "test_http_deadline.py::test_a_server_that_drips_its_body_costs_no_more_than_the_deadline",
+        "test_http_deadline.py::test_a_server_that_sips_the_request_costs_no_more_than_the_deadline",
+        "test_worker.py::test_a_merchant_that_hangs_delays_nobody_else",
+        "test_worker.py::test_a_host_gets_two_messages_at_a_time_and_all_of_them_in_the_end",
+        "test_webhook_attacks.py::test_an_answer_that_drips_for_ever_ends_at_the_deadline",
+        "test_deliveries.py::test_an_outage_of_71_hours_is_survived_however_the_dice_fall",
+    ),
+    "gateways that do": (
+        "journeys/test_gateway_faults.py::test_the_page_is_answered_and_the_order_still_waits",
+        "journeys/test_gateway_faults.py::test_a_question_ends_and_is_asked_again_later",
+        "journeys/test_gateway_faults.py::test_phones_and_shops_and_other_buyers_do_not_wait_for_a_gateway_that_hangs",
+        "journeys/test_gateway_faults.py::test_a_gateway_that_sends_elsewhere_is_not_followed",
+    ),
+    "open redirects, javascript: and line breaks in addresses": (
+        "browser/test_embed.py::test_a_return_to_what_is_no_page_is_never_followed",
+        "admin/test_sign_in.py::test_signing_in_leads_back_to_the_page_that_was_wanted_and_never_elsewhere",
+        "test_http.py::test_a_request_that_would_be_read_as_another_is_not_sent",
+    ),
+    "scripts in titles, params, nicknames, notifications and answers": (
+        "browser/test_hostile.py::test_hostile_texts_run_nowhere",
+    ),
+    "formulas in exports": (
+        "cli/test_upkeep.py::test_a_cell_that_could_be_a_formula_is_guarded",
+        "admin/test_orders.py::test_the_spreadsheet_has_what_was_found_and_no_formula",
+    ),
+    "clickjacking": (
+        "pages/test_buy.py::test_only_listed_sites_may_frame",
+        "admin/test_guard.py::test_pages_are_never_stored_framed_or_mixed_with_others",
+    ),
+    "requests that other sites make a browser send": (
+        "admin/test_guard.py::test_every_form_needs_the_token_of_its_session",
+        "admin/test_guard.py::test_what_another_site_makes_the_browser_send_is_refused",
+        "pages/test_aid.py::test_nothing_of_this_is_done_by_a_get_or_to_an_unknown_order",
+    ),
+    "sessions that were planted or stolen": (
+        "admin/test_sign_in.py::test_the_cookie_is_new_at_each_sign_in_and_not_in_the_database",
+        "admin/test_sign_in.py::test_behind_https_the_cookies_are_bound_to_the_host",
+        "admin/test_sign_in.py::test_a_new_password_ends_the_sessions_of_all_others",
+    ),
+    "guessing a password or a key": (
+        "admin/test_sign_in.py::test_after_ten_wrong_passwords_the_right_one_has_to_wait_too",
+        "admin/test_sign_in.py::test_guesses_are_counted_before_they_are_checked",
+        "protocols/api/test_keys.py::test_a_stranger_who_tries_keys_is_slowed_down",
+        "protocols/test_signature_matrix.py::test_every_signature_is_compared_in_constant_time",
+    ),
+    "reading or changing what belongs to another merchant": (
+        "protocols/api/test_keys.py::test_another_merchant_neither_sees_nor_changes_anything",
+        "protocols/test_gogo.py::test_a_merchant_cannot_close_anothers_order",
+        "protocols/test_epay_refunds.py::test_another_merchant_cannot_refund",
+    ),
+    "bombs: pictures, XML, long and endless bodies": (
+        "test_qr.py::test_a_picture_that_would_unfold_to_too_much_is_refused_before_it_is_unpacked",
+        "test_xml.py::test_a_doctype_is_refused_before_anything_is_read",
+        "test_xml.py::test_a_deep_message_is_refused",
+        "test_xml.py::test_a_long_message_is_refused_unread",
+        "test_http.py::test_of_a_hundred_megabytes_only_the_first_64_kib_are_taken",
+    ),
+    "slow clients, and many": (
+        "soak/test_slow.py::test_the_bare_server_answers_among_slow_clients",
+        "soak/test_slow.py::test_the_server_behind_the_documented_proxy_answers_too",
+    ),
+    "requests that two servers cut differently": (
+        "soak/test_smuggling.py::test_a_request_that_can_be_cut_in_two_ways_hides_no_second_one",
+    ),
+    "forged hosts and forwarded headers": (
+        "test_front.py::test_without_configured_proxies_nobody_is_believed",
+        "test_front.py::test_after_garbage_the_last_address_that_is_known_for_sure_counts",
+        "test_threats.py::test_the_host_of_a_request_reaches_no_link",
+        "test_metrics.py::test_a_public_server_does_not_take_a_silent_proxy_for_a_program_of_this_machine",
+    ),
+    "secrets in logs, errors, pages and backups": (
+        "test_log_canaries.py::test_no_secret_is_written_at_any_door",
+        "test_serve.py::test_neither_keys_nor_signatures_nor_amounts_reach_the_log",
+        "journeys/test_official_secrets.py::test_no_secret_gets_out",
+        "test_webhook_attacks.py::test_no_secret_reaches_a_log_a_list_or_an_attempt",
+        "cli/test_upkeep.py::test_a_backup_is_a_whole_database_for_its_owner_only",
+    ),
+    "lines that strangers write into the log": (
+        "test_logs.py::test_what_a_stranger_wrote_cannot_pass_for_a_line_of_the_log",
+    ),
+    "nonsense at every door": (
+        "soak/test_fuzz.py::test_every_request_gets_an_answer_and_none_is_a_failure_of_ours",
+        "protocols/test_bad_input.py::test_a_parameter_that_is_wrong_in_any_way_is_refused",
+        "test_xml.py::test_whatever_comes_is_read_or_refused",
+    ),
+    "a server or worker that dies, and a power cut": (
+        "soak/test_crash.py::test_what_was_acknowledged_survives_the_death_of_the_server",
+        "soak/test_powercut.py::test_no_power_cut_loses_what_was_acknowledged",
+        "soak/test_powercut.py::test_the_same_cuts_find_what_a_laxer_setting_loses",
+        "test_deliveries.py::test_the_message_of_a_dead_worker_comes_back_by_itself",
+    ),
+    "a full, read-only, locked or damaged disk, and a clock that jumps": (
+        "soak/test_troubles.py::test_on_a_full_disk_nothing_is_acknowledged_and_afterwards_all_goes_on",
+        "soak/test_troubles.py::test_on_a_read_only_disk_the_server_says_why_it_does_not_start",
+        "soak/test_troubles.py::test_beside_a_process_that_locks_the_database_the_phone_hears_no_success",
+        "test_serve.py::test_a_damaged_database_stops_the_start_and_names_the_way_back",
+        "test_orders.py::test_a_clock_that_is_put_back_revives_no_order_whose_amount_stands_for_another",
+    ),
+    "a backup that is none": (
+        "soak/test_backups.py::test_a_restored_copy_holds_all_that_was_acknowledged_before_it_and_keeps_the_promises",
+        "cli/test_upkeep.py::test_only_a_sound_backup_of_ours_is_restored",
+    ),
+    "an upgrade or a change of settings that loses requests": (
+        "test_reload.py::test_new_settings_take_over_without_a_request_being_cut_or_refused",
+        "test_reload.py::test_settings_that_cannot_be_used_change_nothing_and_are_named",
+        "test_serve.py::test_a_request_under_way_is_answered_before_the_server_ends",
+        "test_reload.py::test_no_line_is_lost_when_the_log_is_moved_away_under_load",
+    ),
+    "packages and releases that were tampered with": (
+        "test_wheel.py::test_two_builds_in_different_folders_are_the_same_to_the_byte",
+        "test_hatch_build.py::test_a_catalogue_is_compiled_when_it_is_newer",
+        "test_deploy.py::test_the_unit_is_valid_and_exposes_little",
+    ),
+    "any order of all of this": (
+        "model/test_seeded_bugs.py::test_a_seeded_bug_is_found",
+        "store/test_invariants.py::*",
+    ),
+}
+
+
+@pytest.mark.parametrize("threat", THREATS)
+def test_each_threat_has_tests_and_they_exist(threat: str) -> None:
+    assert THREATS[threat]
+    for test in THREATS[threat]:
+        file, _, name = test.partition("::")
+        text = (ROOT / "tests" / file).read_text(encoding="utf-8")
+        assert re.search(rf"(?m)^def {'test_' if name == '*' else re.escape(name)}", text), f"{test} is gone"
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_the_page_of_promises_leads_to_files_that_exist(language: str) -> None:
+    text = (ROOT / "docs" / f"trust.{language}.md").read_text(encoding="utf-8")
+    named = re.findall(r"`(tests/[\w/*.]+)`", text)
+    assert len(named) > 10
+    assert [name for name in named if not list(ROOT.glob(name))] == []
+
+
+def test_the_host_of_a_request_reaches_no_link(world: World) -> None:
+    evil = {"Host": "evil.example", "X-Forwarded-Host": "evil.example", "Forwarded": "host=evil.example"}
+    token = world.create("N1", "9.90")["data"]["orderId"]
+    for path in ("/", f"/pay/{token}", f"/pay/{token}/", "/admin", "/nowhere", "/healthz", "/createOrder"):
+        answer = world.client.get(path, headers=evil)
+        assert answer.status_code < 500
+        assert "evil.example" not in answer.text + str(answer.headers)
