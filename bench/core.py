@@ -8,7 +8,12 @@ MODULES = {
     "checkout/amounts.py": ("tests/test_amounts.py",),
     "checkout/deliveries.py": ("tests/test_outgoing.py", "tests/test_deliveries.py", "tests/test_endpoints.py"),
     "checkout/money.py": ("tests/test_money.py",),
-    "checkout/orders.py": ("tests/test_orders.py", "tests/test_switching.py", "tests/test_rerouting.py"),
+    "checkout/orders.py": (
+        "tests/test_opening.py",
+        "tests/test_orders.py",
+        "tests/test_switching.py",
+        "tests/test_rerouting.py",
+    ),
     "checkout/payments.py": ("tests/test_payments.py", "tests/test_payments_repeats.py"),
     "checkout/refunds.py": ("tests/test_refund_rules.py", "tests/test_refunds.py"),
     "checkout/settlement.py": ("tests/test_settlement.py", "tests/test_orders.py", "tests/test_payments.py"),

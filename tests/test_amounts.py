@@ -34,6 +34,10 @@ def test_an_amount_that_was_shown_is_held_for_the_grace_and_rests_afterwards() -
     assert rest_of_shown(1000, Limits(grace=0, rest=0)) == Rest(free_at=1000, rested_at=1000)
 
 
+def test_unless_told_otherwise_orders_wait_five_minutes_late_money_ten_more_and_amounts_rest_two_hours() -> None:
+    assert Limits() == LIMITS
+
+
 @pytest.mark.parametrize(
     ("paid_at", "expires_at", "free_at"),
     [
