@@ -14,7 +14,7 @@ MODULES = {
         "tests/test_switching.py",
         "tests/test_rerouting.py",
     ),
-    "checkout/payments.py": ("tests/test_payments.py", "tests/test_payments_repeats.py"),
+    "checkout/payments.py": ("tests/test_judging.py", "tests/test_payments.py", "tests/test_payments_repeats.py"),
     "checkout/refunds.py": ("tests/test_refund_rules.py", "tests/test_refunds.py"),
     "checkout/settlement.py": ("tests/test_settlement.py", "tests/test_orders.py", "tests/test_payments.py"),
     "checkout/signing.py": ("tests/test_signing.py", "tests/test_signing_rsa.py"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, cast
@@ -139,6 +140,33 @@ def test_of_an_answer_the_first_4096_bytes_are_kept(shop: Shop, outside: Outside
     try_once(shop, owed, outside)
     with shop.store.read() as db:
         assert stores.deliveries.attempts(db, owed.id) == [Attempt(owed.id, 1, START, 200, 7, kept, "")]
+
+
+def test_each_try_is_logged_with_what_came_of_it(
+    shop: Shop, outside: Outside, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "checkout.events")
+
+    def unreachable(request: Outgoing) -> Answer:
+        raise Unreachable(Reason.TIMEOUT, "shop.example did not answer in time.")
+
+    order = paid(shop)
+    owed = owed_by(shop, order)
+    caplog.clear()
+    outside.reply = unreachable
+    try_once(shop, owed, outside)
+    outside.reply = lambda request: Answer(200, {}, b"success", 7)
+    try_once(shop, owed_by_id(shop, owed.id), outside)
+    about: dict[str, Any] = {
+        "delivery": owed.id, "about": "order.paid", "order": order.token, "merchant": 1001, "endpoint": "",
+    }  # fmt: skip
+    assert [(one.message, one.__dict__["fields"]) for one in caplog.records] == [
+        (
+            "message.tried",
+            {**about, "attempt": 1, "acknowledged": False, "why": "shop.example did not answer in time."},
+        ),
+        ("message.tried", {**about, "attempt": 2, "acknowledged": True, "why": "", "status": 200, "duration_ms": 7}),
+    ]
 
 
 def test_a_try_is_booked_at_the_time_when_it_ended_and_noted_at_the_time_when_it_began(shop: Shop) -> None:
