@@ -11,7 +11,9 @@ from checkout.protocols.api.models import Fault
 from checkout.protocols.api.problems import Wrong
 
 _CURSOR = re.compile(r"([0-9]{1,12})\.([0-9a-z_-]{1,64})")
-_TIME = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9:]{8})(?:\.[0-9]{1,9})?([Zz]|[+-][0-9]{2}:[0-9]{2})")
+_TIME = re.compile(
+    r"([0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2})(?:\.[0-9]{1,9})?([Zz]|[+-][0-9]{2}:[0-9]{2})"
+)
 
 
 def cursor(at: int, last: str) -> str:

@@ -6,6 +6,8 @@ who is the owner, sees it and may link it.
 
 from __future__ import annotations
 
+import re
+
 from checkout import payments, store
 from checkout.errors import Code, Refusal
 from checkout.interfaces import Rows
@@ -16,6 +18,7 @@ from checkout.protocols.api.models import NewLink, PaymentFilter
 from checkout.protocols.api.orders import own
 
 NOBODY = 0
+_PAYMENT = re.compile(r"[a-z0-9_]{1,64}")  # PostgreSQL takes no text that holds a NUL
 
 
 def get(call: Call, payment: str) -> tuple[int, models.Payment]:
@@ -47,7 +50,7 @@ def link(call: Call, payment: str) -> tuple[int, models.Payment]:
 
 
 def _visible(db: Rows, call: Call, payment_id: str) -> Payment:
-    found = store.payments.get(db, payment_id)
+    found = store.payments.get(db, payment_id) if _PAYMENT.fullmatch(payment_id) else None
     if found is None or found.merchant not in _owners(db, call):
         raise Refusal(Code.NOT_FOUND, "There is no such payment.")
     return found

@@ -16,15 +16,16 @@ from schemathesis.engine.events import FatalError, NonFatalError, ScenarioFinish
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from checkout import __version__, events
+from checkout import store as stores
 from checkout.app import create_app
-from checkout.protocols.api import models
+from checkout.protocols.api import models, paging
 from checkout.protocols.api.operations import OPERATIONS
 from checkout.settings import Settings
 from tests.clients.api import ORDER, PAYMENT, PRODUCT, REFUND, Shop, told
 from tests.clients.wire import to_app
-from tests.protocols.api.conftest import key_for
+from tests.protocols.api.conftest import OTHER, key_for
 from tests.protocols.api.test_orders import add_product
-from tests.world import FakeClock, Outside, World
+from tests.world import FakeClock, Outside, World, merchant
 
 EXAMPLES = 4  # for each operation and phase, beside those that cover every bound
 
@@ -64,14 +65,10 @@ def base_url(app: Flask) -> Iterator[str]:
 
 
 def set_up(app: Flask, clock: FakeClock, outside: Outside) -> SchemathesisConfig:
-    """A shop with something to find for every path, and how it is tried."""
+    """A shop with things in every state to find for every path, and how it is tried."""
     world = World.set_up(app, clock, outside)
-    add_product(world, max_quantity=5)
     key = key_for(world)
-    shop = Shop(to_app(app), key)
-    paid = shop.create("N1")["order"]
-    world.push("9.90")
-    (payment,) = shop.payments()
+    values = things(world, Shop(to_app(app), key))
     return SchemathesisConfig.from_dict(
         {
             "seed": 1,
@@ -79,21 +76,53 @@ def set_up(app: Flask, clock: FakeClock, outside: Outside) -> SchemathesisConfig
             "generation": {"max-examples": EXAMPLES, "database": "none"},
             # 400: no schema says that an address must lie on the merchant's own hosts, or what is left to give back.
             "checks": {"positive_data_acceptance": {"expected-statuses": ["2xx", 400, 401, 403, 404, 409]}},
+            "dictionaries": {name: {"values": found} for name, found in values.items()},
             "parameters": {
-                "path.order": paid,
-                "path.product": "tea",
-                "path.payment": payment["payment"],
-                "path.receipt": shop.get(paid)["receipt"],
+                **{f"path.{name}": {"dictionary": name, "probability": 1.0} for name in values if name != "cursor"},
+                "query.cursor": {"dictionary": "cursor", "probability": 0.5},
+                "body.order": {"dictionary": "order", "probability": 0.8},
+                "body.product": {"dictionary": "product", "probability": 0.5},
             },
         }
     )
 
 
+def things(world: World, shop: Shop) -> dict[str, list[str]]:
+    """What there is by the name of its parameter; and what is another merchant's, or nobody's."""
+    for product, changes in {
+        "tea": {"max_quantity": 5}, "gift": {"lowest": 100, "highest": 9000}, "gone": {"disabled_at": 1},
+        "sold-out": {"stock": 0},
+    }.items():  # fmt: skip
+        add_product(world, id=product, **changes)
+    with world.store.transaction() as db:
+        stores.merchants.add(db, merchant(id=OTHER, name="other", key="o" * 32))
+    foreign = shop.with_key(key_for(world, OTHER)).create("N1", 700)["order"]
+    paid, refunded = shop.create("N1")["order"], shop.create("N2", 1000)["order"]
+    for amount in ("9.90", "10.00", "47.11"):
+        world.push(amount)
+    shop.refund(refunded, by_hand=True)
+    closed = shop.close(shop.create("N3", 1100)["order"])["order"]
+    waiting = [shop.create("N4", 1200)["order"], shop.create("N5", 1300, method=None)["order"]]
+    _, cursor = shop.page(limit="2")
+    assert cursor
+    return {
+        "order": [paid, refunded, closed, *waiting, foreign, "0" * 32],
+        "product": ["tea", "gift", "gone", "sold-out", "nothing"],
+        "payment": [*(one["payment"] for one in shop.payments()), "pay_nothing"],
+        "receipt": [*(str(shop.get(one)["receipt"]) for one in (paid, refunded)), "0" * 32],
+        "cursor": [cursor, paging.cursor(0, "0"), paging.cursor(999_999_999_999, "zzzz")],
+    }  # fmt: skip
+
+
 def test_the_program_keeps_what_the_document_promises(
     app: Flask, base_url: str, clock: FakeClock, outside: Outside
 ) -> None:
-    done, faults = tried(base_url, set_up(app, clock, outside))
+    config = set_up(app, clock, outside)
+    asked: set[str] = set()
+    done, faults = tried(base_url, config, asked)
     assert faults == {}
+    there = {entry.value for name in ("order", "payment", "product") for entry in config.dictionaries[name].entries}
+    assert len(there & asked) >= len(there) * 2 // 3, "things in many states were looked at"
     assert done["negative_data_rejection"] > 100
     assert len(done) >= 12, "every check has run"
 
@@ -108,13 +137,17 @@ def test_a_program_that_breaks_a_promise_is_found(
     )
 
 
-def tried(base_url: str, config: SchemathesisConfig) -> tuple[Counter[str], dict[tuple[str, str], str]]:
-    """(how often each check was made, what was found by each at each operation)."""
+def tried(
+    base_url: str, config: SchemathesisConfig, asked: set[str] | None = None
+) -> tuple[Counter[str], dict[tuple[str, str], str]]:
+    """(how often each check was made, what was found by each at each operation); `asked` is given the paths' values."""
     schema = schemathesis.openapi.from_url(f"{base_url}/openapi.json", config=config)
     schema.config.update(base_url=base_url)
     done, faults = Counter[str](), dict[tuple[str, str], str]()
     for event in from_schema(schema).execute():
         assert not isinstance(event, FatalError | NonFatalError), event
+        if asked is not None and isinstance(event, ScenarioFinished):
+            asked |= {str(one) for case in event.recorder.cases.values() for one in case.value.path_parameters.values()}
         for check, fault, label in _checks(event) if isinstance(event, ScenarioFinished) else ():
             done[check] += 1
             if fault:
