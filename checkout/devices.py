@@ -99,6 +99,18 @@ def watch(db_store: Store, wanted: str, accounts: Sequence[str], *, actor: str, 
         return _watching(db, device)
 
 
+def unwatch(db_store: Store, wanted: str, account: str, *, actor: str, new_id: NewId, now: int) -> Watching:
+    """Lets a device watch an account no longer: what it reports of other accounts still counts.
+
+    Refused: NOT_FOUND (the device; or it does not watch the account)."""
+    with db_store.transaction() as db:
+        device = _found(db, wanted)
+        if not store.devices.unwatch(db, device.id, account):
+            raise Refusal(Code.NOT_FOUND, f"The device {device.name} does not watch {account}.")
+        audit.note(db, actor, "device.unwatch", device.id, {"account": account}, new_id, now)
+        return _watching(db, device)
+
+
 def state(device: Device, offline_after_s: int, now: int) -> str:
     """revoked, never (no sign of life yet), online or offline."""
     if device.revoked_at is not None:

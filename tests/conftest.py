@@ -54,6 +54,7 @@ ON_BOTH = frozenset(
         "tests.test_payments",
         "tests.test_payment_search",
         "tests.test_payments_repeats",
+        "tests.test_presence",
         "tests.test_refund_calls",
         "tests.test_refund_notices",
         "tests.test_refunds",

@@ -48,6 +48,7 @@ from checkout.admin import (
     embed,
     guard,
     merchants,
+    notices,
     order,
     orders,
     overview,
@@ -79,7 +80,7 @@ def blueprint() -> Blueprint:
     made = Blueprint("admin", __name__, url_prefix="/admin")
     for module in _MODULES:
         module.routes(made)
-    for module in (order, embed, webhooks, sign_in, status):
+    for module in (order, notices, embed, webhooks, sign_in, status):
         module.routes(made)
     guard.install(made, [module.PAGE for module in _MODULES])
     return made

@@ -59,8 +59,9 @@ def change(name: str) -> Response:
     with form.catching():
         account = receiving.existing(parts().store, name)
         code = pictures.code(form, account.method) or None
-        if code not in (None, account.code) or form["channel"] not in ("", account.channel):
-            session.prove(form)
+        session.prove_if(
+            form, (account.code, code or account.code), (account.channel, form["channel"] or account.channel)
+        )
         wish = Wish(
             code=code, channel=form["channel"] or None,
             offset=_one_of(form, "offset", _OFFSETS), offline=_one_of(form, "offline", _OFFLINE),

@@ -1,16 +1,18 @@
-"""Phones: pairing them by a QR code, seeing that they are awake, trying them, and voiding their keys."""
+"""Phones: pairing them by a QR code, seeing how reliably they are awake, trying them, and voiding their keys."""
 
 from __future__ import annotations
 
 from flask import Blueprint, Response
 
-from checkout import devices, store
-from checkout.admin import forms, layout, pictures, session
+from checkout import devices, presence, store
+from checkout.admin import forms, layout, pictures, session, tables
+from checkout.admin import presence as drawing
 from checkout.admin.forms import Form
 from checkout.admin.nav import Page
 from checkout.devices import Watching
 from checkout.errors import Code
 from checkout.interfaces import Rows
+from checkout.model import Device
 from checkout.monitors import pairing
 from checkout.pages.language import N_
 from checkout.pages.language import translated as _
@@ -27,8 +29,10 @@ def routes(blueprint: Blueprint) -> None:
     blueprint.add_url_rule("/devices/<device>", "device", one)
     for place, action in (
         ("pairing", pair), ("rotation", rotate), ("revocation", revoke), ("accounts", watch),
+        ("accounts/removal", unwatch),
     ):  # fmt: skip
-        blueprint.add_url_rule(f"/devices/<device>/{place}", f"device_{place}", action, methods=["POST"])
+        endpoint = f"device_{place.replace('/', '_')}"
+        blueprint.add_url_rule(f"/devices/<device>/{place}", endpoint, action, methods=["POST"])
 
 
 def view() -> Response:
@@ -71,24 +75,41 @@ def rotate(device: str) -> Response:
 
 
 def revoke(device: str) -> Response:
-    forms.read()
-    devices.revoke(parts().store, device, **session.by())
-    return layout.done(layout.path("devices"), _("The phone is revoked: what it sends counts no more."))
+    found, form = devices.find(parts().store, device), forms.read("password")
+    with form.catching():
+        session.prove(form)
+        devices.revoke(parts().store, device, **session.by())
+        return layout.done(layout.path("devices"), _("The phone is revoked: what it sends counts no more."))
+    return _page(found, form, "revocation")
 
 
 def watch(device: str) -> Response:
-    form = forms.read("accounts")
-    devices.watch(parts().store, device, form.all("accounts"), **session.by())
-    return layout.done(layout.path("devices", device), _("Saved."))
+    found, form = devices.find(parts().store, device), forms.read("accounts", "password")
+    with form.catching():
+        session.prove(form)
+        devices.watch(parts().store, device, form.all("accounts"), **session.by())
+        return layout.done(layout.path("devices", device), _("Saved."))
+    return _page(found, form, "accounts")
+
+
+def unwatch(device: str) -> Response:
+    """Money of that account is noticed no longer, unless another phone watches it."""
+    found, form = devices.find(parts().store, device), forms.read("account", "password")
+    with form.catching():
+        session.prove(form)
+        devices.unwatch(parts().store, device, form["account"], **session.by())
+        return layout.done(layout.path("devices", device), _("Saved."))
+    return _page(found, form, "removal")
 
 
 def _list(form: Form) -> Response:
     found = devices.all_of(parts().store)
     with parts().store.read() as db:
         accounts, unwatched = _accounts(db), store.devices.unwatched_accounts(db)
+        working = [(one, _state(one), _presence(db, one.device)) for one in found if one.device.revoked_at is None]
     return layout.page(
         "admin/devices.html", PAGE, form=form, accounts=accounts, unwatched=unwatched, kinds=devices.KINDS,
-        working=[(one, _state(one)) for one in found if one.device.revoked_at is None],
+        working=working, day=drawing.day, percent=tables.percent, month=presence.WINDOWS["30 d"],
         revoked=[one for one in found if one.device.revoked_at is not None],
     )  # fmt: skip
 
@@ -98,8 +119,11 @@ def _page(found: Watching, form: Form, doing: str = "", *, shows: bool = False) 
     text = pairing.text(base, device) if shows else ""
     with parts().store.read() as db:
         others = [account for account in _accounts(db) if account not in found.accounts]
+        there, last = _presence(db, device), store.payments.of_device_at(db, device.id, device.push_at or 0)
     return layout.page(
-        "admin/device.html", PAGE, form=form, doing=doing, device=device, watched=found.accounts, others=others,
+        "admin/device.html", PAGE, form=form, blank=Form(), doing=doing, device=device, watched=found.accounts,
+        others=others, there=there, day=drawing.day(there), uptimes=drawing.uptimes(there), last=last,
+        percent=tables.percent, duration=tables.duration,
         state=_state(found), shows=shows, is_scanned=device.kind in pairing.SCANNED, text=text,
         qr=pictures.drawn(text) if text else None, entries=pairing.entries(base, device) if shows else {},
         is_unreachable=any(form in base for form in _LOOPBACK),
@@ -108,6 +132,10 @@ def _page(found: Watching, form: Form, doing: str = "", *, shows: bool = False) 
 
 def _state(found: Watching) -> str:
     return devices.state(found.device, parts().rules.offline_after_s, parts().clock())
+
+
+def _presence(db: Rows, device: Device) -> presence.Presence:
+    return presence.of(db, device, parts().rules.offline_after_s, parts().clock())
 
 
 def _accounts(db: Rows) -> list[str]:

@@ -54,7 +54,8 @@ def one(merchant_id: int) -> Response:
 
 
 def change(merchant_id: int) -> Response:
-    form = forms.read(*_FIELDS, "guard_param", "reuse")
+    """Where callbacks go, and what is believed, change with the password only."""
+    form = forms.read(*_FIELDS, "guard_param", "reuse", "password")
     with form.catching(_NAMED):
         before = merchants.existing(parts().store, merchant_id)
         hosts = tuple(form["hosts"].split())
@@ -63,6 +64,10 @@ def change(merchant_id: int) -> Response:
             mode=Mode.COMPAT if form["mode"] == Mode.COMPAT else Mode.STRICT, guard_param=form["guard_param"] == "1",
             reuse=form["reuse"] == "1", add_hosts=hosts,
             remove_hosts=tuple(host for host in before.allow_hosts if host not in hosts),
+        )  # fmt: skip
+        session.prove_if(
+            form, (before.notify_url, form["notify_url"]), (before.return_url, form["return_url"]),
+            (before.mode, wish.mode), (before.allow_hosts, hosts), (before.guard_param, wish.guard_param),
         )  # fmt: skip
         merchants.change(parts().store, merchant_id, wish, _reach(), **session.by())
         return layout.done(layout.path("merchants", str(merchant_id)), _("Saved."))

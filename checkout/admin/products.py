@@ -47,18 +47,22 @@ def one(product: str) -> Response:
 
 
 def change(product: str) -> Response:
-    before, form = existing(product), forms.read(*product_forms.FIELDS)
+    """Where buyers are sent, and who is told, change with the password only."""
+    before, form = existing(product), forms.read(*product_forms.FIELDS, "password")
     with form.catching({Code.BAD_URL: "return_url"}):
-        catalogue.change(parts().store, product, product_forms.settings(form, before), _reach(), **session.by())
+        draft = product_forms.settings(form, before)
+        session.prove_if(form, (before.return_url, draft.return_url), (before.merchant, draft.merchant))
+        catalogue.change(parts().store, product, draft, _reach(), **session.by())
         return layout.done(layout.path("products", product), _("Saved."))
     return _page(before, form, "settings")
 
 
 def deliver(product: str) -> Response:
-    """What buyers get; receipts that exist keep what they have."""
-    before, form = existing(product), forms.read("deliver", "text", "link", "file")
+    """What buyers get, with the password; receipts that exist keep what they have."""
+    before, form = existing(product), forms.read("deliver", "text", "link", "file", "password")
     with form.catching({Code.BAD_URL: "link"}):
         wanted = product_forms.goods(form, before, parts().settings)
+        session.prove_if(form, ((before.deliver, before.goods), (wanted.deliver, wanted.text)))
         catalogue.change(parts().store, product, Draft(goods=wanted), _reach(), **session.by())
         return layout.done(layout.path("products", product), _("Saved."))
     return _page(before, form, "goods")

@@ -91,6 +91,12 @@ def prove(form: Form) -> None:
     g.pop("admin_session")
 
 
+def prove_if(form: Form, *changes: tuple[object, object]) -> None:
+    """As `prove`, where one of `changes` (what stands, what is wanted) leads money, goods or messages elsewhere."""
+    if any(before != after for before, after in changes):
+        prove(form)
+
+
 def is_secure() -> bool:
     """Whether browsers reach us by https: then cookies are bound to this host, and never sent in the clear."""
     return request.is_secure or parts().settings.base_url.startswith("https:")

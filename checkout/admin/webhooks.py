@@ -49,8 +49,10 @@ def one(endpoint: str) -> Response:
 
 
 def change(endpoint: str) -> Response:
-    form = forms.read("url", "description", "events")
+    """Another address needs the password: it hears of every order."""
+    before, form = endpoints.existing(parts().store, endpoint), forms.read("url", "description", "events", "password")
     with form.catching(_NAMED):
+        session.prove_if(form, (before.url, form["url"]))
         endpoints.change(parts().store, endpoint, _wish(form), _reach(), **session.by())
         return layout.done(layout.path("webhooks", endpoint), _("Saved."))
     return _page(endpoint, form, "settings")

@@ -105,6 +105,19 @@ def watch(desk: Desk, name: str, accounts: tuple[str, ...], as_json: bool) -> No
     show(shape(desk, one, by["now"]), as_json, lambda: f"{one.device.name} watches {', '.join(one.accounts)}.")
 
 
+@device.command()
+@click.argument("name")
+@click.argument("account")
+@as_json
+@click.pass_obj
+def unwatch(desk: Desk, name: str, account: str, as_json: bool) -> None:
+    """Let a device report the money of an account no longer."""
+    by = desk.by
+    one = devices.unwatch(desk.store, name, account, **by)
+    watched = ", ".join(one.accounts) or "nothing"
+    show(shape(desk, one, by["now"]), as_json, lambda: f"{one.device.name} watches {watched}.")
+
+
 def shape(desk: Desk, one: Watching, now: int) -> dict[str, Any]:
     """The JSON of a device."""
     found = one.device

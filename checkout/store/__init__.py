@@ -30,6 +30,7 @@ from checkout.store import (
     receipts,
     refunds,
     sales,
+    silences,
     slots,
     tallies,
 )
@@ -63,6 +64,7 @@ __all__ = [
     "refunds",
     "restore",
     "sales",
+    "silences",
     "slots",
     "tallies",
 ]

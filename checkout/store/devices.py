@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from checkout.interfaces import Row, Rows
 from checkout.model import Device
+from checkout.store import silences
 from checkout.store.mapping import columns, insert, values
 
 _COLUMNS = columns(Device)
@@ -22,6 +23,15 @@ def watch(db: Rows, device_id: str, account_id: str) -> None:
     db.run(
         "INSERT INTO device_accounts (device, account) VALUES (:device, :account) ON CONFLICT DO NOTHING",
         device=device_id, account=account_id,
+    )  # fmt: skip
+
+
+def unwatch(db: Rows, device_id: str, account_id: str) -> bool:
+    return (
+        db.run(
+            "DELETE FROM device_accounts WHERE device = :device AND account = :account",
+            device=device_id, account=account_id,
+        ) > 0
     )  # fmt: skip
 
 
@@ -69,11 +79,13 @@ def accounts_of(db: Rows, device_id: str, method: str | None = None) -> list[str
 
 
 def beat(db: Rows, device_id: str, now: int) -> None:
+    silences.end(db, device_id, now)
     db.run("UPDATE devices SET beat_at = :now WHERE id = :id", id=device_id, now=now)
 
 
 def pushed(db: Rows, device_id: str, now: int) -> None:
     """A push is a sign of life too."""
+    silences.end(db, device_id, now)
     db.run("UPDATE devices SET push_at = :now, beat_at = :now WHERE id = :id", id=device_id, now=now)
 
 

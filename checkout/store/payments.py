@@ -18,6 +18,15 @@ def add(db: Rows, payment: Payment) -> bool:
     return db.run(insert(Payment, "payments") + " ON CONFLICT (channel, reference) DO NOTHING", **values(payment)) > 0
 
 
+def of_device_at(db: Rows, device_id: str, at: int) -> Payment | None:
+    """One that the device reported in the second `at`."""
+    row = db.one(
+        f"SELECT {_COLUMNS} FROM payments WHERE received_at = :at AND device = :device ORDER BY id DESC LIMIT 1",
+        device=device_id, at=at,
+    )  # fmt: skip
+    return _payment(row) if row else None
+
+
 def get(db: Rows, payment_id: str) -> Payment | None:
     row = db.one(f"SELECT {_COLUMNS} FROM payments WHERE id = :id", id=payment_id)
     return _payment(row) if row else None

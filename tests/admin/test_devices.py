@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from checkout import devices
 from checkout.model import Device
 from tests.admin.desk import PASSWORD, Owner, reason, words
@@ -61,6 +63,63 @@ def test_a_revoked_phone_counts_no_more(owner: Owner) -> None:
     assert "Revoked phones" in owner.see(PLACE)
 
 
+def test_a_phone_watches_an_account_no_longer(owner: Owner) -> None:
+    owner.send(f"{PLACE}/phone", "devices/phone/accounts/removal", account="ali-main")
+    assert devices.find(owner.world.store, "phone").accounts == ("wx-main",)
+    assert owner.world.audit()[0].action == "device.unwatch"
+    assert "No phone watches ali-main." in owner.see(PLACE)
+    token = _csrf(owner)
+    again = owner.client.post(f"{PLACE}/phone/accounts/removal", data={"csrf": token, "account": "ali-main"})
+    assert again.status_code == 404
+    assert len([one for one in owner.world.audit() if one.action == "device.unwatch"]) == 1
+
+
+def test_its_page_shows_when_it_was_away_and_its_uptime(owner: Owner) -> None:
+    assert "Nothing was heard of it yet." in owner.see(f"{PLACE}/phone")
+    owner.world.beat()
+    owner.world.clock.go(600)
+    owner.world.beat()
+    owner.world.clock.go(5400)
+    seen = owner.see(f"{PLACE}/phone")
+    assert "Uptime, 24 h 0 %" in seen
+    owner.world.beat()
+    owner.world.clock.go(60)
+    page = owner.get(f"{PLACE}/phone").text
+    assert page.count('class="away"') == 2
+    assert "1 h 30 min" in words(page)
+    assert page.count('class="away"') == owner.get(PLACE).text.count('class="away"')
+
+
+def test_the_last_money_is_named_with_its_amount(owner: Owner) -> None:
+    owner.world.push("7.77")
+    assert "¥7.77" in owner.see(f"{PLACE}/phone")
+
+
+@pytest.mark.parametrize(
+    ("title", "text", "said"),
+    [
+        ("微信支付", "微信支付收款9.90元", ["Money came in", "¥9.90", "wechat-pay"]),
+        ("微信支付", "收款若干元", ["To review", "not how much"]),
+        ("微信支付", "已支付¥20.00", ["Nothing is booked", "paid out"]),
+        ("Mum", "Dinner?", ["Nothing is booked", "nothing about money"]),
+    ],
+)
+def test_a_notification_is_tried_and_nothing_is_booked(owner: Owner, title: str, text: str, said: list[str]) -> None:
+    before = owner.world.audit()
+    answer = owner.send(f"{PLACE}/notices", "devices/notices", title=title, text=text)
+    assert answer.status_code == 200
+    assert all(word in words(answer.text) for word in said), words(answer.text)
+    assert f">{text}</textarea>" in answer.text.replace("\n", "")
+    assert owner.world.payments() == []
+    assert owner.world.audit() == before
+
+
+def test_a_notification_without_words_is_refused_at_its_field(owner: Owner) -> None:
+    answer = owner.send(f"{PLACE}/notices", "devices/notices")
+    assert answer.status_code == 422
+    assert reason(answer.text, "text")
+
+
 def test_other_kinds_are_told_what_to_enter(owner: Owner) -> None:
     answer = owner.send(PLACE, "devices", name="script", kind="generic", accounts="ali-main")
     assert named(owner, "script").token in answer.text
@@ -68,3 +127,8 @@ def test_other_kinds_are_told_what_to_enter(owner: Owner) -> None:
 
 def test_a_phone_that_is_not_there_is_not_found(owner: Owner) -> None:
     assert owner.client.get(f"{PLACE}/nobody").status_code == 404
+
+
+def _csrf(owner: Owner) -> str:
+    form = owner.form(f"{PLACE}/phone", "devices/phone/pairing")
+    return str(dict(form.form_values())["csrf"])

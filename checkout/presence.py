@@ -1,0 +1,52 @@
+"""How reliably a phone is there: when it was silent, and its uptime.
+
+A phone counts as away for the whole of a silence that lasted long enough for it to count as offline. Silences of less
+than three minutes are not kept.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from checkout import store
+from checkout.accounts import is_online
+from checkout.interfaces import Rows
+from checkout.model import Device
+from checkout.store.silences import Silence
+
+HOUR_S, DAY_S = 3600, 86_400
+WINDOWS = {"24 h": DAY_S, "7 d": 7 * DAY_S, "30 d": 30 * DAY_S}
+
+
+@dataclass(frozen=True, slots=True)
+class Presence:
+    """`known_since`: None when the phone was never heard of; `absences`: of the last thirty days, the earliest first;
+    the last one ends `now` where it goes on."""
+
+    known_since: int | None
+    absences: tuple[Silence, ...]
+    now: int
+
+    def within(self, seconds: int) -> list[Silence]:
+        """The absences of the last `seconds`, cut to them."""
+        start = self.now - seconds
+        return [Silence(max(one.since, start), one.until) for one in self.absences if one.until > start]
+
+    def uptime(self, seconds: int) -> int | None:
+        """Per mille of the last `seconds`, or of the part of them in which the phone is known; 1000 only without any
+        absence. None: not known at all."""
+        if self.known_since is None or self.known_since >= self.now:
+            return None
+        whole = self.now - max(self.known_since, self.now - seconds)
+        away = sum(one.until - one.since for one in self.within(seconds))
+        return (whole - away) * 1000 // whole
+
+
+def of(db: Rows, device: Device, offline_after_s: int, now: int) -> Presence:
+    """A revoked phone is looked at as it was when it was revoked."""
+    now = min(now, device.revoked_at or now)
+    kept = store.silences.after(db, device.id, now - max(WINDOWS.values()))
+    found = [one for one in kept if one.until - one.since >= offline_after_s]
+    if device.beat_at is not None and not is_online(device.beat_at, offline_after_s, now):
+        found.append(Silence(device.beat_at, now))
+    return Presence(store.silences.first(db, device.id), tuple(found), now)
