@@ -133,3 +133,12 @@ def test_a_removed_endpoint_is_gone_and_its_messages_are_not(owner: Owner) -> No
     with owner.world.store.read() as db:
         (dropped,) = store.deliveries.listed(db, state=None, endpoint=hook)
     assert "dropped" in owner.see(f"/admin/callbacks/{dropped.id}")
+
+
+def test_a_message_whose_tries_were_forgotten_says_how_many_there_were(owner: Owner) -> None:
+    message = told(owner.world)
+    with owner.world.store.transaction() as db:
+        db.run("DELETE FROM attempts")
+    page = words(owner.get(f"/admin/callbacks/{message}").text)
+    assert "Not tried yet" not in page
+    assert "Tries 1" in page
