@@ -27,12 +27,12 @@ _PATIENCE_S = 20
 _MOST_TESTS = 100
 
 
-def cover() -> None:
-    """Writes {"seconds": {test: s}, "lines": {module: {line: [test]}}}."""
+def cover(tests: list[str]) -> None:
+    """Runs the files `tests` and writes {"seconds": {test: s}, "lines": {module: {line: [test]}}}."""
     coverer = coverage.Coverage(data_file=None, include=list(core.MODULES), config_file=False)
     contexts = _Contexts(coverer)
     coverer.start()
-    status = pytest.main([*core.PYTEST, *core.TESTS], plugins=[contexts])
+    status = pytest.main([*core.PYTEST, *tests], plugins=[contexts])
     coverer.stop()
     if status:
         sys.exit("./dev mutate: the tests fail before any fault is put in.")
@@ -143,9 +143,10 @@ def _plain(function: Any) -> Any:
 
 def main(what: str, *arguments: str) -> int:
     if what == "cover":
-        cover()
+        cover(list(arguments))
         return 0
-    return int(pytest.main([*core.PYTEST, *core.TESTS], plugins=[_Share(*json.loads(arguments[0]))]))
+    share, *tests = arguments
+    return int(pytest.main(["-q", *core.PYTEST, *tests], plugins=[_Share(*json.loads(share))]))
 
 
 if __name__ == "__main__":
