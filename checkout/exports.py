@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 
-from checkout import order_search, store
+from checkout import order_search, payment_search, store
 from checkout.interfaces import Rows, Store, Value
 from checkout.model import Order, Payment, Refund
 from checkout.money import yuan
@@ -50,17 +50,18 @@ def orders_csv(db_store: Store, now: int, wanted: Search | None = None) -> Itera
         wanted = replace(wanted, before=found.then)
 
 
-def payments_csv(db_store: Store, now: int) -> Iterator[str]:
-    """All payments, the newest first, in pieces of a few hundred lines."""
-    before: tuple[int, str] | None = None
+def payments_csv(db_store: Store, now: int, wanted: payment_search.Search | None = None) -> Iterator[str]:
+    """The payments that are looked for (all of them), the newest first, in pieces of a few hundred lines."""
+    wanted = replace(wanted or payment_search.Search(), limit=_PAGE)
     yield BOM + lines([PAYMENTS])
     while True:
         with db_store.read() as db:
-            page = store.payments.listed(db, review=False, before=before, limit=_PAGE)
-        if not page:
+            found = payment_search.find(db, wanted)
+        if found.payments:
+            yield lines(map(_payment, found.payments))
+        if found.then is None:
             return
-        yield lines(map(_payment, page))
-        before = (page[-1].received_at, page[-1].id)
+        wanted = replace(wanted, before=found.then)
 
 
 def refunds_csv(db_store: Store, now: int) -> Iterator[str]:

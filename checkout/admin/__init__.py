@@ -52,6 +52,7 @@ from checkout.admin import (
     order,
     orders,
     overview,
+    payments,
     products,
     review,
     settings,
@@ -61,8 +62,9 @@ from checkout.admin import (
     webhooks,
 )
 from checkout.admin.nav import Page
+from checkout.admin.problems import is_ours, problem
 
-__all__ = ["blueprint"]
+__all__ = ["blueprint", "is_ours", "problem"]
 
 
 class _Module(Protocol):
@@ -72,7 +74,8 @@ class _Module(Protocol):
 
 
 _MODULES: tuple[_Module, ...] = (
-    overview, orders, review, products, accounts, devices, merchants, callbacks, statistics, settings, audit_log,
+    overview, orders, payments, review, products, accounts, devices, merchants, callbacks, statistics,
+    settings, audit_log,
 )  # fmt: skip
 
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 from flask import request
 
 from checkout.admin import layout
 
 PAGE = 50
+_DAY = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})")
+_BEIJING_S = 8 * 3600
 _KEY = re.compile(r"([0-9]{1,12})\.([\w.-]{1,64})")
 
 
@@ -39,3 +42,15 @@ def asked(*names: str) -> dict[str, str]:
     """The filters in the address, without the spaces around them; "" where one is missing or makes no sense."""
     given = {name: request.args.get(name, "").strip() for name in names}
     return {name: value if value.isprintable() and len(value) <= 200 else "" for name, value in given.items()}
+
+
+def midnight(day: str, days: int = 0) -> int | None:
+    """The first second of a Beijing day such as 2026-11-21, or of one some days later."""
+    match = _DAY.fullmatch(day)
+    if match is None:
+        return None
+    try:
+        start = datetime(int(match[1]), int(match[2]), int(match[3]), tzinfo=UTC) + timedelta(days=days)
+    except (ValueError, OverflowError):
+        return None
+    return int(start.timestamp()) - _BEIJING_S

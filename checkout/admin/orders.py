@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from flask import Blueprint, Response, request
@@ -21,7 +21,6 @@ from checkout.web import parts
 PAGE = Page("orders", N_("Orders"), "M6 3h12v18l-3-2-3 2-3-2-3 2zM9 8h6M9 12h6", 20, on_bar=True)
 STATES = ("", State.PENDING.value, State.PAID.value, LATE, State.EXPIRED.value, State.CLOSED.value)
 FIELDS = ("q", "state", "method", "merchant", "from", "to")
-_DAY = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})")
 _BEIJING_S = 8 * 3600
 
 
@@ -74,21 +73,9 @@ def _search(asked: dict[str, str]) -> Search:
         state=asked["state"] if asked["state"] in STATES else "",
         method=asked["method"] if asked["method"] in set(Method) else "",
         merchant=int(asked["merchant"]) if re.fullmatch("[0-9]{1,12}", asked["merchant"]) else None,
-        since=_midnight(asked["from"]) or 0,
-        until=_midnight(asked["to"], days=1) or FOR_EVER,
+        since=lists.midnight(asked["from"]) or 0,
+        until=lists.midnight(asked["to"], days=1) or FOR_EVER,
     )
-
-
-def _midnight(day: str, days: int = 0) -> int | None:
-    """The first second of a Beijing day such as 2026-11-21, or of one some days later."""
-    match = _DAY.fullmatch(day)
-    if match is None:
-        return None
-    try:
-        start = datetime(int(match[1]), int(match[2]), int(match[3]), tzinfo=UTC) + timedelta(days=days)
-    except (ValueError, OverflowError):
-        return None
-    return int(start.timestamp()) - _BEIJING_S
 
 
 def _line(db: Rows, order: Order, now: int) -> Line:

@@ -149,3 +149,9 @@ def test_however_many_bars_fit_side_by_side(count: int) -> None:
     assert drawn[-1].x + drawn[-1].width <= WIDTH
     assert 1 <= sum(bar.label != "" for bar in drawn) <= 7
     assert drawn[-1].label
+
+
+@pytest.mark.parametrize("lang", ["zh-CN", "zh-TW"])
+def test_the_page_speaks_chinese_too(owner: Owner, lang: str) -> None:
+    sold(owner, "N1", "9.90", 40)
+    assert "95% 在 42 s" in owner.see(PLACE, lang=lang)
