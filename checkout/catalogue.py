@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ from checkout.money import yuan
 from checkout.products import PRODUCT_ID
 
 MAX_GOODS = 65536
+BATCH = 5000  # keys that are added at once
+Watch = Callable[[list[list[str]]], Iterable[list[str]]]
 LANGUAGES = ("zh-CN", "zh-TW", "en")
 _COLOR = re.compile(r"#[0-9a-fA-F]{6}")
 _KEY = re.compile(r"[^\x00-\x1f\x7f]{1,500}")
@@ -98,16 +101,23 @@ def change(
 
 
 def add_keys(
-    db_store: Store, product_id: str, text: str, *, actor: str, new_id: NewId, now: int
+    db_store: Store, product_id: str, text: str, *, actor: str, new_id: NewId, now: int, watch: Watch = iter
 ) -> tuple[int, int, int]:
     """Adds licence keys, one on a line; (added, handed over at once, left). Refused: NOT_FOUND, NOT_ALLOWED,
-    BAD_REQUEST."""
-    with db_store.transaction() as db:
-        product = products.get(db, product_id)
-        if product.deliver != "keys":
-            raise Refusal(Code.NOT_ALLOWED, f"The product {product_id} delivers no keys: --deliver-keys.")
-        added, handed = products.add_keys(db, product, _keys(text), now)
-        audit.note(db, actor, "product.keys", product_id, {"added": added, "handed": handed}, new_id, now)
+    BAD_REQUEST; then nothing was added.
+
+    Many are added in batches, so that money that is reported meanwhile does not wait for all of them; what was
+    interrupted is repeated as it was. `watch` is given the batches and gives them back one by one."""
+    keys, added, handed = _keys(text), 0, 0
+    for batch in watch([keys[start : start + BATCH] for start in range(0, len(keys), BATCH)]):
+        with db_store.transaction() as db:
+            product = products.get(db, product_id)
+            if product.deliver != "keys":
+                raise Refusal(Code.NOT_ALLOWED, f"The product {product_id} delivers no keys: --deliver-keys.")
+            new, given = products.add_keys(db, product, batch, now)
+            audit.note(db, actor, "product.keys", product_id, {"added": new, "handed": given}, new_id, now)
+        added, handed = added + new, handed + given
+    with db_store.read() as db:
         return added, handed, store.products.keys_left(db, product_id)
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
 
+from checkout.cli import progress
 from checkout.cli.desk import Desk
 from checkout.cli.output import as_json, next_steps, show
 from checkout.errors import Code, Refusal
@@ -39,7 +41,7 @@ def vmq_(desk: Desk, files: tuple[Path, ...], dry_run: bool, as_json: bool) -> N
             found.setdefault(name, []).extend(rows)
     if not found:
         raise Refusal(Code.BAD_REQUEST, "There is no table of V免签 in it: setting, pay_qrcode or pay_order.")
-    report = _rehearse(desk, found) if dry_run else _run(desk, desk.store, found)
+    report = _rehearse(desk, found, as_json) if dry_run else _run(desk, desk.store, found, as_json)
     data = {
         "written": not dry_run, "imported": dict(report.imported), "known": dict(report.known),
         "skipped": [{"what": what, "why": why, "count": n} for (what, why), n in report.skipped.items()],
@@ -50,19 +52,21 @@ def vmq_(desk: Desk, files: tuple[Path, ...], dry_run: bool, as_json: bool) -> N
         next_steps(as_json, "checkout merchant list", "checkout doctor")
 
 
-def _run(desk: Desk, store: Store, found: dict[str, tables.Table]) -> vmq.Report:
-    by = vmq.By(**desk.by)
-    return vmq.run(store, found, Reach.of(desk.settings), by)
+def _run(desk: Desk, store: Store, found: dict[str, tables.Table], quiet: bool) -> vmq.Report:
+    def watch(batches: list[tables.Table]) -> Iterator[tables.Table]:
+        return progress.steps(batches, "Bringing over orders", len(batches), quiet=quiet)
+
+    return vmq.run(store, found, Reach.of(desk.settings), vmq.By(**desk.by), watch)
 
 
-def _rehearse(desk: Desk, found: dict[str, tables.Table]) -> vmq.Report:
+def _rehearse(desk: Desk, found: dict[str, tables.Table], quiet: bool) -> vmq.Report:
     """The same, on a copy of the database that is thrown away."""
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / "copy.db"
         desk.store.copy_to(copy)
         store = open_store(str(copy))
         try:
-            return _run(desk, store, found)
+            return _run(desk, store, found, quiet)
         finally:
             store.close()
 

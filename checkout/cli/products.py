@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ import click
 
 from checkout import catalogue, money, products, snippets, store
 from checkout.catalogue import Draft, Goods
+from checkout.cli import progress
 from checkout.cli.desk import Desk
 from checkout.cli.output import as_json, details, next_steps, show, table, warn, when
 from checkout.cli.product_codes import product_qr
@@ -159,7 +160,11 @@ def keys() -> None:
 @click.pass_obj
 def add_keys(desk: Desk, name: str, file: Any, as_json: bool) -> None:
     """Add the keys in FILE, one on a line (- reads them from stdin); buyers who still miss some get theirs first."""
-    added, handed, left = catalogue.add_keys(desk.store, name, file.read(), **desk.by)
+
+    def watch(batches: list[list[str]]) -> Iterator[list[str]]:
+        return progress.steps(batches, "Adding keys", len(batches), quiet=as_json)
+
+    added, handed, left = catalogue.add_keys(desk.store, name, file.read(), **desk.by, watch=watch)
     told = f"{added} added" + (f", {handed} of them handed over at once" if handed else "") + f"; {left} left."
     show({"product": name, "added": added, "handed": handed, "left": left}, as_json, lambda: told)
 

@@ -7,6 +7,7 @@ codes; fixed-amount codes; orders as history. What is here already is left alone
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from decimal import Decimal, InvalidOperation
 from hashlib import sha256
@@ -33,6 +34,7 @@ _MIN_KEY = 16
 _MAX_NUMBER = 64
 _CHANNEL = "personal"
 _BATCH = 500
+Watch = Callable[[list[Table]], Iterable[Table]]
 
 
 @dataclass
@@ -54,8 +56,9 @@ class By:
     now: int
 
 
-def run(db_store: Store, tables: dict[str, Table], reach: merchants.Reach, by: By) -> Report:
-    """Refused: BAD_REQUEST when there are no settings: without the key nothing can go on."""
+def run(db_store: Store, tables: dict[str, Table], reach: merchants.Reach, by: By, watch: Watch = iter) -> Report:
+    """`watch` is given the batches of orders and gives them back one by one. Refused: BAD_REQUEST when there are no
+    settings: without the key nothing can go on."""
     values = {row.get("vkey") or "": row.get("vvalue") or "" for row in tables.get("setting", [])}
     report = Report()
     key = values.get("key", "")
@@ -66,7 +69,7 @@ def run(db_store: Store, tables: dict[str, Table], reach: merchants.Reach, by: B
     merchant = _merchant(db_store, values, key, reach, by, report)
     if len(key) >= _MIN_KEY:
         _device(db_store, key, sorted(accounts.values()), by, report)
-    _orders(db_store, tables.get("pay_order", []), merchant, accounts, by, report)
+    _orders(db_store, tables.get("pay_order", []), merchant, accounts, by, report, watch)
     if values.get("close", "").isdecimal():
         report.notes.append(
             f"V免签 closes orders after {values['close']} minutes: order_ttl = {int(values['close']) * 60}"
@@ -163,16 +166,17 @@ def _device(db_store: Store, key: str, accounts: list[str], by: By, report: Repo
 
 
 def _orders(
-    db_store: Store, rows: Table, merchant: Merchant | None, accounts: dict[Method, str], by: By, report: Report
-) -> None:
+    db_store: Store, rows: Table, merchant: Merchant | None, accounts: dict[Method, str], by: By, report: Report,
+    watch: Watch,
+) -> None:  # fmt: skip
     if merchant is None:
         if rows:
             report.skipped["order", "the settings are not here yet: import their file too"] += len(rows)
         return
     ordered = sorted(rows, key=lambda row: (_seconds(row["create_date"]) or 0, row["id"] or ""))
-    for start in range(0, len(ordered), _BATCH):
+    for batch in watch([ordered[start : start + _BATCH] for start in range(0, len(ordered), _BATCH)]):
         with db_store.transaction() as db:
-            for row in ordered[start : start + _BATCH]:
+            for row in batch:
                 _order(db, row, merchant, accounts, by, report)
 
 

@@ -4,13 +4,16 @@ from pathlib import Path
 
 import pytest
 
-from checkout import exports
+from checkout import catalogue, exports
+from checkout import store as stores
 from checkout.cli import progress
 from checkout.interfaces import Store
 from checkout.store import open_store
 from tests.cli.conftest import Console
+from tests.cli.test_import import dump
 from tests.shop import Shop
 from tests.terminal import terminal
+from tests.world import product
 
 
 @pytest.fixture
@@ -39,6 +42,36 @@ def test_a_terminal_sees_how_far_a_backup_and_its_way_back_are(environ: dict[str
             assert term.end() == 0
         assert label in term.everything
         assert "100%" in term.everything
+
+
+def test_a_terminal_sees_how_far_an_import_is(environ: dict[str, str], tmp_path: Path) -> None:
+    file = tmp_path / "vmq.sql"
+    file.write_text(dump(), encoding="utf-8")
+    with terminal("import", "vmq", str(file), environ=environ) as term:
+        assert term.end() == 0
+    assert "Bringing over orders" in term.everything
+    assert "100%" in term.everything
+    with terminal("import", "vmq", str(file), "--json", environ=environ) as term:
+        assert term.end() == 0
+    assert "Bringing over orders" not in term.everything
+
+
+def test_a_terminal_sees_how_far_new_keys_are(environ: dict[str, str], co: Console, tmp_path: Path) -> None:
+    opened = open_store(environ["CHECKOUT_DATABASE"])
+    with opened.transaction() as db:
+        stores.products.add(db, product(deliver="keys", goods=""))
+    opened.close()
+    file = tmp_path / "keys.txt"
+    file.write_text("\n".join(f"KEY-{number}" for number in range(catalogue.BATCH + 1)), encoding="utf-8")
+    with terminal("product", "keys", "add", "ebook", str(file), environ=environ) as term:
+        assert term.end() == 0
+    assert "Adding keys" in term.everything
+    assert "50%" in term.everything
+    assert "100%" in term.everything
+    assert f"{catalogue.BATCH + 1} added" in term.everything
+    co.environ.update(environ)
+    again = co("product", "keys", "add", "ebook", str(file))
+    assert (again.err, again.out) == ("", f"0 added; {catalogue.BATCH + 1} left.\n")
 
 
 def test_a_refusal_on_a_terminal_is_still_one_sentence(environ: dict[str, str], tmp_path: Path) -> None:
