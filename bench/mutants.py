@@ -98,12 +98,13 @@ class _Share:
         return any(report.failed for report in runtestprotocol(item, log=False, nextitem=None))
 
     def _tests(self, module: str, mutant: Mutant) -> list[str]:
-        """The tests that come by the statement, or by the module at all for what takes effect at import: those of the
-        module itself first, then the quickest; not more than `_MOST_TESTS`, all but the rarest fault needs few."""
-        lines = self.lines[module]
-        wanted = {str(line) for line in mutant.lines} if mutant.function else set(lines)
-        found = {test for line in wanted for test in lines.get(line, ()) if test}
-        own = core.MODULES[module]
+        """The tests that come by the statement, those of the module itself first, then the quickest; not more than
+        `_MOST_TESTS`: all but the rarest fault needs few. What takes effect at import is up to the module's own."""
+        own, lines = core.MODULES[module], self.lines[module]
+        if mutant.function:
+            found = {test for line in mutant.lines for test in lines.get(str(line), ()) if test}
+        else:
+            found = {test for test in self.seconds if test.startswith(own)}
         return sorted(found, key=lambda test: (not test.startswith(own), self.seconds[test]))[:_MOST_TESTS]
 
 
