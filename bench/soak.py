@@ -96,7 +96,7 @@ def _backup(options: argparse.Namespace) -> bool:
 
 
 def _fuzz(options: argparse.Namespace) -> bool:
-    command = [sys.executable, "-m", "pytest", "-q", "tests/soak/test_fuzz.py"]
+    command = [sys.executable, "-m", "pytest", "-q", "-o", "faulthandler_timeout=0", "tests/soak/test_fuzz.py"]
     return subprocess.run(["env", f"CHECKOUT_TEST_FUZZ={options.requests // 2}", *command]).returncode == 0
 
 
@@ -116,7 +116,16 @@ def _arrivals(options: argparse.Namespace) -> bool:
 
 
 def _life(options: argparse.Namespace) -> bool:
-    command = [sys.executable, "-m", "pytest", "-q", "tests/model/test_life.py", f"--hypothesis-seed={options.seed}"]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-o",
+        "faulthandler_timeout=0",
+        "tests/model/test_life.py",
+        f"--hypothesis-seed={options.seed}",
+    ]
     return subprocess.run(["env", f"CHECKOUT_TEST_STEPS={options.steps}", *command]).returncode == 0
 
 
