@@ -62,9 +62,8 @@ from checkout.admin import (
     webhooks,
 )
 from checkout.admin.nav import Page
-from checkout.admin.problems import is_ours, problem
 
-__all__ = ["blueprint", "is_ours", "problem"]
+__all__ = ["blueprint"]
 
 
 class _Module(Protocol):
