@@ -108,6 +108,16 @@ def create(db_store: Store, target: Path) -> int:
     return target.stat().st_size
 
 
+def written(folder: Path, name: str) -> int | None:
+    """Bytes that are there of the copies that are being made in `folder` under `name` (a pattern of glob); None: no
+    copy is being made."""
+    sizes = []
+    for draft in folder.glob(f".{name}.*.part"):
+        with suppress(OSError):  # it has got its name just now
+            sizes.append(draft.stat().st_size)
+    return sum(sizes) if sizes else None
+
+
 def restore(settings: Settings, source: Path, now: int) -> Path | None:
     """Puts a checked copy of `source` in the place of the database; gives the name that the former one has now.
 

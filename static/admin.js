@@ -24,6 +24,12 @@
   });
   if (drawer) drawer.addEventListener("click", (event) => { if (event.target === drawer) drawer.close(); });
 
+  // A download leaves the page where it is: it can say how far the copy is.
+  doc.addEventListener("submit", (event) => {
+    const place = doc.getElementById("copying");
+    if (!place || !event.target.closest("#backup") || !window.htmx) return;
+    htmx.ajax("GET", place.dataset.watch, { target: "#copying", swap: "outerHTML" });
+  });
   // What is to be pasted elsewhere.
   doc.addEventListener("click", async ({ target }) => {
     const button = target.closest("[data-copy]"), text = button && doc.getElementById(button.dataset.copy);

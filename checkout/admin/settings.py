@@ -23,6 +23,8 @@ from checkout.web import parts
 PAGE = Page("settings", N_("Settings"), "M4 7h10m4 0h2M4 17h2m4 0h10M16 5v4M8 15v4", 90)
 _BRAND = ("shop_name", "contact", "brand_color", "language")
 _PATIENCE = ("order_ttl", "grace", "device_offline_after")
+_DOWNLOAD = ".download-"
+_PATIENT_TURNS = 10
 _SECRET = ("secret", "metrics_token", "channels", "folder")
 
 
@@ -42,6 +44,7 @@ def routes(blueprint: Blueprint) -> None:
         ("browsers", end_browsers), ("backup", download),
     ):  # fmt: skip
         blueprint.add_url_rule(f"/settings/{name}", f"settings_{name}", action, methods=["POST"])
+    blueprint.add_url_rule("/settings/backup/progress", "settings_progress", progress)
 
 
 def view() -> Response:
@@ -100,9 +103,26 @@ def download() -> Response:
     return _page(form, "backup")
 
 
+def progress() -> Response:
+    """How far the copy is that a browser of the owner waits for; htmx asks again until it is made. `turn` counts the
+    looks before it has begun, for which the password takes its time; -1: it was seen."""
+    turn, settings = _turn(), parts().settings
+    done, total = backup.written(settings.data_dir, f"{_DOWNLOAD}*.db"), max(_size(settings), 1)
+    again = -1 if done is not None else turn + 1 if 0 <= turn < _PATIENT_TURNS else None
+    return layout.fragment(
+        "admin/_copying.html", again=again, is_made=done is None and turn < 0,
+        percent=min(99, 100 * (done or 0) // total), there=(done or 0) // 1_000_000, total=max(1, total // 1_000_000),
+    )  # fmt: skip
+
+
+def _turn() -> int:
+    given = request.args.get("turn", "0")
+    return int(given) if given in ("-1", *map(str, range(_PATIENT_TURNS + 1))) else 0
+
+
 def _copy() -> Response:
     by = session.by()
-    path = parts().settings.data_dir / f".download-{secrets.token_hex(6)}.db"
+    path = parts().settings.data_dir / f"{_DOWNLOAD}{secrets.token_hex(6)}.db"
     size = backup.create(parts().store, path)
     with parts().store.transaction() as db:
         audit.note(db, by["actor"], "backup.download", "database", {"bytes": size}, by["new_id"], by["now"])

@@ -69,7 +69,7 @@ def _restoring(desk: Desk, source: Path, quiet: bool) -> AbstractContextManager[
 
 
 def _size_of_parts(target: Path) -> int:
-    return sum(map(_size, target.parent.glob(f".{glob.escape(target.name)}.*.part")))
+    return backups.written(target.parent, glob.escape(target.name)) or 0
 
 
 def _size(path: Path) -> int:

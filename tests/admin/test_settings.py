@@ -96,6 +96,27 @@ def test_browsers_are_signed_out_one_by_one_or_all_at_once(owner: Owner) -> None
     assert owner.client.get("/admin").status_code == 200
 
 
+def test_how_far_a_copy_is_can_be_asked_until_it_is_made(owner: Owner) -> None:
+    place, folder = "/admin/settings/backup/progress", Path(owner.world.parts.settings.database).parent
+    waiting = owner.client.get(place, query_string={"lang": "en"}).text
+    assert "turn=1" in waiting
+    assert "MB" not in waiting, "it has not begun"
+    draft = folder / "..download-0a0b0c.db.77.part"
+    draft.write_bytes(b"x" * 2_000_000)
+    going = owner.client.get(place, query_string={"lang": "en", "turn": "3"}).text
+    assert 'value="99"' in going
+    assert "2 of about 1 MB" in going
+    assert "turn=-1" in going
+    draft.unlink()
+    over = owner.client.get(place, query_string={"lang": "en", "turn": "-1"}).text
+    assert "The copy is made and checked" in over
+    assert "hx-get" not in over
+    for turn in ("10", "x", "９", "-2", "99999999999"):
+        text = owner.client.get(place, query_string={"lang": "en", "turn": turn}).text
+        assert ("hx-get" in text) is (turn != "10"), "a copy that was refused is not waited for for ever"
+    assert owner.world.client.get(place).status_code in (303, 401, 403)
+
+
 def test_a_backup_is_downloaded_whole_with_the_password_and_leaves_nothing_behind(owner: Owner, tmp_path: Path) -> None:
     opened(owner.world, "in the backup")
     owner.later(300)
