@@ -185,6 +185,8 @@ def _problem(status: int, message: str, wait: int = 0) -> Response:
     """In the words of whoever is asked: the native API's, else a page's."""
     if api_problems.is_ours(request.path):
         return api_problems.problem(status, message)
+    if admin.is_ours(request.path):
+        return admin.problem(status, message)
     return pages.problem(status, message, wait)
 
 

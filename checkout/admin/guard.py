@@ -15,10 +15,9 @@ from flask.sansio.blueprints import BlueprintSetupState
 from werkzeug.exceptions import HTTPException
 
 from checkout import sessions
-from checkout.admin import layout, session, words
+from checkout.admin import layout, problems, session, words
 from checkout.admin.nav import Page
 from checkout.errors import Code, Refusal
-from checkout.pages import language
 from checkout.web import STATUS, parts
 
 _OPEN = {"admin.sign_in", "admin.signing_in", "admin.first", "admin.setting_first"}
@@ -89,16 +88,12 @@ def _to_sign_in() -> Response:
 
 
 def _refused(refusal: Refusal) -> Response:
-    return _problem(STATUS[refusal.code], words.sentence(refusal.message))
+    return problems.problem(STATUS[refusal.code], refusal.message)
 
 
 def _missing(_error: HTTPException) -> Response:
-    return _problem(404, language.translated("There is nothing here."))
+    return problems.problem(404)
 
 
 def _nothing(anything: str) -> Response:
-    return _problem(404, language.translated("There is nothing here."))
-
-
-def _problem(number: int, message: str) -> Response:
-    return layout.plain("admin/problem.html", number, number=number, message=message)
+    return problems.problem(404)

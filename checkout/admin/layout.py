@@ -36,6 +36,11 @@ def plain(template: str, /, status: int = 200, **values: Any) -> Response:
     return sealed(answers.page(template, status, **_shared(), **values))
 
 
+def bare(template: str, status: int, /, **values: Any) -> Response:
+    """As `plain`, but asks the database for nothing: that may be what failed."""
+    return sealed(answers.page(template, status, to=path, query=here, csrf="", is_fresh=False, **values))
+
+
 def fragment(template: str, /, **values: Any) -> Response:
     """A part of a page, for htmx."""
     return answers.fragment(template, **_shared(), **values)

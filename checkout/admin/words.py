@@ -1,7 +1,8 @@
 """The sentences of refusals in the owner's language.
 
 Rules speak English, with values in their sentences. Each sentence that an owner can meet stands here once more as a
-template for translators; what is not here stays English, which beats silence.
+template for translators; what is not here stays English, which beats silence. Those that name commands stand in
+`instead`.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import re
 from functools import cache
 
+from checkout.admin.instead import INSTEAD
 from checkout.pages.language import N_, translated
 
 SENTENCES = (
@@ -41,9 +43,6 @@ SENTENCES = (
     N_("The pushed amount is not a whole number of fen between 0.01 and 999999999.99."),
     N_("All of this order's money went back already, or is on its way."),
     N_("A product's id has 1 to 64 of a-z, 0-9, - and _, and begins with a-z or 0-9."),
-    N_("There is a product %(id)s already: checkout product set."),
-    N_("A product needs a title: --title."),
-    N_("--lowest and --highest come together: buyers name the price between them."),
     N_("The price is what is suggested: it must lie between lowest and highest."),
     N_("The largest quantity must be from 1 to 9999."),
     N_("The stock must be 0 or more, the limit for each buyer 1 or more."),
@@ -61,8 +60,6 @@ SENTENCES = (
     N_("This payment has been dealt with already."),
     N_("This payment is on its way back to its buyer already."),
     N_("It cannot be sent back from here: use the merchant pages of %(channel)s."),
-    N_("There is no such claim that waits: checkout claim list."),
-    N_("Neither the order nor its merchant has a notify URL: checkout merchant set."),
     N_("The disk is nearly full, so no new orders are taken; payments still are."),
     N_("The phone that watches this account is offline."),
     N_("Add a merchant first: test payments must not become the first one."),
@@ -71,10 +68,8 @@ SENTENCES = (
     N_("A host looks like shop.example.com, without port and path, not %(host)s."),
     N_("The notify URL may not be used: %(why)s"),
     N_("The return URL may not be used: %(why)s"),
-    N_("There is no merchant %(id)s: checkout merchant list."),
     N_("A key needs at least one scope."),
     N_("A key's name has at most 64 printable characters."),
-    N_("There is no key %(id)s in use: checkout key list."),
     N_("The picture is too large; a screenshot, or a part of it, is enough."),
     N_("The file is not a picture that can be read (PNG, JPEG or WebP)."),
     N_("There is no readable QR code in the picture; crop it or take a new one."),
@@ -87,14 +82,8 @@ SENTENCES = (
     N_("It must be at most 100 printable characters, such as a mail address, not %(value)s."),
     N_("This looks like a contact card, not like a payment code: scan it once and see that it asks for money."),
     N_("A %(name)s code begins with %(forms)s, this one does not: scan it once and see that it asks for money."),
-    N_(
-        "This is the code of %(other)s, not of %(own)s: --method %(method)s, or take the picture of your %(same)s"
-        " payment code."
-    ),
     N_("The text of a QR code has 1 to %(most)s printable characters."),
     N_("An account's name has letters, digits, dots, - and _ only, such as wx-main."),
-    N_("There is an account %(name)s already: checkout account set."),
-    N_("There is no account %(name)s: checkout account list."),
     N_("The largest offset lies between 0.00 and %(most)s."),
     N_("The weight lies between 1 and 1000."),
     N_("The device %(name)s does not watch %(account)s."),
@@ -111,7 +100,6 @@ SENTENCES = (
     N_("It is from an app that no rule watches."),
     N_("A device's name has 1 to 64 printable characters."),
     N_("There is a device %(name)s already; revoke it first, or take another name."),
-    N_("There is no working device %(name)s: checkout device list."),
     N_("Devices of the kind %(kind)s always sign; only generic ones may or may not."),
     N_("No waiting order has this amount."),
     N_("Several waiting orders have this amount."),
@@ -131,15 +119,22 @@ SENTENCES = (
 
 def sentence(message: str) -> str:
     """`message` of a refusal, translated where it is known."""
+    return known(message) or message
+
+
+def known(message: str) -> str:
+    """`message` in the owner's language and with what these pages call things, "" where it is not known."""
     for pattern, template in _patterns():
         if match := pattern.fullmatch(message):
-            return translated(template) % match.groupdict() if match.groupdict() else translated(template)
-    return message
+            said = translated(INSTEAD.get(template, template))
+            return said % match.groupdict() if match.groupdict() else said
+    return ""
 
 
 @cache
 def _patterns() -> tuple[tuple[re.Pattern[str], str], ...]:
-    return tuple((re.compile(_pattern(template), re.DOTALL), template) for template in SENTENCES)
+    templates = (*INSTEAD, *SENTENCES)
+    return tuple((re.compile(_pattern(template), re.DOTALL), template) for template in templates)
 
 
 def _pattern(template: str) -> str:

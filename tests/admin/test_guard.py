@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from tests.admin.desk import PASSWORD, Owner
+from checkout.errors import Code, Refusal, StoreError
+from tests.admin.desk import PASSWORD, Owner, words
 from tests.world import World
 
+LATIN = re.compile("[A-Za-z]{3}")
 OPEN = {"admin.sign_in", "admin.signing_in", "admin.first", "admin.setting_first"}
 
 
@@ -84,3 +88,73 @@ def test_a_page_that_is_not_there_says_so_to_the_owner_only(owner: Owner, strang
 def test_characters_that_cannot_be_typed_are_refused(locked: World) -> None:
     assert locked.client.post("/admin/sign-in", data={"password": "a\x00b"}).status_code == 400
     assert locked.client.post("/admin/sign-in", data={"password": "a" * 30_000}).status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("lang", "said"), [("zh-CN", "这里没有内容"), ("zh-TW", "這裡沒有內容"), ("en", "There is nothing here")]
+)
+def test_what_is_not_there_is_said_in_the_owners_language(owner: Owner, lang: str, said: str) -> None:
+    for path in ("/admin/nowhere", "/admin/orders/nothing/at/all"):
+        answer = owner.client.get(f"{path}?lang={lang}")
+        assert answer.status_code == 404
+        assert said in words(answer.text)
+
+
+def test_a_page_that_is_only_sent_to_says_so(owner: Owner) -> None:
+    answer = owner.client.get("/admin/sign-out?lang=zh-CN")
+    assert answer.status_code in (404, 405)
+    assert not LATIN.search(shown(answer.text)), shown(answer.text)
+    answer = owner.client.post("/admin?lang=zh-CN")
+    assert answer.status_code == 405
+    assert not LATIN.search(shown(answer.text)), shown(answer.text)
+
+
+def test_our_own_mistake_is_admitted_in_the_owners_language(owner: Owner, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken() -> None:
+        raise RuntimeError("a secret of the inside")
+
+    monkeypatch.setitem(owner.world.app.view_functions, "admin.devices", broken)
+    answer = owner.client.get("/admin/devices?lang=zh-CN")
+    assert answer.status_code == 500
+    assert "我们这边出了点问题" in words(answer.text)
+    assert not LATIN.search(shown(answer.text)), shown(answer.text)
+    assert "inside" not in answer.text
+
+
+def test_a_database_that_fails_is_admitted_too(owner: Owner, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unable(_cookie: object) -> None:
+        raise StoreError("The disk is full.")
+
+    monkeypatch.setitem(owner.world.app.view_functions, "admin.devices", lambda: unable(None))
+    answer = owner.client.get("/admin/devices?lang=zh-CN")
+    assert answer.status_code == 503
+    assert answer.headers["Retry-After"] == "2"
+    assert not LATIN.search(shown(answer.text)), shown(answer.text)
+
+
+def test_a_refusal_names_the_page_and_no_command(owner: Owner) -> None:
+    answer = owner.client.get("/admin/devices/nobody?lang=en")
+    assert words(answer.text).startswith("There is nothing here There is no working phone nobody; the page Phones")
+    answer = owner.client.get("/admin/devices/nobody?lang=zh-CN")
+    assert not LATIN.search(shown(answer.text).replace("nobody", "")), shown(answer.text)
+
+
+def test_a_refusal_that_nobody_has_translated_is_explained_and_then_quoted(
+    owner: Owner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused() -> None:
+        raise Refusal(Code.CONFLICT, "Something that nobody has translated.")
+
+    monkeypatch.setitem(owner.world.app.view_functions, "admin.devices", refused)
+    answer = owner.client.get("/admin/devices?lang=zh-CN")
+    assert answer.status_code == 409
+    assert '<p class="help" lang="en">Something that nobody has translated.</p>' in answer.text
+    assert not LATIN.search(shown(answer.text).replace("Something that nobody has translated.", ""))
+    assert "translated" in words(owner.client.get("/admin/devices?lang=en").text)
+
+
+def shown(page: str) -> str:
+    """The title and the words of a page."""
+    title = re.search("<title>(.*?)</title>", page, re.DOTALL)
+    assert title is not None
+    return f"{title[1]} {words(page)}"

@@ -10,31 +10,51 @@ import pytest
 from flask import Flask
 
 from checkout.admin import words
+from checkout.admin.instead import INSTEAD
 from checkout.pages import language
 
 SOURCES = Path(words.__file__).resolve().parents[1]
+OURS = ("instead.py", "words.py")
+COMMAND = re.compile(r"[:(] ?checkout [a-z]+|--[a-z]|`")
+# Nothing here is called by the owner's pages.
+ELSEWHERE = {"backup", "install", "machine", "move", "serve", "upgrade"}
 # Put together from pieces where they are said.
 COMPOSED = (
     "It must be ", "The notify URL", "The return URL", "This looks like a contact card", "A %(name)s code begins",
 )  # fmt: skip
 
 
+def refusals() -> list[str]:
+    """What the rules that the pages call refuse with, as `said`."""
+    found = []
+    for path in SOURCES.glob("*.py"):
+        if path.stem not in ELSEWHERE:
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.Call) and ast.unparse(node.func) == "Refusal":
+                    found += [text(argument) for argument in node.args[1:2]]
+    return found
+
+
 def said() -> list[str]:
     """Every text in the sources, with x for what is filled in."""
     found = []
     for path in SOURCES.rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if path.name != "words.py" else ():
-            if isinstance(node, ast.Constant) and isinstance(node.value, str):
-                found.append(node.value)
-            elif isinstance(node, ast.JoinedStr):
-                found.append("".join(str(getattr(part, "value", "x")) if isinstance(part, ast.Constant) else "x"
-                                     for part in node.values))  # fmt: skip
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if path.name not in OURS else ():
+            if isinstance(node, ast.JoinedStr) or (isinstance(node, ast.Constant) and isinstance(node.value, str)):
+                found.append(text(node))
     return found
+
+
+def text(node: ast.AST) -> str:
+    """A text or an f-string, with x for what is filled in; "" for anything else."""
+    if isinstance(node, ast.JoinedStr):
+        return "".join(str(part.value) if isinstance(part, ast.Constant) else "x" for part in node.values)
+    return str(node.value) if isinstance(node, ast.Constant) else ""
 
 
 def test_every_template_is_still_said_somewhere() -> None:
     texts = said()
-    wanted = [template for template in words.SENTENCES if not template.startswith(COMPOSED)]
+    wanted = [template for template in (*INSTEAD, *words.SENTENCES) if not template.startswith(COMPOSED)]
     lost = [
         template
         for template in wanted
@@ -43,10 +63,22 @@ def test_every_template_is_still_said_somewhere() -> None:
     assert lost == []
 
 
+def test_nothing_that_these_pages_say_names_a_command() -> None:
+    assert [text for text in (*INSTEAD.values(), *words.SENTENCES) if COMMAND.search(text)] == []
+
+
+def test_what_the_rules_say_with_a_command_is_said_here_without_it() -> None:
+    patterns = [re.compile(words._pattern(template), re.DOTALL) for template in INSTEAD]
+    named = [text for text in refusals() if COMMAND.search(text)]
+    assert len(named) > 15
+    whole = [text for text in named if not text.startswith("x:")]  # its beginnings stand in INSTEAD
+    assert [text for text in whole if not any(pattern.fullmatch(text) for pattern in patterns)] == []
+
+
 @pytest.mark.parametrize("lang", ["zh-CN", "zh-TW"])
 def test_every_template_is_translated_with_the_same_gaps(app: Flask, lang: str) -> None:
     with app.test_request_context(f"/?lang={lang}"):
-        for template in words.SENTENCES:
+        for template in (*INSTEAD.values(), *words.SENTENCES):
             translation = language.translated(template)
             assert translation != template, template
             assert set(re.findall(r"%\(\w+\)s", translation)) <= set(re.findall(r"%\(\w+\)s", template)), template
