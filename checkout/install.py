@@ -87,7 +87,7 @@ def steps(machine: Machine, source: Source, wish: Wish) -> Iterator[Step]:
     yield _writing(machine, COMMAND, _WRAPPER, 0o755)
     yield _writing(machine, UNIT, unit_text(wish.port), 0o644)
     if wish.start:
-        yield Step("start it, now and at each boot", lambda: _start(machine))
+        yield Step("start it, now and at each boot", lambda: _start(machine, wish.port))
 
 
 def settings_text(wish: Wish) -> str:
@@ -123,6 +123,7 @@ def _make_data(machine: Machine) -> None:
     machine.run("install", "-d", "-m", "0700", "-o", USER, "-g", USER, str(machine.at(DATA)))
 
 
-def _start(machine: Machine) -> None:
+def _start(machine: Machine, port: int) -> None:
     machine.run("systemctl", "daemon-reload")
     machine.run("systemctl", "enable", "--now", "checkout.service")
+    machine.wait_until_healthy(f"http://127.0.0.1:{port}/healthz")

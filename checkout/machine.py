@@ -6,12 +6,13 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
-from checkout import __version__
+from checkout import __version__, http
 from checkout.errors import Code, Refusal
 
 USER = "checkout"
@@ -44,6 +45,7 @@ class Machine:
 
     root: Path = Path("/")
     run: Run = run
+    patience_s: int = 30  # for a server that starts
 
     def at(self, path: Path) -> Path:
         return self.root / path.relative_to("/")
@@ -64,6 +66,24 @@ class Machine:
         draft.unlink(missing_ok=True)
         draft.symlink_to(release)
         draft.replace(self.at(CURRENT))
+
+    def wait_until_healthy(self, url: str) -> None:
+        """Refused: BAD_REQUEST with what it said last, when it does not answer 200 in time."""
+        client, said, deadline = http.Client(allow_private=True, deadline_s=5), "", time.monotonic() + self.patience_s
+        while time.monotonic() < deadline:
+            try:
+                answer = client.send(http.Outgoing("GET", url))
+                if answer.status == 200:
+                    return
+                said = f"it answers {answer.status}"
+            except http.Unreachable as error:
+                said = error.message
+            time.sleep(0.2)
+        raise Refusal(
+            Code.BAD_REQUEST,
+            f"The server is not well {self.patience_s} s after its start ({url}: {said});"
+            " journalctl -u checkout says why.",
+        )
 
     def write(self, path: Path, text: str, mode: int) -> None:
         target = self.at(path)

@@ -7,15 +7,18 @@ the former program, and if the schema was touched the former database, back in t
 from __future__ import annotations
 
 import json
+import re
+import shutil
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from checkout.errors import Code, Refusal
-from checkout.machine import DATA, PROGRAMS, Machine, Source
+from checkout.machine import DATA, PROGRAMS, USER, Machine, Source
 
 _RECORD = PROGRAMS / "upgrade.json"
 _SERVICE = "checkout.service"
+_LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - told, not bound
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,24 +41,66 @@ def upgrade(machine: Machine, source: Source, now: int) -> Upgrade:
     done = Upgrade(before, source.release, str(_backup_name(before, now)))
     _stop(machine)
     try:
-        machine.run(
-            "install", "-d", "-m", "0700", "-o", "checkout", "-g", "checkout", str(machine.at(DATA / "upgrades"))
-        )
-        machine.as_owner(before, "backup", done.backup)
+        _back_up(machine, done)
     except Refusal:
-        _start(machine)
+        start(machine)
         raise
+    former = _record(machine)
     try:
-        machine.as_owner(source.release, "migrate")
-        machine.switch(source.release)
-        _start(machine)
+        _put_in_place(machine, done)
     except Refusal as failed:
-        _undo(machine, done)
-        raise Refusal(
-            failed.code, f"{failed.message} The former program runs again, with its database; nothing was changed."
-        ) from failed
-    machine.write(_RECORD, json.dumps(asdict(done)), 0o600)
+        raise _undone(machine, done, former, failed) from failed
+    _prune(machine, done)
     return done
+
+
+def _back_up(machine: Machine, done: Upgrade) -> None:
+    folder = str(machine.at(DATA / "upgrades"))
+    machine.run("install", "-d", "-m", "0700", "-o", USER, "-g", USER, folder)
+    machine.as_owner(done.before, "backup", done.backup)
+
+
+def _put_in_place(machine: Machine, done: Upgrade) -> None:
+    """The link changes before the database: a machine that loses its power in between boots the program for which the
+    database is, or which makes it so."""
+    machine.write(_RECORD, json.dumps(asdict(done)), 0o600)
+    machine.switch(done.after)
+    machine.as_owner(done.after, "migrate")
+    start(machine)
+
+
+def _undone(machine: Machine, done: Upgrade, former: str, failed: Refusal) -> Refusal:
+    """What to say about an upgrade that failed, after everything is as it was before."""
+    try:
+        _undo(machine, done)
+    except Refusal as worse:
+        return Refusal(
+            failed.code,
+            f"{failed.message} The way back failed too: {worse.message} The database before the upgrade is"
+            f" {done.backup}; `checkout upgrade --back --restore` tries again.",
+        )
+    if former:
+        machine.write(_RECORD, former, 0o600)
+    else:
+        machine.at(_RECORD).unlink(missing_ok=True)
+    return Refusal(failed.code, f"{failed.message} The former program runs again, with the database as it was.")
+
+
+def _record(machine: Machine) -> str:
+    path = machine.at(_RECORD)
+    return path.read_text() if path.exists() else ""
+
+
+def _prune(machine: Machine, done: Upgrade) -> None:
+    """This release and the one before stay, with the backup that leads back; older ones would fill the disk."""
+    for path in machine.at(PROGRAMS).iterdir():
+        is_release = path.is_dir() and not path.is_symlink() and (path / "_internal").is_dir()
+        if is_release and path.name not in (done.before, done.after):
+            shutil.rmtree(path, ignore_errors=True)
+    kept = machine.at(Path(done.backup))
+    for path in kept.parent.glob("before-*.db"):
+        if path != kept:
+            path.unlink()
 
 
 def back(machine: Machine, *, restore: bool) -> Upgrade:
@@ -74,12 +119,27 @@ def back(machine: Machine, *, restore: bool) -> Upgrade:
     return done
 
 
+def start(machine: Machine) -> None:
+    """Refused when it does not answer as healthy soon: a process that runs may still be of no use."""
+    if machine.has_systemd:
+        machine.run("systemctl", "start", _SERVICE)
+        machine.wait_until_healthy(_address(machine))
+
+
+def _address(machine: Machine) -> str:
+    """Where the unit, with what the owner has added to it, lets the server listen."""
+    told = machine.run("systemctl", "show", "--property=ExecStart", "--value", _SERVICE).stdout
+    port, host = re.search(r"--port[ =](\d+)", told), re.search(r"--host[ =]([0-9A-Fa-f.:]+)", told)
+    name = _LOOPBACK.get(host[1], host[1]) if host else "127.0.0.1"
+    return f"http://{f'[{name}]' if ':' in name else name}:{port[1] if port else 8000}/healthz"
+
+
 def _undo(machine: Machine, done: Upgrade) -> None:
     _stop(machine)
     if not _is_same_schema(machine, done):
         machine.as_owner(done.before, "restore", done.backup)
     machine.switch(done.before)
-    _start(machine)
+    start(machine)
 
 
 def _is_same_schema(machine: Machine, done: Upgrade) -> bool:
@@ -103,10 +163,3 @@ def _backup_name(before: str, now: int) -> Path:
 def _stop(machine: Machine) -> None:
     if machine.has_systemd:
         machine.run("systemctl", "stop", _SERVICE)
-
-
-def _start(machine: Machine) -> None:
-    """Refused when it ends again at once."""
-    if machine.has_systemd:
-        machine.run("systemctl", "start", _SERVICE)
-        machine.run("sh", "-c", f"sleep 3; systemctl is-active --quiet {_SERVICE}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from contextlib import suppress
 from pathlib import Path
 
@@ -65,6 +66,8 @@ def upgrade(desk: Desk, file: Path | None, back: bool, restore: bool) -> None:
         _hand_over(file.absolute())
     machines.must_be_root()
     machine = machines.Machine()
+    for number in (signal.SIGHUP, signal.SIGINT):  # an ssh connection that breaks must not leave the shop half upgraded
+        signal.signal(number, signal.SIG_IGN)
     if back:
         done = upgrading.back(machine, restore=restore)
         click.echo(f"{done.before} runs again.")

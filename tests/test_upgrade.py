@@ -1,0 +1,209 @@
+"""`checkout upgrade` and its way back, with real servers of two releases; only systemd is played, by a supervisor.
+
+tests/binary/test_service.py has the same under a real systemd.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from checkout import upgrade as upgrading
+from checkout.errors import Code, Refusal
+from checkout.machine import CURRENT, DATA, PROGRAMS, SETTINGS, Machine, Source
+from tests.servers import ROOT, Server, ask, free_port
+
+NOW = 1_800_000_000
+NEW_TABLE = "-- A later release keeps notes.\nCREATE TABLE notes (text TEXT NOT NULL) STRICT;\n"
+
+
+class Supervisor:
+    """What `machine.run` calls: systemctl for one unit, and other users' commands as ourselves, below a folder."""
+
+    def __init__(self, root: Path) -> None:
+        self.root, self.port, self.started = root, free_port(), 0
+        self.server: Server | None = None
+
+    def __call__(self, *command: str) -> subprocess.CompletedProcess[str]:
+        if command[0] == "systemctl":
+            return self.systemctl(*command[1:])
+        if command[0] == "install":
+            Path(command[-1]).mkdir(parents=True, exist_ok=True)
+            return subprocess.CompletedProcess(command, 0, "", "")
+        assert command[:3] == ("runuser", "-u", "checkout")
+        words = [self.below(word) for word in command[4:]]
+        done = subprocess.run(words, capture_output=True, text=True, cwd=self.root)
+        if done.returncode:
+            raise Refusal(Code.BAD_REQUEST, done.stderr.strip().splitlines()[-1])
+        return done
+
+    def systemctl(self, verb: str, *rest: str) -> subprocess.CompletedProcess[str]:
+        program = f"{CURRENT}/checkout serve --port {self.port}"
+        if verb == "start":
+            self.started += 1
+            log = self.root / f"log-{self.started}"
+            words = tuple(self.below(word) for word in program.split())
+            self.server = Server(words, {"CHECKOUT_CONFIG": self.below(str(SETTINGS))}, log, self.root)
+        if verb == "stop" and self.server:
+            self.server.stop()
+        return subprocess.CompletedProcess((), 0, f"{{ path={CURRENT}/checkout ; argv[]={program} ; }}", "")
+
+    def below(self, word: str) -> str:
+        for folder in (PROGRAMS, SETTINGS, DATA):
+            word = word.replace(str(folder), f"{self.root}{folder}")
+        return word
+
+
+class Vps:
+    """A server on which the release `one` is installed and runs."""
+
+    def __init__(self, root: Path) -> None:
+        self.root, self.systemd = root, Supervisor(root)
+        self.machine = Machine(root, self.systemd, patience_s=20)
+        for folder in (PROGRAMS, SETTINGS.parent, DATA, Path("/run/systemd/system")):
+            self.machine.at(folder).mkdir(parents=True)
+        self.database = self.machine.at(DATA) / "checkout.db"
+        self.machine.write(SETTINGS, f'database = "{self.database}"\nbase_url = "http://127.0.0.1"\n', 0o600)
+        self.machine.unpack(self.release("one"))
+        self.machine.switch("one")
+        upgrading.start(self.machine)
+
+    def release(self, name: str, *, migration: str = "", first: str = "") -> Source:
+        """A program with all of today's code; with one migration more, or with another first file."""
+        files = self.root / "sources" / name
+        skipped = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(ROOT / "checkout", files / "checkout", ignore=skipped)
+        for resource in ("templates", "static", "translations", "deploy"):
+            shutil.copytree(ROOT / resource, files / "checkout" / resource, ignore=skipped)
+        if migration:
+            (files / "checkout" / "store" / "migrations" / "9999_notes.sql").write_text(migration)
+        if first:
+            (files / "checkout" / "__main__.py").write_text(first)
+        starter = self.root / "sources" / f"{name}-starter"
+        home = self.machine.at(PROGRAMS) / name / "_internal"
+        starter.write_text(f'#!/bin/sh\nPYTHONPATH={home} exec {sys.executable} -P -m checkout "$@"\n')
+        return Source(name, files, starter)
+
+    def checkout(self, *words: str) -> str:
+        return self.machine.as_owner(self.machine.current, *words).stdout
+
+    def merchants(self) -> list[str]:
+        with closing(sqlite3.connect(self.database)) as db:
+            return [name for (name,) in db.execute("SELECT name FROM merchants ORDER BY created_at, name")]
+
+    def tables(self) -> set[str]:
+        with closing(sqlite3.connect(self.database)) as db:
+            return {name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+
+    def serves(self) -> bool:
+        return ask(f"http://127.0.0.1:{self.systemd.port}/healthz").status == 200
+
+
+@pytest.fixture
+def vps(tmp_path: Path) -> Iterator[Vps]:
+    found = Vps(tmp_path)
+    try:
+        yield found
+    finally:
+        found.systemd("systemctl", "stop")
+
+
+def test_an_upgrade_across_a_new_table_keeps_the_day_and_the_way_back_asks_first(vps: Vps) -> None:
+    vps.checkout("merchant", "add", "Before")
+    done = upgrading.upgrade(vps.machine, vps.release("two", migration=NEW_TABLE), NOW)
+    assert (done.before, done.after, vps.machine.current) == ("one", "two", "two")
+    assert "notes" in vps.tables()
+    assert vps.serves()
+    assert vps.merchants() == ["Before"]
+    vps.checkout("merchant", "add", "Since")
+    with pytest.raises(Refusal, match="--restore"):
+        upgrading.back(vps.machine, restore=False)
+    assert vps.machine.current == "two"
+    assert vps.serves()
+    upgrading.back(vps.machine, restore=True)
+    assert vps.machine.current == "one"
+    assert vps.serves()
+    assert vps.merchants() == ["Before"]
+    assert "notes" not in vps.tables()
+    beside = [path for path in vps.database.parent.iterdir() if path.name.startswith("checkout.db.")]
+    assert any(b"Since" in path.read_bytes() for path in beside), "today's database is kept beside it"
+
+
+def test_the_backup_is_from_before_the_migration(vps: Vps) -> None:
+    done = upgrading.upgrade(vps.machine, vps.release("two", migration=NEW_TABLE), NOW)
+    with closing(sqlite3.connect(vps.machine.at(Path(done.backup)))) as db:
+        assert not db.execute("SELECT 1 FROM sqlite_master WHERE name = 'notes'").fetchall()
+
+
+def answers_badly(port: int) -> str:
+    return (
+        "import sys\nfrom checkout.cli import main\n"
+        "if 'serve' not in sys.argv: main()\n"
+        "from http.server import BaseHTTPRequestHandler, HTTPServer\n"
+        "class Ill(BaseHTTPRequestHandler):\n"
+        "    def do_GET(self): self.send_error(503)\n"
+        f"HTTPServer(('127.0.0.1', {port}), Ill).serve_forever()\n"
+    )
+
+
+@pytest.mark.parametrize("fault", ["does not start", "runs and is not well", "cannot migrate"])
+def test_when_the_new_program_fails_the_former_runs_again_with_its_database(vps: Vps, fault: str) -> None:
+    vps.checkout("merchant", "add", "Before")
+    first = {
+        "does not start": "import sys\nfrom checkout.cli import main\nif 'serve' not in sys.argv: main()\n",
+        "runs and is not well": answers_badly(vps.systemd.port),
+        "cannot migrate": "import sys\nsys.exit('This release does not know how.')\n",
+    }
+    vps.machine = Machine(vps.root, vps.systemd, patience_s=4)
+    with pytest.raises(Refusal, match="former program runs again"):
+        upgrading.upgrade(vps.machine, vps.release("two", migration=NEW_TABLE, first=first[fault]), NOW)
+    assert vps.machine.current == "one"
+    assert vps.serves()
+    assert vps.merchants() == ["Before"]
+    assert "notes" not in vps.tables()
+    with pytest.raises(Refusal, match="no upgrade to go back from"):
+        upgrading.back(vps.machine, restore=False)
+
+
+def test_two_releases_and_one_backup_stay(vps: Vps) -> None:
+    (vps.machine.at(PROGRAMS) / "notes of the owner").mkdir()
+    for number, name in enumerate(("two", "three")):
+        upgrading.upgrade(vps.machine, vps.release(name), NOW + number)
+    kept = {path.name for path in vps.machine.at(PROGRAMS).iterdir() if path.is_dir() and not path.is_symlink()}
+    assert kept == {"two", "three", "notes of the owner"}
+    assert len(list(vps.machine.at(DATA / "upgrades").iterdir())) == 1
+    assert vps.serves()
+
+
+def test_an_upgrade_is_refused_where_nothing_would_change(vps: Vps, tmp_path: Path) -> None:
+    started = vps.systemd.started
+    with pytest.raises(Refusal, match="one is what is installed"):
+        upgrading.upgrade(vps.machine, Source("one", tmp_path, tmp_path), NOW)
+    with pytest.raises(Refusal, match="checkout install"):
+        upgrading.upgrade(Machine(tmp_path / "empty", vps.systemd), Source("two", tmp_path, tmp_path), NOW)
+    assert vps.systemd.started == started
+    assert vps.serves()
+
+
+def test_a_power_cut_between_the_link_and_the_database_boots_what_can_read_it(vps: Vps) -> None:
+    class PowerCut(Exception):
+        pass
+
+    def cut(*command: str) -> subprocess.CompletedProcess[str]:
+        if command[-1] == "migrate":
+            raise PowerCut
+        return vps.systemd(*command)
+
+    with pytest.raises(PowerCut):
+        upgrading.upgrade(Machine(vps.root, cut, 20), vps.release("two", migration=NEW_TABLE), NOW)
+    upgrading.start(vps.machine)
+    assert vps.machine.current == "two"
+    assert vps.serves()
+    assert "notes" in vps.tables()
