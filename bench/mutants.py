@@ -24,7 +24,7 @@ from bench.mutations import Mutant, mutants, mutated
 
 _COVER = Path("mutants-cover.json")
 _PATIENCE_S = 20
-_MOST_TESTS = 100
+_MOST_TESTS = 150
 
 
 def cover(tests: list[str]) -> None:
@@ -98,14 +98,18 @@ class _Share:
         return any(report.failed for report in runtestprotocol(item, log=False, nextitem=None))
 
     def _tests(self, module: str, mutant: Mutant) -> list[str]:
-        """The tests that come by the statement, those of the module itself first, then the quickest; not more than
-        `_MOST_TESTS`: all but the rarest fault needs few. What takes effect at import is up to the module's own."""
+        """The tests that come by the statement, those of the module's own files first, then the quickest; not more
+        than `_MOST_TESTS`: all but the rarest fault needs few. What takes effect at import is up to the own ones."""
         own, lines = core.MODULES[module], self.lines[module]
         if mutant.function:
             found = {test for line in mutant.lines for test in lines.get(str(line), ()) if test}
         else:
             found = {test for test in self.seconds if test.startswith(own)}
-        return sorted(found, key=lambda test: (not test.startswith(own), self.seconds[test]))[:_MOST_TESTS]
+        return sorted(found, key=lambda test: (_place(test, own), self.seconds[test]))[:_MOST_TESTS]
+
+
+def _place(test: str, files: tuple[str, ...]) -> int:
+    return next((place for place, file in enumerate(files) if test.startswith(file)), len(files))
 
 
 def _quiet() -> None:

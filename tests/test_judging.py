@@ -85,6 +85,10 @@ def test_money_that_pays_an_order_is_booked_to_it_and_logged(shop: Shop, events:
     events()
     told = report(shop)
     outcome = receive(shop, told)
+    as_reported = {"judgement": Judgement.UNMATCHED, "judged_at": None}
+    assert {name: getattr(outcome.payment, name) for name in Payment.__slots__ if name != "id"} == told_of(
+        shop, told, **as_reported
+    )
     assert outcome.payment.id.startswith("pay_0000")
     assert fields(shop, outcome) == told_of(
         shop, told, judgement=Judgement.MATCHED, order_token=order.token, account="wx-main", merchant=1001
