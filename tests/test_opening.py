@@ -169,6 +169,14 @@ def test_who_comes_back_to_a_method_has_the_amount_of_before(shop: Shop) -> None
     assert sorted(shop.slots()) == [("ali-main", 990), ("wx-main", 990), ("wx-main", 991)]
 
 
+def test_who_comes_back_from_a_gateway_pays_the_phone_s_account_again(shop: Shop) -> None:
+    shop.change_account(id="ali-main", method=Method.ALIPAY, channel="alipay", code="")
+    order = opened(shop, method="wechat")
+    assert choose(shop, order, "alipay").channel == "alipay"
+    back = choose(shop, order, "wechat")
+    assert (back.account, back.channel) == ("wx-main", "personal")
+
+
 def test_an_account_that_was_switched_off_meanwhile_is_not_come_back_to(shop: Shop) -> None:
     order = opened(shop, method="wechat")
     choose(shop, order, "alipay")

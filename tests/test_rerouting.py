@@ -40,6 +40,13 @@ def test_it_has_the_next_account_and_nothing_was_shown_of_that_yet(shop: Shop, o
     )
 
 
+def test_nobody_has_to_wait_for_late_money_to_an_amount_that_was_not_shown_yet(shop: Shop, order: Order) -> None:
+    shop.change_account(id="wx-next")
+    moved = reroute(shop, order)
+    assert (moved.account, moved.really_price, moved.shown_at) == ("wx-next", 990, None)
+    assert shop.slots()["wx-next", 990] == (order.token, START + 300, START + 300)
+
+
 def test_one_that_somebody_moved_before_stays_where_it_is(shop: Shop, order: Order) -> None:
     moved = reroute(shop, order)
     assert reroute(shop, order) == moved
