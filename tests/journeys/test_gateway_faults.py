@@ -6,6 +6,7 @@ from __future__ import annotations
 import itertools
 import socket
 import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -60,6 +61,14 @@ def lame(folder: Path, channel: str, port: int) -> Any:
     return official(folder, channel, **{channel: section})
 
 
+def was_asked(gateway: Loopback) -> None:
+    """It may take a busy machine longer to notice a caller than the caller waited."""
+    deadline = time.monotonic() + 30
+    while not gateway.connections:
+        assert time.monotonic() < deadline, "the gateway was never asked"
+        time.sleep(0.01)
+
+
 @pytest.fixture(autouse=True)
 def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever waits does so for a moment only: a fault would make the tests wait for ever, not a little longer."""
@@ -83,7 +92,7 @@ def test_the_page_is_answered_and_the_order_still_waits(tmp_path: Path, channel:
         page = made.world.client.get(f"/pay/{order.token}")
         assert page.status_code < 600
         assert "qr.png" not in page.text
-        assert gateway.connections > 0
+        was_asked(gateway)
         made.question()
         assert made.state(order) is State.PENDING
 
@@ -94,7 +103,7 @@ def test_a_question_ends_and_is_asked_again_later(tmp_path: Path, channel: str, 
     with serving(FAULTS[fault]) as gateway, lame(tmp_path, channel, gateway.port) as made:
         order = watched(made, channel)
         made.question()
-        assert gateway.connections > 0
+        was_asked(gateway)
         assert made.state(order) is State.PENDING
         with made.world.store.read() as db:
             (due_at,) = (row[0] for row in db.all("SELECT due_at FROM gateway_watch"))
@@ -140,7 +149,8 @@ def test_a_gateway_that_sends_elsewhere_is_not_followed(tmp_path: Path, channel:
         with serving(answering(to.encode())) as gateway, lame(tmp_path, channel, gateway.port) as made:
             order = made.order(channel)
             assert "qr.png" not in made.world.client.get(f"/pay/{order.token}").text
-            assert (gateway.connections > 0, elsewhere.connections) == (True, 0)
+            was_asked(gateway)
+            assert elsewhere.connections == 0
 
 
 @pytest.mark.parametrize("private", ["127.0.0.1", "10.0.0.1", "169.254.169.254", "100.100.100.200", "::1"])
