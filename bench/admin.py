@@ -47,13 +47,14 @@ def measure(server: Server, rounds: int, orders: int) -> None:
         median = statistics.median(times)
         slow += [name] if median > BAR_MS else []
         print(f"{name:44}{median:10.1f}{times[-1]:10.1f}")
-    before, _pss = server.memory_mb()
-    began = time.perf_counter()
-    size, most = browser.drain("/admin/orders.csv", server)
-    print(
-        f"spreadsheet of everything: {size / 1e6:,.0f} MB in {time.perf_counter() - began:.1f} s,"
-        f" RSS {before:.0f} MB before, {most:.0f} MB at most"
-    )
+    for name in ("orders", "payments"):
+        before, _pss = server.memory_mb()
+        began = time.perf_counter()
+        size, most = browser.drain(f"/admin/{name}.csv", server)
+        print(
+            f"spreadsheet of all {name}: {size / 1e6:,.0f} MB in {time.perf_counter() - began:.1f} s,"
+            f" RSS {before:.0f} MB before, {most:.0f} MB at most"
+        )
     print(f"slower than {BAR_MS} ms: {', '.join(slow) or 'none'}")
 
 
@@ -75,9 +76,20 @@ def _pages(browser: Browser, orders: int) -> Iterator[tuple[str, str]]:
     }.items():  # fmt: skip
         yield f"orders, {name}", f"/admin/orders?{urlencode(query)}"
     yield "one order", f"/admin/orders/{token}"
+    for name, query in {
+        "paid": {"state": "matched"}, "late": {"state": "late"}, "by hand": {"state": "linked"},
+        "to review": {"state": "review"}, "of an account": {"account": "ali-main"}, "of a phone": {"device": "phone"},
+        "amount": {"q": "9.92"}, "late of an amount": {"q": "9.92", "state": "late"}, "order": {"q": f"B{orders // 2}"},
+        "reference": {"q": token}, "words": {"q": "nobody"}, "of one day": {"from": "2026-03-01", "to": "2026-03-01"},
+        "in the middle": {"before": middle}, "to review, of an account": {"state": "review", "account": "ali-main"},
+    }.items():  # fmt: skip
+        yield f"payments, {name}", f"/admin/payments?{urlencode(query)}"
+    yield "one payment", f"/admin/payments/pay_{token}"
     for name in (
-        "review", "merchants", "settings", "audit", "audit?noun=order", "status", "accounts", "accounts/wx-main",
-        "devices", "statistics", "statistics?period=quarter", "statistics?period=year", "statistics.csv?period=year",
+        "payments", "review", "merchants", "merchants/1001", "products", "callbacks", "callbacks?state=failed",
+        "webhooks", "settings", "audit", "audit?noun=order", "status", "accounts", "accounts/wx-main", "devices",
+        "devices/phone", "statistics", "statistics?days=7", "statistics?days=90&by=week",
+        "statistics?days=365&by=month", "statistics?days=365", "statistics/orders.csv?days=365",
     ):  # fmt: skip
         yield name, f"/admin/{name}"
 

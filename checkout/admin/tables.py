@@ -12,7 +12,7 @@ from checkout import exports
 from checkout.admin import layout
 from checkout.interfaces import Value
 from checkout.money import yuan
-from checkout.pages.language import beijing, money
+from checkout.pages.language import beijing, money, translated
 
 _UNITS = (("d", 86_400), ("h", 3600), ("min", 60), ("s", 1))
 
@@ -20,7 +20,7 @@ _UNITS = (("d", 86_400), ("h", 3600), ("min", 60), ("s", 1))
 @dataclass(frozen=True, slots=True)
 class Column:
     """`key` heads it in the spreadsheet, `label` (marked with `N_`) on the page. `kind`: text | day (Unix seconds) |
-    number | money (fen) | share (per mille) | wait (seconds). None is an empty cell."""
+    number | money (fen) | share (per mille). None is an empty cell."""
 
     key: str
     label: str
@@ -30,15 +30,23 @@ class Column:
         """A cell as people read it."""
         if not isinstance(value, int):
             return value or "–"
-        kinds = {"day": lambda: beijing(value)[:10], "money": lambda: money(value), "share": lambda: percent(value)}
-        return kinds.get(self.kind, lambda: duration(value) if self.kind == "wait" else f"{value:,}")()
+        if self.kind == "number":
+            return f"{value:,}"
+        if self.kind == "money":
+            return money(value)
+        if self.kind == "share":
+            return percent(value)
+        return beijing(value)[:10]
 
     def plain(self, value: Value) -> Value:
         """A cell as a spreadsheet reads it."""
         if not isinstance(value, int):
             return value
-        kinds = {"day": lambda: beijing(value)[:10], "money": lambda: yuan(value), "share": lambda: _tenths(value)}
-        return kinds.get(self.kind, lambda: str(value))()
+        if self.kind == "money":
+            return yuan(value)
+        if self.kind == "share":
+            return _tenths(value)
+        return beijing(value)[:10] if self.kind == "day" else str(value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +56,18 @@ class Table:
     name: str
     columns: tuple[Column, ...]
     rows: tuple[tuple[Value, ...], ...]
+
+    def lines(self) -> list[list[tuple[str, str, str]]]:
+        """(label, class, text) of each cell, as people read them."""
+        heads = [(*self.head(column), column.shown) for column in self.columns]
+        return [
+            [(label, style, shown(value)) for (label, style, shown), value in zip(heads, row, strict=True)]
+            for row in self.rows
+        ]
+
+    def head(self, column: Column) -> tuple[str, str]:
+        """(label, class) of a column."""
+        return translated(column.label) if column.label else "", "" if column.kind in ("day", "text") else "end number"
 
 
 def csv(table: Table, period: str) -> Response:

@@ -24,3 +24,5 @@ CREATE TABLE daily_pressure (
   offered INTEGER NOT NULL CHECK (offered > 0),
   PRIMARY KEY (day, account)
 ) STRICT, WITHOUT ROWID;
+
+CREATE INDEX audit_action ON audit (action);
