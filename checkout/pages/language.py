@@ -5,9 +5,12 @@ Texts are English in the sources; gettext catalogues in translations/ hold the o
 
 from __future__ import annotations
 
+import io
+import logging
 from datetime import datetime, timedelta, timezone
 from functools import cache
 from gettext import GNUTranslations, NullTranslations
+from pathlib import Path
 from typing import Any
 
 from flask import Flask, g, has_request_context, request
@@ -106,7 +109,20 @@ def _preferred(accepted: LanguageAccept) -> str:
 def _catalogue(language: str) -> NullTranslations:
     """English where a catalogue is missing: a page in a foreign language beats none."""
     path = resource_dir("translations") / _CATALOGUES[language] / "LC_MESSAGES" / "messages.mo"
-    if not path.is_file():
-        return NullTranslations()
-    with path.open("rb") as file:
-        return GNUTranslations(file)
+    if path.is_file():
+        return GNUTranslations(io.BytesIO(path.read_bytes()))
+    source = path.with_suffix(".po")
+    return _compiled(source) if source.is_file() else NullTranslations()
+
+
+def _compiled(source: Path) -> NullTranslations:
+    """For who runs a source tree without ./dev, which does it once for all starts."""
+    from babel.messages.mofile import write_mo
+    from babel.messages.pofile import read_po
+
+    logging.getLogger(__name__).info("%s is compiled at this start; ./dev translate compiles it for all.", source)
+    compiled = io.BytesIO()
+    with source.open("rb") as file:
+        write_mo(compiled, read_po(file))
+    compiled.seek(0)
+    return GNUTranslations(compiled)

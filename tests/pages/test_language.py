@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+import shutil
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -94,3 +97,12 @@ def test_translations_take_their_values(language: str) -> None:
             texts = message.string if isinstance(message.string, tuple) else (message.string,)
             for text in filter(None, texts if message.id and message.python_format else ()):
                 assert str(text) % dict.fromkeys(re.findall(r"%\((\w+)\)", str(text)), 1)
+
+
+def test_a_tree_that_nobody_has_compiled_speaks_chinese_all_the_same(tmp_path: Path) -> None:
+    for name in ("checkout", "templates", "static", "translations"):
+        ignored = shutil.ignore_patterns("*.mo", "__pycache__")
+        shutil.copytree(CATALOGUES.parent / name, tmp_path / name, ignore=ignored)
+    asked = "from checkout.pages.language import _catalogue; print(_catalogue('zh-CN').gettext('Paid'))"
+    done = subprocess.run([sys.executable, "-P", "-c", asked], env={"PYTHONPATH": str(tmp_path)}, capture_output=True)
+    assert done.stdout.decode().strip() == "已付款", done.stderr.decode()
