@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from checkout import statistics
@@ -10,6 +10,7 @@ from checkout.admin.bars import Bars, bars, thinned
 from checkout.admin.tables import Column, Table, duration, percent, share
 from checkout.interfaces import Value
 from checkout.pages.language import N_, beijing, money
+from checkout.presence import WINDOWS, Presence
 from checkout.statistics import Business, Period, Step
 
 _SHADES = 5
@@ -160,8 +161,29 @@ def _payments(business: Business, period: Period) -> Plot:
     )  # fmt: skip
 
 
+def phones(presences: Mapping[str, Presence]) -> Plot:
+    """`presences` by name. Kept for thirty days, whatever the time of the page."""
+    columns = (
+        Column("phone", N_("Phone"), "text"), Column("day_percent", N_("24 hours"), "share"),
+        Column("week_percent", N_("7 days"), "share"), Column("month_percent", N_("30 days"), "share"),
+        Column("absences", N_("Absences in 30 days")),
+    )  # fmt: skip
+    rows = [
+        (name, *(one.uptime(seconds) for seconds in WINDOWS.values()), len(one.absences))
+        for name, one in presences.items()
+    ]
+    month = [one.uptime(max(WINDOWS.values())) or 0 for one in presences.values()]
+    titles = [f"{name}: {percent(value)}" for name, value in zip(presences, month, strict=True)]
+    drawn = bars(month, titles, thinned(list(presences)), least=1000, unit=percent)
+    return Plot(
+        N_("Uptime of phones"), Table("phones", columns, tuple(rows)), drawn,
+        help=N_("How much of the last 30 days each phone was heard of, from when it was heard of first."),
+        is_newest_first=False,
+    )  # fmt: skip
+
+
 _PLOTS: tuple[Callable[[Business, Period], Plot], ...] = (_takings, _orders, _waits, _hours, _amounts, _payments)
-TABLES = ("takings", "orders", "waits", "hours", "amounts", "payments")
+TABLES = ("takings", "orders", "waits", "hours", "amounts", "payments", "phones")
 
 
 def _by_step(

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from flask import Blueprint, Response
 
-from checkout import statistics
+from checkout import presence, statistics, store
 from checkout.admin import layout, lists, plots, tables
 from checkout.admin.nav import Page
+from checkout.admin.plots import Plot
 from checkout.errors import Code, Refusal
 from checkout.pages.language import N_
 from checkout.statistics import DAYS, STEPS, Business, Period
@@ -25,7 +26,7 @@ def view() -> Response:
     found = _found(period)
     return layout.page(
         "admin/statistics.html", PAGE, period=period, choices=DAYS, steps=STEPS, business=found, all=found.all,
-        plots=plots.of(found, period), heat=plots.heat(found), weekdays=plots.WEEKDAYS,
+        plots=_plots(found, period), heat=plots.heat(found), weekdays=plots.WEEKDAYS,
         half=statistics.within(found.waits, 50), most=statistics.within(found.waits, 95),
         fullest=max((one.held * 1000 // one.offered for one in found.pressure), default=None),
         share=tables.share, percent=tables.percent, duration=tables.duration,
@@ -35,7 +36,7 @@ def view() -> Response:
 
 def csv(name: str) -> Response:
     period = _asked()
-    made = (plot.table for plot in plots.of(_found(period), period))
+    made = (plot.table for plot in _plots(_found(period), period))
     found = next((table for table in made if table.name == name), None)
     if found is None:
         raise Refusal(Code.NOT_FOUND, f"There is no such table; there are {', '.join(plots.TABLES)}.")
@@ -45,6 +46,14 @@ def csv(name: str) -> Response:
 def _found(period: Period) -> Business:
     with parts().store.read() as db:
         return statistics.of(db, period, parts().clock())
+
+
+def _plots(found: Business, period: Period) -> list[Plot]:
+    now, offline_after = parts().clock(), parts().rules.offline_after_s
+    with parts().store.read() as db:
+        working = [device for device in store.devices.all_of(db) if device.revoked_at is None]
+        presences = {device.name: presence.of(db, device, offline_after, now) for device in working}
+    return [*plots.of(found, period), plots.phones(presences)]
 
 
 def _asked() -> Period:

@@ -155,3 +155,20 @@ def test_however_many_bars_fit_side_by_side(count: int) -> None:
 def test_the_page_speaks_chinese_too(owner: Owner, lang: str) -> None:
     sold(owner, "N1", "9.90", 40)
     assert "95% 在 42 s" in owner.see(PLACE, lang=lang)
+
+
+def test_uptime_of_phones_is_told(owner: Owner) -> None:
+    world = owner.world
+    world.beat()
+    for _ in range(6):
+        world.clock.go(600)
+        world.beat()
+    (row,) = sheet(owner, "phones")
+    assert (row["phone"], row["absences"], row["day_percent"]) == ("phone", "6", "0.0")
+    for _ in range(60):
+        world.clock.go(60)
+        world.beat()
+    (row,) = sheet(owner, "phones")
+    assert (row["absences"], row["day_percent"]) == ("6", "50.0")
+    assert "Uptime of phones" in owner.see(PLACE)
+    assert "phone50 %50 %50 %6" in owner.see(PLACE)
