@@ -33,18 +33,23 @@ def main() -> None:
         admin.main(sys.argv[2:])
         return
     options = _options(sys.argv[1:])
-    began, found = time.monotonic(), []
+    began = time.monotonic()
+    found: list[Figure] = []
     print(json.dumps(machine(), ensure_ascii=False))
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         for figure in measured(options.scenario or (FULL if options.full else SHORT), _plan(options, Path(folder))):
             found.append(figure)
             print(line(figure), flush=True)
-    elapsed = time.monotonic() - began
+            _keep(found, options.json, time.monotonic() - began)
     missed = [figure for figure in found if figure.is_met is False]
-    print(f"{len(found)} figures in {elapsed:.0f} s; {len(missed)} of their targets not reached")
-    if options.json:
-        found_words = document(found, shlex.join(["./dev", "bench", *sys.argv[1:]]), elapsed)
-        Path(options.json).write_text(json.dumps(found_words, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    print(f"{len(found)} figures in {time.monotonic() - began:.0f} s; {len(missed)} of their targets not reached")
+
+
+def _keep(found: list[Figure], file: str | None, elapsed_s: float) -> None:
+    """What there is so far: a long run that is interrupted is not lost."""
+    if file:
+        words = document(found, shlex.join(["./dev", "bench", *sys.argv[1:]]), elapsed_s)
+        Path(file).write_text(json.dumps(words, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def measured(names: Iterable[str], plan: Plan) -> Iterator[Figure]:

@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
@@ -90,8 +91,9 @@ def document(figures: Iterable[Figure], command: str, elapsed_s: float) -> dict[
     }
 
 
+@cache
 def machine() -> dict[str, Any]:
-    """Where and of what: machine, versions, commit."""
+    """Where and of what: machine, versions, commit, as it was at first."""
     return {
         "cpu": _cpu(),
         "cpus": os.cpu_count(),
