@@ -19,6 +19,7 @@ from checkout.pages.language import translated as _
 from checkout.web import parts
 
 PAGE = Page("callbacks", N_("Callbacks"), "M4 12h11M11 7l5 5-5 5M20 5v14", 60)
+_SOON_S = 40  # beyond the lease of a try that is under way
 # What proves that a message is ours stays out of pages: who has seen one could send it again.
 _PROOF = re.compile(r"(?i)\b(sign|co_sig)(=|\"\s*:\s*\")[^&\s\"]+")
 
@@ -80,6 +81,7 @@ def _page(delivery_id: str, form: Form) -> Response:
     return layout.page(
         "admin/callback.html", PAGE, form=form, delivery=delivery, tries=tries,
         message=_readable(message) if message else None,
+        is_due=delivery.state is DeliveryState.WAITING and delivery.due_at <= now + _SOON_S,
     )  # fmt: skip
 
 

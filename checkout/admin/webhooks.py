@@ -93,7 +93,7 @@ def test(endpoint: str) -> Response:
     with form.catching():
         message = endpoints.test(parts().store, endpoint, new_id=by["new_id"], now=by["now"])
         parts().wake()
-        return layout.done(layout.path("callbacks", message.id), _("A test event is on its way; load this page again."))
+        return layout.done(layout.path("callbacks", message.id), _("A test event is on its way."))
     return _page(endpoint, form)
 
 

@@ -7,7 +7,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from checkout import store
+from checkout import deliveries, store
 from tests.browser.site import Site, Watch
 from tests.browser.test_admin import accessible, signed_in
 from tests.world import answer, product
@@ -88,6 +88,17 @@ def test_a_callback_that_failed_is_sent_again(site: Site, page: Page) -> None:
     expect(page.get_by_text("acknowledged")).to_be_visible()
 
 
+def tell(site: Site) -> None:
+    """Tries everything that is due for webhook endpoints once."""
+    world = site.world
+    with world.store.read() as db:
+        queues = [store.deliveries.due_events(db, world.clock(), failing=failing) for failing in (False, True)]
+    for one in (each for queue in queues for found in queue for each in found):
+        claimed = deliveries.claim(world.store, one, world.clock())
+        assert claimed is not None
+        deliveries.deliver(world.store, {}, world.outside.send, claimed, world.clock)
+
+
 def test_an_endpoint_is_added_and_hears_a_test_event(site: Site, page: Page) -> None:
     signed_in(site, page, "webhooks")
     page.get_by_label("Address").fill("https://shop.example/hook")
@@ -96,3 +107,38 @@ def test_an_endpoint_is_added_and_hears_a_test_event(site: Site, page: Page) -> 
     accessible(page)
     page.get_by_role("button", name="Send a test event").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("checkout.test")
+    tell(site)
+    expect(page.get_by_text("acknowledged")).to_be_visible()
+    expect(page.get_by_text("HTTP 200")).to_be_visible()
+
+
+def test_an_endpoint_that_says_it_is_gone_is_paused_explained_and_taken_up_again(site: Site, page: Page) -> None:
+    signed_in(site, page, "webhooks")
+    page.get_by_label("Address").fill("https://shop.example/hook")
+    page.get_by_role("button", name="Add").click()
+    secret = page.locator("pre.copyable").inner_text()
+    page.get_by_role("button", name="Make a new one").click()
+    expect(page.locator("pre.copyable")).not_to_have_text(secret)
+    expect(page.get_by_text("The former one is valid too until")).to_be_visible()
+    accessible(page)
+    site.world.outside.reply = lambda request: answer(410 if request.url.endswith("/hook") else 200)
+    site.settle(site.order())
+    tell(site)
+    signed = next(sent.headers["webhook-signature"] for sent in site.world.outside.sent if sent.url.endswith("/hook"))
+    assert len(signed.split(" ")) == 2, "with both secrets"
+    page.get_by_role("link", name="Webhook endpoints").click()
+    expect(page.get_by_text("paused: it answered 410")).to_be_visible()
+    page.get_by_role("link", name="https://shop.example/hook").click()
+    expect(page.get_by_text("which means that it is gone for good")).to_be_visible()
+    accessible(page)
+    site.world.outside.reply = lambda request: answer()
+    page.get_by_role("button", name="Go on").click()
+    expect(page.get_by_text("It goes on. Messages sent that waited: 1")).to_be_visible()
+    tell(site)
+    page.get_by_role("link", name="What it was told").click()
+    page.get_by_role("link", name="order.paid").click()
+    expect(page.get_by_text("acknowledged")).to_be_visible()
+    page.get_by_role("button", name="Tell once more").click()
+    tell(site)
+    expect(page.get_by_text("HTTP 200")).to_have_count(2)
+    accessible(page)
