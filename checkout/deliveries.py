@@ -28,7 +28,7 @@ _KEPT_ANSWER = 4096
 _GONE = 410
 
 
-def owe(db: Rows, order: Order, event: str, *, new_id: NewId, now: int) -> Delivery:
+def owe(db: Rows, order: Order, event: str, *, new_id: NewId, now: int) -> None:
     """Puts a message into the outbox, in the transaction that makes it due."""
     merchant = store.merchants.get(db, order.merchant)
     url = order.notify_url or (merchant.notify_url if merchant else "")
@@ -38,7 +38,6 @@ def owe(db: Rows, order: Order, event: str, *, new_id: NewId, now: int) -> Deliv
         done_at=None,
     )  # fmt: skip
     store.deliveries.add(db, delivery)
-    return delivery
 
 
 def pause(db: Rows, endpoint_id: str, why: str, now: int) -> bool:
