@@ -32,7 +32,7 @@ def main() -> None:
 
         admin.main(sys.argv[2:])
         return
-    options = _options(sys.argv[1:])
+    options = options_of(sys.argv[1:])
     began = time.monotonic()
     found: list[Figure] = []
     print(json.dumps(machine(), ensure_ascii=False))
@@ -60,18 +60,21 @@ def measured(names: Iterable[str], plan: Plan) -> Iterator[Figure]:
         yield from import_module(f"bench.scenes.{_MODULES.get(name, name)}").run(plan)
 
 
-def _options(arguments: list[str]) -> argparse.Namespace:
+def options_of(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="./dev bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("scenario", nargs="*", choices=FULL, help="only these")
+    parser.add_argument("scenario", nargs="*", help=f"only these of {', '.join(FULL)}")
     parser.add_argument("--full", action="store_true", help="longer, and everything")
     parser.add_argument("--hour", action="store_true", help="memory: an hour of load for each number of workers")
     parser.add_argument("--rounds", type=int, help="how often each measurement is repeated")
     parser.add_argument("--seconds", type=float, help="of each measurement in each round")
     parser.add_argument("--folder", type=Path, help="keeps the databases of `growth` for the next run")
     parser.add_argument("--json", metavar="FILE", help="the figures, with machine, versions and commit")
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    if unknown := set(options.scenario) - set(FULL):
+        parser.error(f"there is no scenario {unknown.pop()!r}; there are {', '.join(FULL)}.")
+    return options
 
 
 def _plan(options: argparse.Namespace, folder: Path) -> Plan:

@@ -15,6 +15,7 @@ from socketserver import BaseRequestHandler, ThreadingTCPServer
 
 import pytest
 
+from bench.__main__ import options_of
 from bench.buyers import Buyer, Crowd
 from bench.driver import ask, closed_loop, get, open_loop, percentile
 from bench.figures import Figure, at_least, at_most, line, median_ratio
@@ -178,3 +179,13 @@ def test_the_table_and_the_file_hold_the_same_figures(tmp_path: Path) -> None:
     assert names[:3] == ["hello", "hello, CPU", "hello, p99"]
     assert all(name in done.stdout for name in names)
     assert {"cpu", "cpus", "python", "sqlite", "commit"} <= set(document["machine"])
+
+
+def test_without_names_the_short_form_is_measured_and_unknown_names_are_refused(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert options_of([]).scenario == []
+    assert options_of(["push", "routes"]).scenario == ["push", "routes"]
+    with pytest.raises(SystemExit):
+        options_of(["pull"])
+    assert "there is no scenario 'pull'" in capsys.readouterr().err
