@@ -1,7 +1,8 @@
-"""Commands inside the bare system, in a mount namespace of their own: nothing outside changes or stays mounted."""
+"""Commands in a read-only system, in a mount namespace of their own: nothing outside changes or stays mounted."""
 
 from __future__ import annotations
 
+import os
 import shlex
 import subprocess
 from collections.abc import Iterator
@@ -13,30 +14,39 @@ from tests.binary.conftest import PROGRAM
 from tests.servers import Server
 
 NOBODY = 65534
+ALONE = ("unshare", "--mount", "--propagation", "private")
 
 
 @dataclass(frozen=True)
 class Bare:
-    """A read-only Debian with one folder that may be written, /data, and the program as /data/checkout."""
+    """A read-only system with one folder that may be written, /mnt, and the program as /mnt/checkout.
 
-    debian: Path
+    `root` is where the system lies; None: this machine as it is, where nobody may make one.
+    """
+
+    root: Path | None
     data: Path
 
     def command(self, *words: str, settings: dict[str, str] | None = None) -> tuple[str, ...]:
-        """As nobody, who may write nowhere but in /data."""
-        root, values = shlex.quote(str(self.debian)), {"HOME": "/data", "TMPDIR": "/data", **(settings or {})}
-        inside = shlex.join(
-            ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", "--no-new-privs", "env", "-i",
-             "PATH=/usr/bin:/bin", *(f"{name}={value}" for name, value in values.items()),
-             "sh", "-c", 'cd /data && exec "$@"', "sh", *words]
-        )  # fmt: skip
+        """As nobody, who may write nowhere but in /mnt."""
+        place = "/mnt" if self.root else str(self.data)
+        values = {"HOME": place, "TMPDIR": place, **(settings or {})}
+        plain = [
+            "env", "-i", "PATH=/usr/bin:/bin", *(f"{name}={value}" for name, value in values.items()),
+            "sh", "-c", f'cd {shlex.quote(place)} && exec "$@"', "sh", *words,
+        ]  # fmt: skip
+        if self.root is None:
+            return tuple(plain)
+        nobody = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", "--no-new-privs", *plain]
+        root = shlex.quote(str(self.data.parent / "root"))
         script = f"""set -e
-            mount --bind {root} {root}
+            mount --bind {shlex.quote(str(self.root))} {root}
             mount --bind {shlex.quote(str(self.data))} {root}/mnt
             mount -o remount,bind,ro {root}
+            mount --bind /dev {root}/dev
             mount -t proc proc {root}/proc
-            cd {root}; exec chroot . {inside.replace("/data", "/mnt")}"""
-        return ("unshare", "--mount", "--propagation", "private", "sh", "-c", script)
+            cd {root}; exec chroot . {shlex.join(nobody)}"""
+        return (*ALONE, "sh", "-c", script)
 
     def run(self, *words: str, settings: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
         return subprocess.run(self.command(*words, settings=settings), capture_output=True, text=True)
@@ -52,11 +62,19 @@ class Bare:
             assert server.stop() == 0
 
 
-def bare(debian: Path, folder: Path) -> Bare:
+def bare(root: Path | None, folder: Path) -> Bare:
     data = folder / "data"
     data.mkdir()
+    (folder / "root").mkdir()
     (data / "checkout").write_bytes(PROGRAM.read_bytes())
     (data / "checkout").chmod(0o755)
-    for path in (data, data / "checkout"):
-        subprocess.run(["chown", f"{NOBODY}:{NOBODY}", path], check=True)
-    return Bare(debian, data)
+    if root is not None:
+        for path in (data, data / "checkout"):
+            os.chown(path, NOBODY, NOBODY)
+    return Bare(root, data)
+
+
+def here() -> Path | None:
+    """This machine's own system, where its root may be made read-only for one command."""
+    allowed = os.geteuid() == 0 and subprocess.run([*ALONE, "mount", "--bind", "/", "/mnt"], capture_output=True)
+    return Path("/") if allowed and allowed.returncode == 0 else None

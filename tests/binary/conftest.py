@@ -1,4 +1,4 @@
-"""A bare Debian without Python, in which the one-file program has to do everything by itself."""
+"""The one-file program, and a bare Debian without Python, in which it has to do everything by itself."""
 
 from __future__ import annotations
 
@@ -17,10 +17,15 @@ SUITE = os.environ.get("CHECKOUT_TEST_SUITE", "bookworm")
 
 
 @pytest.fixture(scope="session")
-def debian() -> Path:
-    """Made once with debootstrap and kept in build/; the tests change copies of single folders only."""
+def program() -> Path:
     if not PROGRAM.is_file():
-        skip_or_fail("binary", "there is no dist/checkout (./dev binary builds it)")
+        skip_or_fail("program", "there is no dist/checkout (./dev binary builds it)")
+    return PROGRAM
+
+
+@pytest.fixture(scope="session")
+def debian(program: Path) -> Path:
+    """Made once with debootstrap and kept in build/; the tests change copies of single folders only."""
     if os.geteuid() != 0 or not shutil.which("debootstrap") or not shutil.which("unshare"):
         skip_or_fail("binary", "only root with debootstrap can make a bare system (apt install debootstrap)")
     root = ROOT / "build" / f"debian-{SUITE}"

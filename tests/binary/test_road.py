@@ -11,18 +11,24 @@ from queue import Queue
 import pytest
 
 from checkout import qr
-from tests.binary.bare import Bare, bare
+from release.binary import needed_glibc
+from tests.binary.bare import Bare, bare, here
 from tests.clients.phone import Phone
 from tests.clients.vmq import VmqClient
 from tests.clients.wire import to_server
 from tests.journeys.server import Shops
 from tests.servers import free_port
 
+NEWEST_GLIBC = (2, 36)  # Debian 12
 CODE = "wxp://f2f0abcdefghijklmnopqrstuvwxyz"
 
 
-@pytest.fixture
-def system(debian: Path, tmp_path: Path) -> Bare:
+@pytest.fixture(params=["this machine", "a bare Debian"])
+def system(program: Path, tmp_path: Path, request: pytest.FixtureRequest) -> Bare:
+    """The first needs the program only; the second root and debootstrap, so it may be skipped."""
+    if request.param == "this machine":
+        return bare(here(), tmp_path)
+    debian: Path = request.getfixturevalue("debian")
     return bare(debian, tmp_path)
 
 
@@ -78,3 +84,16 @@ def said(system: Bare, settings: Mapping[str, str], *words: str) -> dict[str, ob
     assert done.returncode == 0, done.stderr
     found: dict[str, object] = json.loads(done.stdout)
     return found
+
+
+def test_it_runs_on_every_system_with_the_glibc_that_the_pages_name(program: Path) -> None:
+    major, minor = needed_glibc(program).split(".")
+    assert (int(major), int(minor)) <= NEWEST_GLIBC
+
+
+def test_wrong_use_and_refusals_have_their_own_exit_codes(system: Bare) -> None:
+    assert system.run("./checkout", "nothing").returncode == 2
+    assert system.run("./checkout", "serve", settings={"CHECKOUT_BASE_URL": "nonsense"}).returncode == 1
+    refused = system.run("./checkout", "install", "--yes", "--base-url", "nonsense")
+    assert refused.returncode == 1
+    assert "Traceback" not in refused.stderr
