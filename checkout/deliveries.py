@@ -31,7 +31,8 @@ _GONE = 410
 def owe(db: Rows, order: Order, event: str, *, new_id: NewId, now: int) -> None:
     """Puts a message into the outbox, in the transaction that makes it due."""
     merchant = store.merchants.get(db, order.merchant)
-    url = order.notify_url or (merchant.notify_url if merchant else "")
+    assert merchant is not None
+    url = order.notify_url or merchant.notify_url
     delivery = Delivery(
         id=new_id("msg"), order_token=order.token, merchant=order.merchant, dialect=order.dialect, event=event,
         url=url, state=DeliveryState.WAITING if url else DeliveryState.NONE, attempts=0, due_at=now, created_at=now,
@@ -133,7 +134,8 @@ def _address_now(db: Rows, delivery: Delivery) -> str:
             raise Refusal(Code.NOT_ALLOWED, f"The endpoint of this message is paused: {hint}.")
         return endpoint.url
     merchant = store.merchants.get(db, delivery.merchant)
-    url = delivery.url or (merchant.notify_url if merchant else "")
+    assert merchant is not None
+    url = delivery.url or merchant.notify_url
     if not url:
         raise Refusal(Code.BAD_URL, "Neither the order nor its merchant has a notify URL: checkout merchant set.")
     return url
