@@ -227,7 +227,7 @@ def test_a_member_that_looks_after_its_group_finds_that_somebody_has_committed_i
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(writers, "_LOOK_AGAIN_S", 0)
-    looks = threading.Event()
+    looks, inside = threading.Event(), threading.Event()
 
     class Turn:
         """The turn of a writer, which tells when somebody stops to look."""
@@ -238,12 +238,14 @@ def test_a_member_that_looks_after_its_group_finds_that_somebody_has_committed_i
 
         def __enter__(self) -> None:
             looks.set()
+            inside.wait(10)
             self.lock.acquire()
 
         def __exit__(self, *_: object) -> None:
             self.lock.release()
 
     def insert_when_the_other_looks(connection: sqlite3.Connection) -> None:
+        inside.set()
         looks.wait(10)
         insert(2)(connection)
 
