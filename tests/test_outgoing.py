@@ -94,6 +94,15 @@ def test_an_order_without_a_receipt_is_told_all_the_same(shop: Shop, outside: Ou
     assert outside.sent[0].body == f"N1 {START} ".encode()
 
 
+def test_each_try_at_an_event_is_logged_too(listener: Listener, caplog: pytest.LogCaptureFixture) -> None:
+    endpoint = listener.add("order.paid")
+    listener.paid()
+    caplog.set_level(logging.INFO, "checkout.events")
+    listener.work()
+    [logged] = [one.__dict__["fields"] for one in caplog.records if one.message == "message.tried"]
+    assert (logged["endpoint"], logged["acknowledged"], logged["status"]) == (endpoint.id, True, 200)
+
+
 def test_what_people_see_of_an_event_is_what_is_sent(listener: Listener) -> None:
     endpoint = listener.add("order.paid")
     listener.paid()
