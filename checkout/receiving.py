@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 
-from checkout import audit, store
+from checkout import audit, code_kinds, store
 from checkout.errors import Code, Conflict, Refusal
 from checkout.interfaces import NewId, Rows, Store, Value
 from checkout.model import Account, FixedCode, Method
@@ -120,7 +120,7 @@ _CONTACT_CARDS = (
 
 
 def check_code(method: Method, code: str) -> None:
-    """Refused (BAD_REQUEST): no text of a QR code, or plainly the other method's."""
+    """Refused (BAD_REQUEST): no text of a QR code, plainly no code to pay to, or plainly the other method's."""
     if not 1 <= len(code) <= _MAX_CODE or not code.isprintable():
         raise Refusal(Code.BAD_REQUEST, f"The text of a QR code has 1 to {_MAX_CODE} printable characters.")
     for other, forms in _FORMS.items():
@@ -130,6 +130,8 @@ def check_code(method: Method, code: str) -> None:
                 f"This is the code of {_NAMES[other]}, not of {_NAMES[method]}: --method {other.value},"
                 f" or take the picture of your {_NAMES[method]} payment code.",
             )
+    if refusal := code_kinds.kind(code).refusal:
+        raise Refusal(Code.BAD_REQUEST, refusal)
 
 
 def doubts(method: Method, code: str) -> list[str]:
@@ -138,7 +140,11 @@ def doubts(method: Method, code: str) -> list[str]:
         return [f"This looks like a contact card, not like a payment code: {_TRY}"]
     if not code.lower().startswith(_FORMS[method]):
         known = " or ".join(_FORMS[method][:2])
-        return [f"A {_NAMES[method]} code begins with {known}, this one does not: {_TRY}"]
+        website = code.lower().startswith(("http://", "https://"))
+        return [
+            *(["This is the address of a website, hardly a payment code."] if website else []),
+            f"A {_NAMES[method]} code begins with {known}, this one does not: {_TRY}",
+        ]
     return []
 
 

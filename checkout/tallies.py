@@ -163,6 +163,11 @@ def _is_watched(account: Account) -> bool:
     return account.disabled_at is None and account.channel == PERSONAL
 
 
+def in_use(db: Rows, account: Account, now: int) -> Pressure:
+    """How many of the amounts for one price are in use now, where the fewest are left."""
+    return _pressure(db, account, midnight(now), now)
+
+
 def _pressure(db: Rows, account: Account, day: int, now: int) -> Pressure:
     """For the price at which the fewest amounts are left. Accounts that one phone watches share theirs."""
     neighbours = store.accounts.neighbours(db, account.id)

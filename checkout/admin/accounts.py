@@ -3,24 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from flask import Blueprint, Response
 
-from checkout import money, receiving, sales, store
+from checkout import code_kinds, devices, money, receiving, sales, store, tallies
 from checkout.admin import forms, layout, pictures, session
 from checkout.admin.forms import Form, Wrong
 from checkout.admin.nav import Page
+from checkout.devices import Watching
 from checkout.errors import Code
-from checkout.model import Account, Method
+from checkout.interfaces import Rows
+from checkout.model import Account, Device, Method
 from checkout.pages.language import N_
 from checkout.pages.language import translated as _
 from checkout.receiving import PERSONAL, Wish
+from checkout.store.pressure import Pressure
 from checkout.web import parts
 
 PAGE = Page("accounts", N_("Accounts"), "M4 4h6v6H4zM14 4h6v6h-6zM4 14h6v6H4zM14 14h2v2h-2zM18 18h2v2h-2z", 52)
 _FIELDS = ("channel", "offset", "max_offset", "offline", "weight", "daily_cap", "code", "sure")
 _ADDED = {Code.DUPLICATE: "name"}
 _OFFSETS, _OFFLINE = ("up", "down", "nearest"), ("warn", "block", "sell")
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How an account does now. `phones` are those that watch it, each with its state; `amounts`: None where a gateway
+    tells which order was paid; `today` in fen; `last`: when money came, and how much."""
+
+    account: Account
+    kind: str
+    phones: list[tuple[Device, str]]
+    amounts: Pressure | None
+    today: int
+    last: tuple[int, int] | None
 
 
 def routes(blueprint: Blueprint) -> None:
@@ -100,26 +117,38 @@ def remove_code(name: str) -> Response:
 
 
 def _list(form: Form) -> Response:
-    now = parts().clock()
+    phones = _phones()
     with parts().store.read() as db:
-        found = [
-            (account, store.accounts.received_since(db, account.id, sales.midnight(now)))
-            for account in store.accounts.all_of(db)
-        ]
+        found = [_standing(db, account, phones) for account in store.accounts.all_of(db)]
     return layout.page(
         "admin/accounts.html", PAGE, form=form, accounts=found, channels=_ways(parts().settings.channels)
     )
 
 
 def _page(name: str, form: Form, doing: str = "") -> Response:
-    account = receiving.existing(parts().store, name)
+    account, phones = receiving.existing(parts().store, name), _phones()
     with parts().store.read() as db:
-        codes = store.accounts.codes(db, name)
-        watchers = [one for one in store.devices.all_of(db) if name in store.devices.accounts_of(db, one.id)]
+        codes, standing = store.accounts.codes(db, name), _standing(db, account, phones)
     return layout.page(
         "admin/account.html", PAGE, form=form, blank=Form(), doing=doing, account=account, codes=codes,
-        watchers=[one for one in watchers if one.revoked_at is None], qr=_drawn(account),
+        standing=standing, qr=_drawn(account),
         channels=_ways(_channels(account.method)),
+    )  # fmt: skip
+
+
+def _phones() -> list[Watching]:
+    return [one for one in devices.all_of(parts().store) if one.device.revoked_at is None]
+
+
+def _standing(db: Rows, account: Account, phones: list[Watching]) -> Standing:
+    now, offline_after_s = parts().clock(), parts().rules.offline_after_s
+    watching = [one.device for one in phones if account.id in one.accounts]
+    return Standing(
+        account, code_kinds.kind(account.code).name,
+        [(device, devices.state(device, offline_after_s, now)) for device in watching],
+        tallies.in_use(db, account, now) if account.channel == PERSONAL else None,
+        store.accounts.received_since(db, account.id, sales.midnight(now)),
+        store.accounts.last_money(db, account.id),
     )  # fmt: skip
 
 

@@ -13,7 +13,7 @@ _SAID = {
     400: N_("The request was not understood. Load the page again, and try once more."),
     401: N_("Please sign in again."),
     403: N_("This is not allowed. Load the page again, and use its form."),
-    404: N_("There is nothing here."),
+    404: N_("The address is incomplete, or what it led to is gone."),
     405: N_("This address is reached by a form. Go back, and press its button."),
     409: N_("This cannot be done as things stand. Load the page again."),
     413: N_("What was sent is too large."),

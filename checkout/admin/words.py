@@ -81,6 +81,23 @@ SENTENCES = (
     N_("It must be a name of 1 to 64 printable characters, not %(value)s."),
     N_("It must be at most 100 printable characters, such as a mail address, not %(value)s."),
     N_("This looks like a contact card, not like a payment code: scan it once and see that it asks for money."),
+    N_("This is the address of a website, hardly a payment code."),
+    N_(
+        "This code belongs to one single order and works once: take the payment code that stays the same and carries no"
+        " amount."
+    ),
+    N_(
+        "This is the code with which you pay others, and it changes every minute: take the one with which you receive"
+        " money."
+    ),
+    N_("This is an invitation to a group, and nobody can pay to it: take the picture of your payment code."),
+    N_("This is a UnionPay code, and phones do not tell of its money: take the payment code of WeChat or Alipay."),
+    N_("WeChat personal payment code"),
+    N_("WeChat payment code"),
+    N_("WeChat merchant payment code"),
+    N_("Alipay personal payment code"),
+    N_("Alipay payment code"),
+    N_("contact card"),
     N_("A %(name)s code begins with %(forms)s, this one does not: scan it once and see that it asks for money."),
     N_("The text of a QR code has 1 to %(most)s printable characters."),
     N_("An account's name has letters, digits, dots, - and _ only, such as wx-main."),

@@ -81,6 +81,16 @@ def received_since(db: Rows, account_id: str, since: int) -> int:
     return int(row[0])
 
 
+def last_money(db: Rows, account_id: str) -> tuple[int, int] | None:
+    """When an order of the account was paid last, and with how much (fen); read from the index alone."""
+    row = db.one(
+        "SELECT paid_at, really_price FROM orders WHERE state = 'paid' AND account = :account"
+        " ORDER BY paid_at DESC LIMIT 1",
+        account=account_id,
+    )  # fmt: skip
+    return (row[0], row[1]) if row else None
+
+
 def set_code(db: Rows, code: FixedCode) -> None:
     """Adds or replaces the code for one amount."""
     db.run(

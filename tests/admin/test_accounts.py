@@ -91,6 +91,63 @@ def test_a_contact_card_is_taken_only_by_who_says_that_it_asks_for_money(owner: 
     assert "The account is added." in words(answer.text)
 
 
+@pytest.mark.parametrize(
+    ("code", "method", "why"),
+    [
+        ("134567890123456789", "wechat", "with which you pay others"),
+        ("281234567890123456", "alipay", "with which you pay others"),
+        ("weixin://wxpay/bizpayurl?pr=abc", "wechat", "works once"),
+        ("https://qr.alipay.com/bax00123", "alipay", "works once"),
+        ("https://weixin.qq.com/g/AwYAAFaT9", "wechat", "invitation to a group"),
+        ("https://qr.95516.com/00010000/620", "alipay", "UnionPay"),
+    ],
+)
+def test_what_can_never_bring_money_is_refused_with_what_to_take_instead(
+    owner: Owner, code: str, method: str, why: str
+) -> None:
+    answer = new(owner, photo(code), method)
+    assert why in words(answer.text)
+    assert "take" in words(answer.text)
+    answer = owner.send(PLACE, "accounts", name="wx-2", method=method, code=code, sure="1")
+    assert answer.status_code == 422, "not even by who is sure"
+    assert found(owner, "wx-2") is None
+
+
+def test_a_website_is_taken_only_by_who_is_sure(owner: Owner) -> None:
+    answer = new(owner, photo("https://shop.example/pay"))
+    assert "address of a website" in reason(answer.text, "code")
+    answer = owner.send(PLACE, "accounts", name="wx-2", method="wechat", code="https://shop.example/pay", sure="1")
+    assert "The account is added." in words(answer.text)
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"), [("wxp://f2f0abc", "WeChat personal payment code"), ("wxp://other", "WeChat payment code")]
+)
+def test_its_page_says_what_kind_of_code_it_has(owner: Owner, code: str, kind: str) -> None:
+    new(owner, photo(code))
+    assert f"Recognised as: {kind}" in owner.see(f"{PLACE}/wx-2")
+    assert kind in owner.see(PLACE)
+
+
+def test_the_list_shows_phones_amounts_and_the_last_money(owner: Owner) -> None:
+    assert "not heard from yet" in owner.see(PLACE)
+    owner.world.beat()
+    owner.world.create(price="9.90")
+    owner.world.create(number="N2", price="9.90")
+    seen = owner.see(PLACE)
+    assert "phone online" in seen
+    assert "2 of 101" in seen
+    owner.world.push("9.90")
+    for place in (PLACE, f"{PLACE}/wx-main"):
+        assert "¥9.90 2026" in owner.see(place), owner.see(place)
+    owner.world.clock.go(180)
+    assert "phone offline" in owner.see(PLACE)
+    with owner.world.store.transaction() as db:
+        store.devices.unwatch(db, "phone", "wx-main")
+    assert "none" in owner.see(PLACE)
+    assert "nobody will notice its money" in owner.see(f"{PLACE}/wx-main")
+
+
 def test_a_picture_that_unfolds_to_gigabytes_is_refused_before_it_does(owner: Owner) -> None:
     buffer = io.BytesIO()
     Image.new("1", (20_000, 20_000)).save(buffer, "PNG")

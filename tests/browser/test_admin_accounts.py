@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from checkout import qr
+from tests.admin.desk import PASSWORD
 from tests.admin.test_accounts import photo
 from tests.browser.site import PHONE, Site, Watch
 from tests.browser.test_admin import accessible, signed_in
@@ -47,7 +48,9 @@ def test_a_phone_is_paired_by_the_code_on_the_page_without_scripts(site: Site, b
     context.close()
 
 
-@pytest.mark.parametrize("place", ["accounts", "accounts/wx-main", "devices", "devices/phone", "statistics"])
+@pytest.mark.parametrize(
+    "place", ["accounts", "accounts/wx-main", "devices", "devices/phone", "devices/notices", "statistics"]
+)
 def test_every_page_is_usable_by_everybody_in_both_languages(site: Site, page: Page, watch: Watch, place: str) -> None:
     signed_in(site, page, place)
     for lang in ("en", "zh-CN"):
@@ -56,3 +59,34 @@ def test_every_page_is_usable_by_everybody_in_both_languages(site: Site, page: P
     page.set_viewport_size({"width": 1600, "height": 900})
     assert page.evaluate("document.documentElement.scrollWidth") <= 1600
     assert watch.faults == []
+
+
+def test_a_notification_is_tried_by_keyboard(site: Site, page: Page, watch: Watch) -> None:
+    signed_in(site, page, "devices/notices")
+    page.get_by_label("Its title").fill("微信支付")
+    page.keyboard.press("Tab")
+    page.keyboard.type("微信支付收款9.90元")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("status").filter(has_text="Money came in")).to_contain_text("wechat-pay")
+    expect(page.get_by_label("Its text")).to_have_value("微信支付收款9.90元")
+    accessible(page)
+    assert watch.faults == []
+
+
+def test_a_phone_is_revoked_with_the_password_without_scripts(site: Site, browser: Browser) -> None:
+    context = browser.new_context(java_script_enabled=False, locale="en-US", viewport=PHONE)
+    page = signed_in(site, context.new_page(), "devices/phone")
+    site.world.beat()
+    site.world.clock.go(301)
+    site.world.beat()
+    page.reload()
+    expect(page.get_by_role("img", name="Last 24 hours")).to_be_visible()
+    page.get_by_text("As a table").click()
+    expect(page.get_by_role("cell", name="5 min 1 s")).to_be_visible()
+    page.get_by_text("Revoke this phone").click()
+    page.locator("#revoke-password").fill(PASSWORD)
+    page.get_by_role("button", name="Revoke").click()
+    expect(page.get_by_text("The phone is revoked: what it sends counts no more.")).to_be_visible()
+    context.close()
