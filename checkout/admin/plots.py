@@ -172,9 +172,11 @@ def phones(presences: Mapping[str, Presence]) -> Plot:
         (name, *(one.uptime(seconds) for seconds in WINDOWS.values()), len(one.absences))
         for name, one in presences.items()
     ]
-    month = [one.uptime(max(WINDOWS.values())) or 0 for one in presences.values()]
-    titles = [f"{name}: {percent(value)}" for name, value in zip(presences, month, strict=True)]
-    drawn = bars(month, titles, thinned(list(presences)), least=1000, unit=percent)
+    month = [one.uptime(max(WINDOWS.values())) for one in presences.values()]
+    titles = [
+        f"{name}: {'–' if value is None else percent(value)}" for name, value in zip(presences, month, strict=True)
+    ]
+    drawn = bars([value or 0 for value in month], titles, thinned(list(presences)), least=1000, unit=percent)
     return Plot(
         N_("Uptime of phones"), Table("phones", columns, tuple(rows)), drawn,
         help=N_("How much of the last 30 days each phone was heard of, from when it was heard of first."),
