@@ -88,7 +88,7 @@ def _pages(browser: Browser, orders: int) -> Iterator[tuple[str, str]]:
     for name in (
         "payments", "review", "merchants", "merchants/1001", "products", "callbacks", "callbacks?state=failed",
         "webhooks", "settings", "audit", "audit?noun=order", "status", "accounts", "accounts/wx-main", "devices",
-        "devices/phone", "statistics", "statistics?days=7", "statistics?days=90&by=week",
+        "devices/phone", "devices/notices", "statistics", "statistics?days=7", "statistics?days=90&by=week",
         "statistics?days=365&by=month", "statistics?days=365", "statistics/orders.csv?days=365",
     ):  # fmt: skip
         yield name, f"/admin/{name}"

@@ -59,6 +59,10 @@ ASKED: dict[str, Callable[[Rows], object]] = {
     "echoes": lambda db: stores.payments.echoes(db, _PAYMENT, START, 3),
     "attempts": lambda db: stores.deliveries.attempt_after(db, (1, "x", 1), START, 50),
     "forget attempts": lambda db: stores.deliveries.forget_attempts(db, (1, "x", 1), (2, "y", 1), START),
+    "last money of an account": lambda db: stores.accounts.last_money(db, "wx-main"),
+    "last money of a phone": lambda db: stores.payments.of_device_at(db, "phone", START),
+    "beat": lambda db: stores.devices.beat(db, "phone", START),
+    "silences": lambda db: (stores.silences.first(db, "phone"), stores.silences.after(db, "phone", START)),
     "outbox": lambda db: stores.gauges.outbox(db),
     "struggling": lambda db: stores.overview.struggling_deliveries(db, 3),
     "conditions": lambda db: list(conditions.current(db, conditions.Limits(), None, START)),
@@ -71,4 +75,4 @@ def test_it_reads_no_table_that_grows_from_end_to_end(store: Store, name: str) -
     with store.transaction() as db:
         explained = Explained(db)
         ASKED[name](explained)
-    assert explained.scanned & {"deliveries", "attempts", "payments", "orders", "alerts"} == set()
+    assert explained.scanned & {"deliveries", "attempts", "payments", "orders", "alerts", "silences"} == set()
