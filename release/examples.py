@@ -51,7 +51,7 @@ def python(method: str, place: str, name: str) -> str:
     headers = [] if name == "get_receipt" else ['"Authorization": f"Bearer {KEY}"']
     lines = ["import json", "from urllib.request import Request, urlopen", ""]
     if method == "POST":
-        headers += ['"Content-Type": "application/json"', f'"Idempotency-Key": "example-{name}"']
+        headers += ['"Content-Type": "application/json"', '"Idempotency-Key": "example-1"']
         body = json.dumps(BODIES[name]).replace('"$ORDER"', "ORDER")
         lines.append(f"body = {body}")
     lines += [f"url = {url}", f"headers = {{{', '.join(headers)}}}"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from lxml import html
 
@@ -19,8 +21,12 @@ def shop(owner: Owner) -> Owner:
     return owner
 
 
+def parsed(page: str) -> Any:
+    return html.fromstring(page)
+
+
 def snippet(page: str, name: str) -> str:
-    (text,) = html.fromstring(page).xpath(f"//textarea[@id='snippet-{name}']/text()")
+    (text,) = parsed(page).xpath(f"//textarea[@id='snippet-{name}']/text()")
     return str(text).strip()
 
 
@@ -29,7 +35,7 @@ def test_what_was_chosen_stands_in_every_snippet_and_in_the_preview(shop: Owner)
     for text in ('data-method="alipay"', 'data-quantity="2"', 'data-lang="zh-TW"', 'data-amount="20"'):
         assert text in snippet(page, "dialog")
     assert 'data-checkout-order="ORDER"' in snippet(page, "order")
-    (seen,) = html.fromstring(page).xpath("//iframe/@src")
+    (seen,) = parsed(page).xpath("//iframe/@src")
     preview = shop.client.get(seen).text
     assert 'lang="zh-TW"' in preview
     assert 'data-theme="dark"' in preview
@@ -37,7 +43,7 @@ def test_what_was_chosen_stands_in_every_snippet_and_in_the_preview(shop: Owner)
 
 
 def test_the_form_keeps_what_was_typed(shop: Owner) -> None:
-    page = html.fromstring(shop.get(PLACE, ref='a "b" <c>', mode="modal").text)
+    page = parsed(shop.get(PLACE, ref='a "b" <c>', mode="modal").text)
     (form,) = [one for one in page.forms if one.method == "GET"]
     assert (form.fields["ref"], form.fields["mode"]) == ('a "b" <c>', "modal")
 
