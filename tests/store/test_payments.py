@@ -283,3 +283,13 @@ def test_of_each_merchant_s_list_the_newest_come_first(shop: Shop, put: Callable
     with shop.store.read() as db:
         assert names(stores.payments.of_merchants(db, (0,), (UNMATCHED,), limit=2)) == ["d", "c"]
         assert names(stores.payments.of_merchants(db, (0,), (UNMATCHED,), limit=1)) == ["d"]
+
+
+def test_what_a_device_told_at_a_time_is_its_latest_payment_of_that_second(
+    shop: Shop, put: Callable[..., Payment]
+) -> None:
+    for name, at, device in (("a", 5, "phone"), ("c", 5, "phone"), ("b", 5, "phone"), ("d", 5, "x"), ("e", 6, "phone")):
+        put(name, received_at=at, device=device)
+    with shop.store.read() as db:
+        found = [stores.payments.of_device_at(db, "phone", at) for at in (5, 6, 7)]
+        assert [one.id if one else None for one in found] == ["c", "e", None]
