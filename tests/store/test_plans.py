@@ -19,6 +19,7 @@ class Explained:
     def __init__(self, db: Rows) -> None:
         self._db = db
         self.scanned: set[str] = set()
+        self.indexes: set[str] = set()
 
     def all(self, sql: str, /, **values: Value) -> list[Row]:
         self._explain(sql, values)
@@ -37,6 +38,8 @@ class Explained:
             words = str(row[3]).split()
             if words[0] == "SCAN" and "INDEX" not in words:
                 self.scanned.add(words[1])
+            if "INDEX" in words:
+                self.indexes.add(words[words.index("INDEX") + 1])
 
 
 _PAYMENT = Payment(
@@ -76,3 +79,10 @@ def test_it_reads_no_table_that_grows_from_end_to_end(store: Store, name: str) -
         explained = Explained(db)
         ASKED[name](explained)
     assert explained.scanned & {"deliveries", "attempts", "payments", "orders", "alerts", "silences"} == set()
+
+
+def test_what_was_given_up_is_found_without_reading_what_arrived(store: Store) -> None:
+    with store.read() as db:
+        explained = Explained(db)
+        stores.deliveries.listed(explained, state="failed", before=(START, "x"))
+    assert explained.indexes == {"deliveries_given_up"}
