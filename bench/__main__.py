@@ -12,6 +12,7 @@ import argparse
 import json
 import os
 import shlex
+import signal
 import sys
 import tempfile
 import time
@@ -32,6 +33,7 @@ def main() -> None:
 
         admin.main(sys.argv[2:])
         return
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # the servers that were started end too
     options = options_of(sys.argv[1:])
     began = time.monotonic()
     found: list[Figure] = []
