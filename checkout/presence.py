@@ -49,4 +49,14 @@ def of(db: Rows, device: Device, offline_after_s: int, now: int) -> Presence:
     found = [one for one in kept if one.until - one.since >= offline_after_s]
     if device.beat_at is not None and not is_online(device.beat_at, offline_after_s, now):
         found.append(Silence(device.beat_at, now))
-    return Presence(store.silences.first(db, device.id), tuple(found), now)
+    return Presence(store.silences.first(db, device.id), _apart(found, now), now)
+
+
+def _apart(found: list[Silence], now: int) -> tuple[Silence, ...]:
+    """Without the times that are in two of them, or still to come: clocks step back."""
+    apart: list[Silence] = []
+    for one in found:
+        since, until = max(one.since, apart[-1].until if apart else one.since), min(one.until, now)
+        if until > since:
+            apart.append(Silence(since, until))
+    return tuple(apart)

@@ -117,3 +117,12 @@ def test_a_revoked_phone_is_seen_as_it_was(shop: Shop) -> None:
     with shop.store.transaction() as db:
         stores.devices.revoke(db, "phone", START + 100)
     assert seen(shop, START + DAY_S).absences == ()
+
+
+def test_a_clock_that_steps_back_counts_no_time_twice(shop: Shop) -> None:
+    beat(shop, START, START + 1000)
+    beat(shop, START + 300, START + 2000, START + 2060)
+    found = seen(shop, START + 2060)
+    assert all(one.until <= other.since for one, other in zip(found.absences, found.absences[1:], strict=False))
+    assert found.uptime(DAY_S) == 60 * 1000 // 2060
+    assert seen(shop, START + 500).uptime(DAY_S) == 0
