@@ -37,10 +37,6 @@ def month(site: Site) -> Order:
     """Sales of thirty days, money that fits nothing, a callback in trouble; gives the order it is about."""
     world, dice = site.world, random.Random(5)
     now = world.clock()
-    for minute in range(24 * 60, 0, -2):
-        world.clock.now = now - minute * 60
-        if not 500 < minute < 560:  # the phone slept
-            world.beat()
     for day in range(30, -1, -1):
         for number in range(dice.randint(2, 6)):
             world.clock.now = now - day * 86_400 - 40_000 + number * 5_000
@@ -53,8 +49,13 @@ def month(site: Site) -> Order:
                 assert order.really_price is not None
                 world.push(yuan(order.really_price), kind={"wechat": "1", "alipay": "2"}[method])
     world.work()
-    world.clock.now = now
-    world.beat()
+    with world.store.transaction() as db:  # the phone was there all the time, but for a nap
+        db.run("DELETE FROM silences")
+        db.run("INSERT INTO silences (device, since, until) VALUES ('phone', :at, :at)", at=now - 40 * 86_400)
+    for minute in range(24 * 60, -1, -2):
+        world.clock.now = now - minute * 60
+        if not 500 < minute < 560:
+            world.beat()
     told = world.create("S-1042", "19.90")["data"]
     site.order("S-1043", 4550, "alipay", title=TITLES[2], shown=True)
     site.order("S-1044", 1990, "wechat", title=TITLES[1], shown=True)
