@@ -65,7 +65,7 @@ def run(
     `database`: a PostgreSQL address, else a SQLite file in `folder`."""
     ledger, dice = Ledger(), random.Random(seed)
     database = database or str(folder / "data" / "checkout.db")
-    with _shop(ledger, 0 if deaf else 0.9) as notify_url:
+    with shop(ledger, 0 if deaf else 0.9) as notify_url:
         set_up(database, notify_url)
         port = free_port()
         for cycle in range(cycles):
@@ -74,8 +74,8 @@ def run(
             if meddle:
                 with opened.transaction() as db:
                     db.run(meddle)
-            _deliver_all(opened, ledger)
-            faults = ledger.unexpected + list(_faults(opened, database, ledger))
+            deliver_all(opened, ledger)
+            faults = ledger.unexpected + list(faults_of(opened, database, ledger))
     return Report(cycles, len(ledger.orders), len(ledger.pushes), sum(ledger.heard.values()),
                   max(ledger.restarts_s), faults)  # fmt: skip
 
@@ -162,7 +162,7 @@ class _Quiet(ThreadingHTTPServer):
 
 
 @contextmanager
-def _shop(ledger: Ledger, share: float) -> Iterator[str]:
+def shop(ledger: Ledger, share: float) -> Iterator[str]:
     """The merchant's server, which hears a share of the callbacks; gives the address of its notify page."""
     lock, dice = threading.Lock(), random.Random(7)
 
@@ -200,7 +200,7 @@ def set_up(database: str | Path, notify_url: str) -> None:
         store.devices.add(db, device(), ["wx-main"])
 
 
-def _deliver_all(opened: Store, ledger: Ledger) -> None:
+def deliver_all(opened: Store, ledger: Ledger) -> None:
     """What is still owed, as a worker would days later, when every lease of a dead one has run out."""
     client, now = http.Client(allow_private=True, ports=frozenset({80, 443})), int(time.time())
     for day in range(1, 30):
@@ -215,7 +215,7 @@ def _due(opened: Store, now: int) -> list[Delivery]:
         return store.deliveries.due(db, now, limit=1_000_000)
 
 
-def _faults(opened: Store, database: str, ledger: Ledger) -> Iterator[str]:
+def faults_of(opened: Store, database: str, ledger: Ledger) -> Iterator[str]:
     with opened.read() as db:
         for promise in store.invariants.PROMISES:
             for one in store.invariants.broken(db, promise, int(time.time())):
