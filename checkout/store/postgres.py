@@ -43,6 +43,7 @@ _CONNECTION = {  # a machine that was cut off is noticed within seconds; any of 
 # A writer that stopped in the middle of its transaction must not hold up everybody for ever.
 _WRITER = f"SET lock_timeout = '{_LOCK_S}s'; SET idle_in_transaction_session_timeout = '30s'"
 _READER = "SET default_transaction_read_only = on"
+_READ_ONLY = "25006"
 _TOKENS = re.compile(r"'(?:[^']|'')*'|\"[^\"]*\"|::|:([a-z_][a-z0-9_]*)|%")
 
 _Connection = psycopg.Connection[Row]
@@ -172,6 +173,8 @@ class PostgresStore:
             except StoreError as error:
                 if self._writer is not None:
                     _roll_back(self._writer)
+                    if getattr(error.__cause__, "sqlstate", "") == _READ_ONLY:
+                        self._writer.close()  # the next one may find the server that has taken over
                 if delay is None or not _may_pass(error.__cause__):
                     raise
                 time.sleep(delay)
@@ -191,8 +194,12 @@ class PostgresStore:
     def _connect(self, setting: str) -> _Connection:
         with _in_our_words():
             connection = psycopg.connect(self._conninfo, autocommit=True, cursor_factory=psycopg.ClientCursor)
-            connection.adapters.register_loader("numeric", _Whole)
-            connection.execute(setting)
+            try:
+                connection.adapters.register_loader("numeric", _Whole)
+                connection.execute(setting)
+            except BaseException:
+                connection.close()
+                raise
             return connection
 
     def _forget(self) -> None:
@@ -213,8 +220,8 @@ class _Pool:
         if not self._room.acquire(timeout=_LOCK_S):
             raise StoreError("The database is busy; try again in a moment.")
         try:
-            return self._idle.pop() if self._idle else self.another()
-        except IndexError:  # another thread took the last one in between
+            with suppress(IndexError):  # another thread may take the last one in between
+                return self._idle.pop()
             return self.another()
         except BaseException:
             self._room.release()
@@ -296,7 +303,7 @@ _SENTENCES = {  # by the beginning of the SQLSTATE
     "53100": "The disk of the PostgreSQL server is full; make room, nothing that was acknowledged is lost.",
     "53300": "PostgreSQL takes no more connections; raise its max_connections or start fewer processes.",
     "55P03": "The database is locked by another program; try again in a moment.",
-    "25006": "The database cannot be written: it is a copy that only reads, or this connection may only read.",
+    _READ_ONLY: "The database cannot be written: it is a copy that only reads, or this connection may only read.",
     "28": "PostgreSQL refuses the login; check user and password in CHECKOUT_DATABASE.",
     "3D000": "There is no such database on the PostgreSQL server; make it with: createdb NAME.",
     "42501": "The user of CHECKOUT_DATABASE may not do this; it must own the database or its schema.",

@@ -5,9 +5,11 @@
 from __future__ import annotations
 
 import os
+import re
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -17,7 +19,7 @@ from checkout.errors import Conflict, Refusal, StoreError
 from checkout.interfaces import Store
 from checkout.store import migrations, open_store
 from checkout.store.migrations.postgres import translated
-from checkout.store.postgres import PostgresStore, _placed
+from checkout.store.postgres import READERS, PostgresStore, _placed
 from tests import postgres
 from tests.conftest import postgres_server
 from tests.world import START, account, merchant
@@ -81,6 +83,17 @@ def test_the_schema_is_translated() -> None:
         " ".join(translated(statement, sorts_by_bytes=True).split()) == "CREATE TABLE t ( a BIGINT, b TEXT NOT NULL );"
     )
     assert 'b TEXT COLLATE "C" NOT NULL' in translated(statement, sorts_by_bytes=False)
+
+
+def test_it_leans_on_nothing_that_relatives_of_postgresql_lack() -> None:
+    """CockroachDB, YugabyteDB and others speak its language without some of its words."""
+    places = [*Path("checkout/store").glob("*.py"), *Path("checkout/store/migrations").glob("*.py")]
+    ours = "".join(path.read_text() for path in places if path.name not in ("writer.py", "sqlite.py", "__init__.py"))
+    schema = "".join(translated(migrations.script(name), sorts_by_bytes=True) for name in migrations.names())
+    lacking = r"SAVEPOINT|NEXTVAL|SERIAL\b|SEQUENCE|IDENTITY|ADVISORY|TRIGGER|\bLISTEN\b|\bNOTIFY\b|SERIALIZABLE"
+    code = "\n".join(line.partition("#")[0] for line in ours.splitlines())
+    statements = re.sub(r'"""(?s:.*?)"""', "", code)
+    assert re.findall(lacking, statements + schema) == []
 
 
 def test_values_come_back_as_they_went_in(store: Store) -> None:
@@ -159,6 +172,46 @@ def test_a_connection_lost_within_a_transaction_loses_all_of_it(store: Store, ad
     assert names(store) == []
     with store.transaction() as db:
         stores.accounts.add(db, account())
+
+
+def test_a_reader_that_finds_no_server_leaves_its_place_to_the_next(
+    store: Store, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where another thread takes the last idle connection at that moment."""
+    assert isinstance(store, PostgresStore)
+
+    class Taken(list[object]):
+        def __bool__(self) -> bool:
+            return True
+
+    def refuse(_setting: str) -> None:
+        raise StoreError("PostgreSQL cannot be reached.")
+
+    with monkeypatch.context() as away:
+        away.setattr(store, "_connect", refuse)
+        away.setattr(store._pool, "_idle", Taken())
+        for _ in range(READERS + 1):
+            with pytest.raises(StoreError, match="cannot be reached"), store.read():
+                pass
+    assert names(store) == []
+
+
+def test_a_server_that_only_reads_is_looked_for_again(store: Store, address: str) -> None:
+    """As a copy that took over would be found."""
+    assert isinstance(store, PostgresStore)
+    name = address.rpartition("/")[2]
+    with psycopg.connect(address, autocommit=True) as connection:
+        connection.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = on".encode())
+        store.close()
+        try:
+            with pytest.raises(StoreError, match="copy that only reads"), store.transaction():
+                pass
+        finally:
+            connection.execute("SET default_transaction_read_only = off")
+            connection.execute(f"ALTER DATABASE {name} RESET default_transaction_read_only".encode())
+    with store.transaction() as db:
+        stores.accounts.add(db, account())
+    assert names(store) == ["wx-main"]
 
 
 def test_a_forked_process_uses_connections_of_its_own(store: Store) -> None:
