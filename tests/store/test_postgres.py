@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -17,11 +18,13 @@ import pytest
 from checkout import store as stores
 from checkout.errors import Conflict, Refusal, StoreError
 from checkout.interfaces import Store
+from checkout.model import State
 from checkout.store import migrations, open_store
 from checkout.store.migrations.postgres import translated
 from checkout.store.postgres import READERS, PostgresStore, _placed
 from tests import postgres
 from tests.conftest import postgres_server
+from tests.shop import Shop
 from tests.world import START, account, merchant
 
 
@@ -212,6 +215,41 @@ def test_a_server_that_only_reads_is_looked_for_again(store: Store, address: str
     with store.transaction() as db:
         stores.accounts.add(db, account())
     assert names(store) == ["wx-main"]
+
+
+@pytest.mark.parametrize("is_written", [True, False])
+def test_a_commit_whose_outcome_is_unknown_is_safe_to_repeat(
+    store: Store, monkeypatch: pytest.MonkeyPatch, is_written: bool
+) -> None:
+    """The connection breaks before or after PostgreSQL has done it; shops and phones ask again, in the same words."""
+    shop = Shop(store).fill()
+    real = psycopg.Connection.execute
+
+    def breaking(connection: Any, query: Any, *more: Any, **options: Any) -> Any:
+        if query != "COMMIT":
+            return real(connection, query, *more, **options)
+        if is_written:
+            real(connection, query)
+        connection.close()
+        raise psycopg.OperationalError("server closed the connection unexpectedly")
+
+    def breaks() -> Any:
+        return monkeypatch.setattr(psycopg.Connection, "execute", breaking)
+
+    breaks()
+    with pytest.raises(StoreError):
+        shop.open("N1", 990)
+    monkeypatch.undo()
+    order = shop.open("N1", 990)
+    assert len(shop.slots()) == 1
+    breaks()
+    with pytest.raises(StoreError):
+        shop.push(990, at=START * 1000)
+    monkeypatch.undo()
+    shop.push(990, at=START * 1000)
+    assert [one.order_token for one in shop.payments()] == [order.token]
+    assert shop.order(order).state is State.PAID
+    assert len(shop.deliveries(order)) == 1
 
 
 def test_a_forked_process_uses_connections_of_its_own(store: Store) -> None:
