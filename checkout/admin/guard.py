@@ -22,6 +22,7 @@ from checkout.web import STATUS, parts
 
 _OPEN = {"admin.sign_in", "admin.signing_in", "admin.first", "admin.setting_first"}
 _MOST_BYTES = 13_000_000  # a photo of a phone, and its form
+_MOST_IN_MEMORY = 1_000_000  # of one field; also more than is read of a file at once, which counts as well
 _QUIET = {"admin.status"}  # asked for by the page itself: no sign of an owner
 
 
@@ -49,6 +50,7 @@ def _before() -> Response | None:
         return _to_sign_in()
     if request.method not in ("GET", "HEAD"):
         request.max_content_length = _MOST_BYTES  # files are spooled to the disk; only owners get here
+        request.max_form_memory_size = _MOST_IN_MEMORY
         _expect_token(request.form.get("csrf", ""))
     if request.endpoint not in _QUIET:
         sessions.note_use(parts().store, found, parts().clock())

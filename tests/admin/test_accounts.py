@@ -51,6 +51,15 @@ def photo(*texts: str) -> bytes:
     return buffer.getvalue()
 
 
+def test_a_photo_of_several_megabytes_is_taken(owner: Owner) -> None:
+    noise = Image.effect_noise((3000, 4000), 90)
+    noise.paste(Image.open(io.BytesIO(qr.png(WECHAT))).resize((1200, 1200)), (800, 1200))
+    buffer = io.BytesIO()
+    noise.save(buffer, "JPEG", quality=60)
+    assert 2_000_000 < buffer.tell() < 10_000_000
+    assert "The account is added." in words(new(owner, buffer.getvalue()).text)
+
+
 def test_an_account_is_added_from_a_photo_of_its_code(owner: Owner) -> None:
     answer = new(owner, photo(WECHAT))
     assert "The account is added." in words(answer.text)

@@ -104,6 +104,15 @@ def test_only_files_of_the_owners_folder_are_handed_out(shop: Owner) -> None:
     assert stored(shop).goods == str(place / "book.pdf")
 
 
+def test_a_long_list_of_keys_is_taken_in_one_upload(shop: Owner) -> None:
+    shop.send(PLACE, "products/ebook/goods", deliver="keys")
+    fields = _hidden(shop, "products/ebook/keys")
+    text = "\n".join(f"KEY-{number:06d}-{'x' * 20}" for number in range(15_000))  # 480 kB
+    upload = {**fields, "keys": "", "list": (BytesIO(text.encode()), "keys.txt")}
+    assert shop.client.post("/admin/products/ebook/keys?lang=en", data=upload).status_code == 303
+    assert "Keys added: 15000 of 15000 lines." in shop.see(PLACE)
+
+
 def test_keys_are_typed_or_uploaded_and_counted(shop: Owner) -> None:
     shop.send(PLACE, "products/ebook/goods", deliver="keys")
     done = shop.send(PLACE, "products/ebook/keys", keys="AAA\nBBB\nAAA")
