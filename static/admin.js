@@ -30,6 +30,26 @@
     if (!place || !event.target.closest("#backup") || !window.htmx) return;
     htmx.ajax("GET", place.dataset.watch, { target: "#copying", swap: "outerHTML" });
   });
+  // A long upload says how far it is. Where that fails, or is refused, the browser sends the form as ever.
+  doc.addEventListener("submit", (event) => {
+    const form = event.target, place = form.querySelector(".sending");
+    if (!place || event.defaultPrevented) return;
+    event.preventDefault();
+    const bar = place.querySelector("progress"), request = new XMLHttpRequest();
+    const asEver = () => { place.hidden = true; form.submit(); };
+    place.hidden = false;
+    form.querySelector("button").disabled = true;
+    request.upload.onprogress = ({ loaded, total }) => { bar.value = loaded / total; };
+    request.upload.onload = () => bar.removeAttribute("value"); // now the server is at it
+    request.onload = () => {
+      const next = request.getResponseHeader("HX-Redirect");
+      if (next) location.assign(next); else asEver();
+    };
+    request.onerror = asEver;
+    request.open("POST", form.action);
+    request.setRequestHeader("HX-Request", "true");
+    request.send(new FormData(form));
+  });
   // What is to be pasted elsewhere.
   doc.addEventListener("click", async ({ target }) => {
     const button = target.closest("[data-copy]"), text = button && doc.getElementById(button.dataset.copy);

@@ -47,8 +47,11 @@ def fragment(template: str, /, **values: Any) -> Response:
 
 
 def done(place: str, notice: str = "") -> Response:
-    """After a change: 303 to a page, which says what was done. `place` is a path of ours."""
+    """After a change: 303 to a page, which says what was done. `place` is a path of ours. A script that sent the form
+    is told the place instead: it would look at the page, and what it says, itself."""
     answer = answers.see(place)
+    if request.headers.get("HX-Request") == "true":
+        answer = Response(status=204, headers={"HX-Redirect": place})
     if notice:
         value = base64.urlsafe_b64encode(json.dumps(notice[:600]).encode()).decode()
         answer.set_cookie(

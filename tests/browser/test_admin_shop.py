@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -36,6 +37,38 @@ def test_a_product_is_made_filled_and_seen_as_buyers_see_it(site: Site, page: Pa
         made = store.products.get(db, "guide")
     assert made is not None
     assert (made.price, made.goods) == (1250, "# Thank you")
+
+
+def test_an_upload_of_many_keys_says_how_far_it_is(site: Site, page: Page, watch: Watch, tmp_path: Path) -> None:
+    with site.world.store.transaction() as db:
+        store.products.add(db, product(deliver="keys"))
+    (tmp_path / "keys.txt").write_text("\n".join(f"KEY-{number:06d}-{'x' * 20}" for number in range(10_000)))
+    signed_in(site, page, "products/ebook")
+    page.get_by_label("Or a text file").set_input_files(tmp_path / "keys.txt")
+    page.evaluate(
+        "window.shares = []; const bar = document.querySelector('.sending progress'); new MutationObserver("
+        "() => sessionStorage.shares = (sessionStorage.shares || '') + bar.value + ' ')"
+        ".observe(bar, {attributes: true})"
+    )
+    slow = page.context.new_cdp_session(page)
+    slow.send("Network.enable")
+    limits = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": 200_000}
+    slow.send("Network.emulateNetworkConditions", limits)
+    page.locator("form", has=page.get_by_label("Or a text file")).get_by_role("button", name="Add").click()
+    expect(page.get_by_text("Keys added: 10000 of 10000 lines.")).to_be_visible()
+    shares = [float(share) for share in page.evaluate("sessionStorage.shares").split()]
+    assert any(0 < share < 1 for share in shares), shares
+    assert watch.dialogs == []
+
+
+def test_an_upload_that_is_refused_says_why(site: Site, page: Page, tmp_path: Path) -> None:
+    with site.world.store.transaction() as db:
+        store.products.add(db, product(deliver="keys"))
+    (tmp_path / "keys.txt").write_text("A" * 3000)
+    signed_in(site, page, "products/ebook")
+    page.get_by_label("Or a text file").set_input_files(tmp_path / "keys.txt")
+    page.locator("form", has=page.get_by_label("Or a text file")).get_by_role("button", name="Add").click()
+    expect(page.locator("#keys-reason")).to_be_visible()
 
 
 def test_the_preview_opens_no_order(site: Site, page: Page) -> None:
