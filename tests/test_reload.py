@@ -95,7 +95,7 @@ def test_new_settings_take_over_without_a_request_being_cut_or_refused(tmp_path:
                 assert len(server.children()) == workers
         assert found.failures == []
         assert set(found.answers) == {200}
-        assert server.log.count("new workers have taken over") == 2
+        until(lambda: server.log.count("new workers have taken over") == 2)  # said when the old ones were asked to end
         assert server.stop() == 0
 
 
