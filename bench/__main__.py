@@ -23,7 +23,7 @@ from pathlib import Path
 from bench.figures import Figure, Plan, document, line, machine, say
 
 SHORT = ("routes", "push", "price", "start", "memory", "page")
-FULL = (*SHORT, "growth", "mixed", "crowd")
+FULL = (*SHORT, "growth", "mixed", "crowd", "machines")
 _MODULES = {"push": "pushes"}
 
 
