@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Error, Frame, Page, expect, sync_playwright
 
 from checkout.pages.assets import HTMX_LOCAL
 from hatch_build import compile_catalogues
@@ -54,3 +54,24 @@ def page(context: BrowserContext, watch: Watch) -> Page:
 @pytest.fixture
 def watch() -> Watch:
     return Watch()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A failed test tells what its page showed, said and asked for: a rare failure may not come again."""
+    report = yield
+    fixtures: dict[str, object] = getattr(item, "funcargs", {})
+    page, watch = fixtures.get("page"), fixtures.get("watch")
+    if report.when == "call" and report.failed and isinstance(page, Page) and isinstance(watch, Watch):
+        told = [_shown(frame) for frame in page.frames]
+        report.sections.append(("the page", "\n".join([*told, "faults:", *watch.faults, "requests:", *watch.requests])))
+    return report
+
+
+def _shown(frame: Frame) -> str:
+    try:
+        return f"frame {frame.url}: {frame.locator('body').inner_text(timeout=2000)}"
+    except Error as failure:
+        return f"frame {frame.url}: {failure.message}"
