@@ -27,7 +27,7 @@ from functools import cached_property
 from http.client import HTTPException
 from queue import Empty, SimpleQueue
 
-from checkout import __version__, targets, wire
+from checkout import __version__, authorities, targets, wire
 
 _LOOKUPS = 32  # names resolved at once by one client; a lookup that hangs outlives its request
 
@@ -197,7 +197,7 @@ class Client:
 
     @cached_property
     def _tls(self) -> ssl.SSLContext:
-        context = ssl.create_default_context(cafile=self._ca_file)
+        context = ssl.create_default_context(cafile=self._ca_file or authorities.file())
         context.set_alpn_protocols(["http/1.1"])
         if self._client_cert:
             # The empty password keeps OpenSSL from asking for one on the terminal.

@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parent.parent
 LAYERS = [  # from the ground up; a module imports from its own layer and those above it in this list
     {"client", "errors", "logs", "money"},
     {"events", "grants", "ids", "model", "qr", "rates", "signing", "xml"},
-    {"http", "resources", "setting_values", "settings", "targets", "wire"},
+    {"authorities", "http", "resources", "setting_values", "settings", "targets", "wire"},
     {"channel", "interfaces"},
     {"store"},
     {"api_keys", "idempotency"}
