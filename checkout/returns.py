@@ -1,8 +1,8 @@
 """The native return: where the buyer goes after payment, with parameters that a static page can verify.
 
 Signed with ES256 over `co_order, co_product, co_ref, co_state, co_amount, co_ts, co_kid` (sorted, `k=v` joined by `&`,
-values as they are); valid for 15 minutes by `co_ts`; the public keys stand in `/.well-known/checkout-keys.json`. A
-return proves nothing to a server: the callback does.
+values as JavaScript's `encodeURIComponent` writes them); valid for 15 minutes by `co_ts`; the public keys stand in
+`/.well-known/checkout-keys.json`. A return proves nothing to a server: the callback does.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from Crypto.PublicKey.ECC import EccKey
 
 VALID_S = 900
+_UNRESERVED = "-_.!~*'()"  # with letters and digits, what encodeURIComponent leaves as it is
 
 
 def address(db_store: Store, dialects: Dialects, order: Order, now: int) -> str | None:
@@ -52,7 +53,9 @@ def native_url(order: Order, url: str, key_id: str, private_pem: str, now: int) 
         "co_ts": str(now),
         "co_kid": key_id,
     }
-    signature = _sign(private_pem, sorted_pairs(values, keep_empty=True).encode())
+    # Encoded, because anybody names the ref: `x&co_product=ebook` in it would read as another product's return.
+    plain = {name: quote(value, safe=_UNRESERVED) for name, value in values.items()}
+    signature = _sign(private_pem, sorted_pairs(plain, keep_empty=True).encode())
     return with_params(url, {**values, "co_sig": signature})
 
 

@@ -21,7 +21,8 @@
     if (!jwk) return null
     const ES256 = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" }
     const key = await crypto.subtle.importKey("jwk", jwk, ES256, false, ["verify"])
-    const signed = new TextEncoder().encode(NAMES.map((name) => `co_${name}=${values.get("co_" + name)}`).join("&"))
+    const encoded = (name) => encodeURIComponent(values.get("co_" + name)) // a ref can hold "&co_product="
+    const signed = new TextEncoder().encode(NAMES.map((name) => `co_${name}=${encoded(name)}`).join("&"))
     return (await crypto.subtle.verify(ES256, key, bytes(sig), signed)) ? found : null
   }
 })()

@@ -5,7 +5,7 @@ import threading
 from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import Any, cast
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, quote, urlsplit
 
 import pytest
 from Crypto.Hash import SHA256
@@ -19,6 +19,7 @@ from checkout.store import keys
 from tests.shop import Shop
 from tests.world import START
 
+UNRESERVED = "-_.!~*'()"
 SIGNED = ("co_amount", "co_kid", "co_order", "co_product", "co_ref", "co_state", "co_ts")
 
 
@@ -47,7 +48,7 @@ def verified(values: Mapping[str, str], key_set: dict[str, list[dict[str, str]]]
     """What a static page does: find the key, rebuild the text, check the ES256 signature over it."""
     (key,) = (key for key in key_set["keys"] if key["kid"] == values["co_kid"])
     assert (key["kty"], key["crv"], key["alg"], key["use"]) == ("EC", "P-256", "ES256", "sig")
-    text = "&".join(f"{name}={values[name]}" for name in SIGNED)
+    text = "&".join(f"{name}={quote(values[name], safe=UNRESERVED)}" for name in SIGNED)
     point = {name: int.from_bytes(_unpacked(key[name])) for name in ("x", "y")}
     public = ECC.construct(curve="P-256", point_x=point["x"], point_y=point["y"])
     try:
@@ -84,6 +85,17 @@ def test_a_changed_parameter_makes_the_signature_false(shop: Shop, paid: Order, 
     key_set = returns.public_keys(shop.store, START)
     key_set["keys"].append({**key_set["keys"][0], "kid": f"{values['co_kid']}1"})
     assert not verified({**values, name: f"{values[name]}1"}, key_set)
+
+
+def test_what_a_buyer_wrote_cannot_become_a_parameter_of_its_own(shop: Shop) -> None:
+    order = shop.open(product="ebook", buyer="x&co_product=dear&co_ref=y", return_url="https://site.example/")
+    shop.push(990)
+    url = returns.address(shop.store, dialects(None), shop.order(order), START)
+    assert url is not None
+    values, key_set = values_of(url), returns.public_keys(shop.store, START)
+    assert verified(values, key_set)
+    cut = {"co_order": f"{order.token}&co_product=ebook&co_ref=x", "co_product": "dear", "co_ref": "y"}
+    assert not verified({**values, **cut}, key_set)
 
 
 def test_a_dialect_with_parameters_of_its_own_gets_them_and_no_native_ones(shop: Shop, paid: Order) -> None:

@@ -103,6 +103,19 @@ def test_any_change_is_refused(world: World) -> None:
     assert verdicts(world, [(case, {}) for case in cases]) == [None] * len(cases)
 
 
+def test_no_return_can_be_cut_into_one_of_another_product(world: World) -> None:
+    """The buyer of something cheap names his own ref: `x&co_product=dear` in it must not become a value of its own."""
+    order = opened(
+        world, dialect="embed", product="ebook", buyer="x&co_product=dear&co_ref=y", return_url="https://s.example/"
+    )
+    url = returns.address(world.store, world.parts.dialects, settled(world, order), world.clock())
+    assert url
+    cut = changed(url, co_order=f"{order.token}&co_product=ebook&co_ref=x", co_product="dear", co_ref="y")
+    honest, *others = verdicts(world, [(url, {"product": "ebook"}), (cut, {"product": "dear"}), (cut, {})])
+    assert honest
+    assert others == [None, None]
+
+
 def test_a_return_for_another_product_or_amount_is_refused(world: World) -> None:
     url = return_of(world)
     assert verdicts(world, [(url, {"product": "other"}), (url, {"ref": "somebody"})]) == [None, None]

@@ -26,6 +26,11 @@ THREATS: dict[str, tuple[str, ...]] = {
         "protocols/test_legacy_modes.py::test_in_strict_mode_no_browser_may_carry_a_signed_create_link",
         "protocols/test_epay_recut.py::test_the_values_that_count_can_be_read_in_one_way_only",
     ),
+    "a signed return that is cut into another product's": (
+        "test_scripts.py::test_no_return_can_be_cut_into_one_of_another_product",
+        "test_returns.py::test_what_a_buyer_wrote_cannot_become_a_parameter_of_its_own",
+        "test_scripts.py::test_a_return_ends_after_a_quarter_of_an_hour",
+    ),
     "amounts in other spellings": (
         "test_money.py::test_what_is_not_a_plain_price_is_refused",
         "test_money.py::test_any_text_is_a_positive_amount_or_a_refusal",
