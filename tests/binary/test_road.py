@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import platform
+import re
 import time
 from collections.abc import Mapping
 from pathlib import Path
 from queue import Queue
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -62,6 +64,37 @@ def test_an_order_is_paid_told_and_returned(system: Bare, tmp_path: Path) -> Non
             assert "已付款" in page.body.decode()
     finally:
         shops.close()
+
+
+def test_a_product_is_sold_and_the_buyer_sent_back_with_a_signature(system: Bare, tmp_path: Path) -> None:
+    port = free_port()
+    settings = {"CHECKOUT_BASE_URL": f"http://127.0.0.1:{port}"}
+    said(system, settings, "account", "add", "wx-main", "--method", "wechat", "--code", CODE)
+    said(system, settings, "merchant", "add", "Shop")
+    said(
+        system,
+        settings,
+        "product",
+        "add",
+        "ebook",
+        "--title",
+        "书",
+        "--price",
+        "9.90",
+        "--return-url",
+        "https://me.example/",
+    )
+    phone = said(system, settings, "device", "add", "phone-1")
+    with system.serving(port, settings, tmp_path / "log"):
+        wire = to_server(f"http://127.0.0.1:{port}")
+        form = re.findall(r'name="form" value="([^"]+)"', wire("GET", "/buy/ebook", {}, b"").body.decode())
+        kind = {"Content-Type": "application/x-www-form-urlencoded"}
+        opened = wire("POST", "/buy/ebook", kind, f"form={form[0]}&method=wechat".encode())
+        app = Phone(wire, f"127.0.0.1:{port}/{phone['key']}")
+        assert app.push(1, "9.90", time.time_ns() // 1_000_000)["code"] == 1
+        page = wire("GET", urlsplit(opened.headers["location"]).path, {"Accept": "text/html"}, b"")
+    assert page.status == 200, (tmp_path / "log").read_text()
+    assert "https://me.example/?co_order=" in page.body.decode()
 
 
 def test_the_doctor_runs_and_a_picture_is_read(system: Bare) -> None:
