@@ -11,8 +11,14 @@ work=$PWD/build/oldest
 root=$work/$suite
 mkdir -p "$work"/sources/lists/partial
 
+# What leads out of this machine leads out of there too: mirrors, proxies and the authorities that are believed here.
+way_out=(PIP_CERT=/etc/ssl/certs/ca-certificates.crt)
+for name in PIP_INDEX_URL PIP_EXTRA_INDEX_URL http_proxy https_proxy HTTP_PROXY HTTPS_PROXY no_proxy NO_PROXY; do
+  if [ -n "${!name:-}" ]; then way_out+=("$name=${!name}"); fi
+done
+
 inside() {
-  chroot "$root" env -i PATH=/opt/py/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root DEBIAN_FRONTEND=noninteractive \
+  chroot "$root" env -i "${way_out[@]}" PATH=/opt/py/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root DEBIAN_FRONTEND=noninteractive \
     LC_ALL=C.UTF-8 bash -euo pipefail -c "$1"
 }
 
@@ -52,6 +58,8 @@ if [ ! -x "$root/opt/py/bin/python3.11" ]; then
     make altinstall'
 fi
 inside 'python3.11 -c "import ssl, ctypes, lzma, bz2, sqlite3; print(sqlite3.sqlite_version)"'
+
+if [ -e /etc/ssl/certs/ca-certificates.crt ]; then cp /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/"; fi
 
 rm -rf "$root/root/project"
 mkdir "$root/root/project"
