@@ -9,8 +9,10 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from typing import ClassVar
+
+from msgspec import field
 
 from checkout import alert_texts, conditions, ids, messenger, preferences, store
 from checkout.conditions import Condition
@@ -18,6 +20,7 @@ from checkout.errors import StoreError
 from checkout.interfaces import NewId, Rows, Store
 from checkout.messenger import Handed, HandOver
 from checkout.model import Alert
+from checkout.records import Discreet
 from checkout.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -30,11 +33,12 @@ KEPT_S = 90 * 86_400
 _BEIJING = timezone(timedelta(hours=8))
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Discreet, frozen=True):
     """Where alerts go, in which words, and when not."""
 
-    urls: tuple[str, ...] = field(default=(), repr=False)
+    SECRET: ClassVar = ("urls",)
+
+    urls: tuple[str, ...] = ()
     quiet: tuple[int, int] | None = None  # minutes of the day, from and until
     zone: tzinfo = _BEIJING
     language: str = "zh-CN"

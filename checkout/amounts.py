@@ -17,7 +17,8 @@ Pure: amounts in fen, times in Unix seconds.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from checkout.model import Rest
 
@@ -25,8 +26,7 @@ HOLD_AFTER_PAID_S = 120
 LONGEST_HOLD_AFTER_PAID_S = 600  # an order that lives for a day must not take its amount away for a day
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(Struct, frozen=True):
     """How long orders and their amounts live, in seconds; `rest` begins when the grace is over."""
 
     order_ttl: int = 300

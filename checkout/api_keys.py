@@ -10,8 +10,9 @@ import hashlib
 import re
 import secrets
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 from checkout import audit, store
 from checkout.errors import Code, Refusal
@@ -40,8 +41,7 @@ class Scope(StrEnum):
 USUAL = (Scope.ORDERS_READ, Scope.ORDERS_WRITE, Scope.PRODUCTS_READ)
 
 
-@dataclass(frozen=True, slots=True)
-class Fresh:
+class Fresh(Struct, frozen=True):
     """A new key, the only time that it is seen."""
 
     key: ApiKey

@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 import re
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+
+from msgspec import Struct
 
 from checkout import logs, store, troubles
 from checkout.errors import Code, Refusal, StoreError
@@ -21,8 +22,7 @@ _STAMP = "%Y%m%dT%H%M%S"
 _PATIENCE_S = 3600
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Struct, frozen=True):
     """Backups by the clock: one every `every_s` seconds into `folder`, of which the newest `keep` are kept."""
 
     folder: Path

@@ -6,7 +6,8 @@ It books nothing: a person looks and decides.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from checkout import store
 from checkout.interfaces import Rows
@@ -20,8 +21,7 @@ _LOOKED_AT = 20
 _NEAR_FEN = 500
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(Struct, frozen=True):
     """`gap`: fen that the payment is off (0: exactly); `waited`: seconds from the order's opening to the money."""
 
     order: Order

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from checkout import audit, products, selling, store
 from checkout.errors import Code, Conflict, Refusal
@@ -27,8 +29,7 @@ _PLAIN = ("price", "max_quantity", "low_stock", "return_url")
 _LIMITS = ("lowest", "highest", "stock", "per_buyer")
 
 
-@dataclass(frozen=True, slots=True)
-class Goods:
+class Goods(Struct, frozen=True):
     """What a buyer gets. `deliver` is return, text, keys, file or link; `text` the Markdown, the keys one on a line,
     the path or the address."""
 
@@ -36,8 +37,7 @@ class Goods:
     text: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
+class Draft(Struct, frozen=True):
     """What an owner wants to set; None leaves a field as it is; -1 takes a bound, the stock or the limit away."""
 
     title_zh: str | None = None

@@ -7,9 +7,10 @@ it is told is checked in this order: signature and our own ids here, then order 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol, runtime_checkable
+
+from msgspec import Struct, field
 
 from checkout.model import Order
 
@@ -57,8 +58,7 @@ class Heard(StrEnum):
     NOTHING = "nothing"  # well signed and of no consequence (waiting, a partial refund's repeat)
 
 
-@dataclass(frozen=True, slots=True)
-class Start:
+class Start(Struct, frozen=True):
     """What is asked of a gateway: the order's token is its number there, `order.really_price` (fen) the amount."""
 
     order: Order
@@ -71,15 +71,13 @@ class Start:
     now: int
 
 
-@dataclass(frozen=True, slots=True)
-class Prompt:
+class Prompt(Struct, frozen=True):
     kind: PromptKind
     text: str = ""
     params: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Paid:
+class Paid(Struct, frozen=True):
     """Evidence of a gateway that money came."""
 
     order_token: str
@@ -88,15 +86,13 @@ class Paid:
     happened_at: int
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(Struct, frozen=True):
     standing: Standing
     paid: Paid | None = None  # with PAID
     doubt: str = ""  # with PAID: why a person has to look before it is booked
 
 
-@dataclass(frozen=True, slots=True)
-class Raw:
+class Raw(Struct, frozen=True):
     """A request of a gateway as it came, at most 64 KiB of body."""
 
     method: str
@@ -106,8 +102,7 @@ class Raw:
     now: int
 
 
-@dataclass(frozen=True, slots=True)
-class Notice:
+class Notice(Struct, frozen=True):
     """A notice whose signature and ids hold. `text` is kept: the message without its signature and secrets."""
 
     heard: Heard
@@ -119,15 +114,13 @@ class Notice:
     mismatch: str = ""  # why it can never be booked (another seller, another currency); "" when it can
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(Struct, frozen=True):
     body: bytes
     mimetype: str = "text/plain"
     status: int = 200
 
 
-@dataclass(frozen=True, slots=True)
-class RefundAsk:
+class RefundAsk(Struct, frozen=True):
     order: Order
     paid: int  # fen that the order was paid with
     amount: int  # fen to give back
@@ -138,8 +131,7 @@ class RefundAsk:
     now: int
 
 
-@dataclass(frozen=True, slots=True)
-class Refunded:
+class Refunded(Struct, frozen=True):
     standing: RefundStanding
     reason: str = ""
 

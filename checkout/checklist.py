@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from checkout import merchants, orders, store
 from checkout.errors import Code, Refusal
@@ -16,8 +17,7 @@ TEST_PRICE = 1  # fen
 _TESTER, _EMBED_SEEN = "seen.tester", "seen.embed"  # notes among the preferences; no settings are called so
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(Struct, frozen=True):
     """`name` chooses the words; `optional`: for those who need it."""
 
     name: str

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from checkout.model import Method
 
@@ -19,8 +20,7 @@ _GROUP = "This is an invitation to a group, and nobody can pay to it: take the p
 _UNION = "This is a UnionPay code, and phones do not tell of its money: take the payment code of WeChat or Alipay."
 
 
-@dataclass(frozen=True, slots=True)
-class Kind:
+class Kind(Struct, frozen=True):
     """`name` is "" where it is not known; `method`: whose code it is, None where that does not matter; `refusal`: why
     it can never bring money in, and what to take instead."""
 

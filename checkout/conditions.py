@@ -6,7 +6,8 @@ Each condition has a key that stays the same while it lasts, and a level that gr
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from checkout import devices, products, store, troubles
 from checkout.interfaces import Rows
@@ -20,16 +21,14 @@ _DISK_FACTOR = 4
 Details = Mapping[str, str | int]
 
 
-@dataclass(frozen=True, slots=True)
-class Condition:
+class Condition(Struct, frozen=True):
     key: str
     kind: str
     level: int = 1
     details: Details = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(Struct, frozen=True):
     """The settings that conditions depend on."""
 
     offline_after_s: int = 180

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from checkout import audit, store
 from checkout.accounts import is_online
@@ -16,8 +18,7 @@ KINDS = ("vmq", "smsforwarder", "generic")
 KEY_OVERLAP_S = 86_400  # how long a replaced key stays valid
 
 
-@dataclass(frozen=True, slots=True)
-class Watching:
+class Watching(Struct, frozen=True):
     """A device and the accounts whose money it reports."""
 
     device: Device

@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import base64
 import secrets
-from dataclasses import dataclass, replace
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from checkout import announcements, audit, deliveries, events, merchants, store
 from checkout.errors import Code, Refusal
@@ -24,8 +26,7 @@ MOST = 20  # of one merchant: each event is a message for each of them
 MAX_DESCRIPTION = 200
 
 
-@dataclass(frozen=True, slots=True)
-class Wish:
+class Wish(Struct, frozen=True):
     """What an owner wants to set; None leaves a field as it is."""
 
     url: str | None = None

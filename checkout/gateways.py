@@ -6,7 +6,7 @@ No Flask, no SQL.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from checkout import announcements, logs, refund_notices, refunds, settlement, store
 from checkout.channel import Channel, Channels, GatewayError, Heard, Notice, Paid, Prompt, Start

@@ -21,11 +21,12 @@ import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
 from http.client import HTTPException
 from queue import Empty, SimpleQueue
+
+from msgspec import Struct, field
 
 from checkout import __version__, authorities, targets, wire
 
@@ -59,8 +60,7 @@ class Forbidden(Unreachable):
     """The request may not be sent, and was not."""
 
 
-@dataclass(frozen=True, slots=True)
-class Outgoing:
+class Outgoing(Struct, frozen=True):
     """One request to send. A `#fragment` in the URL is not sent; Host, Connection and lengths are added."""
 
     method: str
@@ -69,8 +69,7 @@ class Outgoing:
     body: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """What came back, of any status. `headers` finds names in either case; the body is cut, never decoded."""
 
     status: int

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from checkout import store
 from checkout.errors import Code, Refusal
@@ -20,8 +21,7 @@ from checkout.model import Answered
 KEPT_S = 86_400
 
 
-@dataclass(frozen=True, slots=True)
-class Once:
+class Once(Struct, frozen=True):
     """A request with its key; `request` is a digest of all that it asks for."""
 
     merchant: int
@@ -29,8 +29,7 @@ class Once:
     request: str
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(Struct, frozen=True):
     status: int
     body: str
     replayed: bool = False  # it was given before

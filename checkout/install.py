@@ -9,8 +9,9 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from checkout.errors import Code, Refusal
 from checkout.machine import COMMAND, CURRENT, DATA, PROGRAMS, SETTINGS, UNIT, USER, Machine, Source
@@ -32,8 +33,7 @@ exec sudo -u {USER} -- env CHECKOUT_CONFIG={SETTINGS} {CURRENT}/checkout "$@"
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Wish:
+class Wish(Struct, frozen=True):
     """What the owner answers."""
 
     base_url: str
@@ -42,8 +42,7 @@ class Wish:
     start: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(Struct, frozen=True):
     """One thing to do, in words; `text` is what would be written."""
 
     what: str

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 
 from flask import Flask, current_app
+from msgspec.structs import replace
 
 from checkout import preferences, store
 from checkout.errors import StoreError

@@ -8,9 +8,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+
+from msgspec import Struct
 
 from checkout import __version__, http
 from checkout.errors import Code, Refusal
@@ -39,8 +40,7 @@ def run(*command: str) -> subprocess.CompletedProcess[str]:
     return done
 
 
-@dataclass(frozen=True)
-class Machine:
+class Machine(Struct, frozen=True):
     """Where to write, and how to run; tests give a folder and a recorder."""
 
     root: Path = Path("/")
@@ -117,8 +117,7 @@ class Machine:
         return self.run("runuser", "-u", USER, "--", "env", f"CHECKOUT_CONFIG={SETTINGS}", program, *arguments)
 
 
-@dataclass(frozen=True)
-class Source:
+class Source(Struct, frozen=True):
     """The unpacked one-file program that this process runs from."""
 
     release: str  # the name of its folder

@@ -7,8 +7,10 @@ signed for one shop says nothing to another.
 from __future__ import annotations
 
 import base64
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from checkout import audit, store
 from checkout.errors import Code, Refusal
@@ -22,8 +24,7 @@ _BITS = 2048
 _MOST_BITS = 8192
 
 
-@dataclass(frozen=True, slots=True)
-class RsaKeys:
+class RsaKeys(Struct, frozen=True):
     """What an owner enters in the shop, in base64 on one line as shops take it (DER: SPKI, PKCS#8)."""
 
     merchant: int

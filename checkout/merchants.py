@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from checkout import audit, http, store
 from checkout.errors import Code, Refusal
@@ -26,8 +28,7 @@ _HINTS: dict[http.Reason | None, str] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Wish:
+class Wish(Struct, frozen=True):
     """What an owner wants to set; None leaves a field as it is."""
 
     name: str | None = None
@@ -41,8 +42,7 @@ class Wish:
     enabled: bool | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Reach:
+class Reach(Struct, frozen=True):
     """Which addresses may be called: http.Client's rules."""
 
     allow_private: bool = False

@@ -16,18 +16,18 @@ import subprocess
 import sys
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import unquote
+
+from msgspec import Struct
 
 _DEADLINE_S = 12  # of the child, for all services together
 _KILLED_AFTER_S = 18  # a server that stops waits for it
 _MAX_WHY = 200
 
 
-@dataclass(frozen=True, slots=True)
-class Handed:
+class Handed(Struct, frozen=True):
     """What became of a message at one service; `service` names its kind alone, `why` holds no secret."""
 
     service: str

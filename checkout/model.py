@@ -1,12 +1,16 @@
-"""The things that Checkout knows, as frozen dataclasses. Amounts are int fen, times int Unix seconds.
+"""The things that Checkout knows, as frozen records. Amounts are int fen, times int Unix seconds.
 
 An empty string means "none" for texts that a merchant may leave out; `None` means "not yet" for times and numbers.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import ClassVar
+
+from msgspec import Struct
+
+from checkout.records import Discreet
 
 
 class State(StrEnum):
@@ -63,8 +67,9 @@ class DeliveryState(StrEnum):
     DROPPED = "dropped"  # its endpoint was removed before it was delivered
 
 
-@dataclass(frozen=True, slots=True)
-class Merchant:
+class Merchant(Discreet, frozen=True):
+    SECRET: ClassVar = ("key", "previous_key", "rsa_platform")
+
     id: int  # GOGO's APPID, epay's pid and BufPay's aid
     name: str
     key: str
@@ -78,7 +83,7 @@ class Merchant:
     allow_hosts: tuple[str, ...]
     disabled_at: int | None
     created_at: int
-    rsa_platform: str = field(default="", repr=False)  # PEM of our private key for this merchant; "": none
+    rsa_platform: str = ""  # PEM of our private key for this merchant; "": none
     rsa_merchant: str = ""  # PEM of the merchant's public key
 
     def keys(self, now: int) -> tuple[str, ...]:
@@ -86,8 +91,7 @@ class Merchant:
         return (self.key, self.previous_key) if self.previous_key_until > now else (self.key,)
 
 
-@dataclass(frozen=True, slots=True)
-class Account:
+class Account(Struct, frozen=True):
     """One receiving wallet."""
 
     id: str
@@ -103,17 +107,18 @@ class Account:
     created_at: int
 
 
-@dataclass(frozen=True, slots=True)
-class Device:
+class Device(Discreet, frozen=True):
     """One phone (or script) that reports money."""
+
+    SECRET: ClassVar = ("key", "previous_key", "token")
 
     id: str
     name: str
     kind: str  # vmq | smsforwarder | generic
-    key: str = field(repr=False)
-    previous_key: str = field(repr=False)
+    key: str
+    previous_key: str
     previous_key_until: int
-    token: str = field(repr=False)  # stands in the URL of the kinds other than vmq; as secret as the key
+    token: str  # stands in the URL of the kinds other than vmq; as secret as the key
     beat_at: int | None
     push_at: int | None
     revoked_at: int | None
@@ -125,8 +130,7 @@ class Device:
         return (self.key, self.previous_key) if self.previous_key_until > now else (self.key,)
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
+class Order(Struct, frozen=True):
     """What a merchant asked to be paid."""
 
     token: str  # 128 random bits in hex, the only public id
@@ -167,8 +171,7 @@ class Order:
         return self.state
 
 
-@dataclass(frozen=True, slots=True)
-class Payment:
+class Payment(Struct, frozen=True):
     """Evidence that money came."""
 
     id: str
@@ -188,9 +191,10 @@ class Payment:
     merchant: int = 0  # whose order it stands for; 0: nobody's
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
+class Delivery(Discreet, frozen=True):
     """One message owed to a merchant."""
+
+    SECRET: ClassVar = ("body",)
 
     id: str  # the webhook-id: the same at every try
     order_token: str
@@ -205,21 +209,22 @@ class Delivery:
     done_at: int | None
     endpoint: str = ""  # the webhook endpoint that it goes to; "": the order's own callback
     subject: str = ""  # what else than the order it is about: a refund, a payment
-    body: str = field(default="", repr=False)  # for an endpoint: the event as it was when it happened
+    body: str = ""  # for an endpoint: the event as it was when it happened
     tried_before: int = 0  # attempts made before it was sent again: the schedule began anew after them
 
 
-@dataclass(frozen=True, slots=True)
-class Endpoint:
+class Endpoint(Discreet, frozen=True):
     """Where a merchant's systems hear of events."""
+
+    SECRET: ClassVar = ("secret", "previous_secret")
 
     id: str
     merchant: int
     url: str
     events: str  # separated by spaces; "": all
     description: str
-    secret: str = field(repr=False)  # whsec_ and base64 of 32 bytes
-    previous_secret: str = field(repr=False)  # signs beside it until `previous_secret_until`
+    secret: str  # whsec_ and base64 of 32 bytes
+    previous_secret: str  # signs beside it until `previous_secret_until`
     previous_secret_until: int
     failing_since: int | None  # since when every try has failed
     paused_at: int | None
@@ -234,8 +239,7 @@ class Endpoint:
         return (self.secret, self.previous_secret) if self.previous_secret_until > now else (self.secret,)
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
+class Attempt(Struct, frozen=True):
     """One try at a delivery and what the merchant answered."""
 
     delivery: str
@@ -247,8 +251,7 @@ class Attempt:
     error: str
 
 
-@dataclass(frozen=True, slots=True)
-class Alert:
+class Alert(Struct, frozen=True):
     """Something that needs the owner, and what was told of it."""
 
     id: str
@@ -264,8 +267,7 @@ class Alert:
     attempts: int
 
 
-@dataclass(frozen=True, slots=True)
-class FixedCode:
+class FixedCode(Struct, frozen=True):
     """A QR code that carries its amount."""
 
     account: str
@@ -274,8 +276,7 @@ class FixedCode:
     created_at: int
 
 
-@dataclass(frozen=True, slots=True)
-class AuditEntry:
+class AuditEntry(Struct, frozen=True):
     id: str
     at: int
     actor: str
@@ -284,16 +285,14 @@ class AuditEntry:
     detail: str  # JSON object
 
 
-@dataclass(frozen=True, slots=True)
-class Rest:
+class Rest(Struct, frozen=True):
     """From when on an amount may be given out again, and from when on it may be without a second thought."""
 
     free_at: int
     rested_at: int
 
 
-@dataclass(frozen=True, slots=True)
-class Product:
+class Product(Struct, frozen=True):
     """What an owner sells without a shop of its own."""
 
     id: str
@@ -321,8 +320,7 @@ class Product:
         return first or second
 
 
-@dataclass(frozen=True, slots=True)
-class Receipt:
+class Receipt(Struct, frozen=True):
     """What a buyer keeps: the proof of the purchase and the goods."""
 
     token: str  # 128 random bits in hex, not the order's
@@ -333,8 +331,7 @@ class Receipt:
     created_at: int
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(Struct, frozen=True):
     """A buyer's word that an order was paid; for the owner's eyes, it confirms nothing."""
 
     id: str
@@ -356,8 +353,7 @@ class RefundState(StrEnum):
     BY_HAND = "by_hand"  # the owner sent the money back without us
 
 
-@dataclass(frozen=True, slots=True)
-class Refund:
+class Refund(Struct, frozen=True):
     """Money that goes back to a buyer, or went."""
 
     id: str  # towards the gateway: the same at every try
@@ -375,14 +371,15 @@ class Refund:
     payment: str = ""  # the payment that goes back where it settled no order; "": the one that settled this order
 
 
-@dataclass(frozen=True, slots=True)
-class ApiKey:
+class ApiKey(Discreet, frozen=True):
     """What a merchant's server proves itself with to the native API."""
+
+    SECRET: ClassVar = ("digest",)
 
     id: str
     merchant: int
     name: str
-    digest: str = field(repr=False)  # SHA-256 of the key, in hex
+    digest: str  # SHA-256 of the key, in hex
     shown: str  # its beginning, to tell it from others
     scopes: str  # separated by spaces
     created_at: int
@@ -390,8 +387,7 @@ class ApiKey:
     revoked_at: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Answered:
+class Answered(Struct, frozen=True):
     """What was answered to a request that may be sent again under the same idempotency key."""
 
     merchant: int
@@ -402,11 +398,12 @@ class Answered:
     created_at: int
 
 
-@dataclass(frozen=True, slots=True)
-class Session:
+class Session(Discreet, frozen=True):
     """A browser that is signed in to the owner's pages."""
 
-    id: str = field(repr=False)  # SHA-256 of its cookie
+    SECRET: ClassVar = ("id",)
+
+    id: str  # SHA-256 of its cookie
     created_at: int
     seen_at: int
     proved_at: int  # when the password was typed last

@@ -8,7 +8,9 @@ enough, the page says how far it looked and goes on from there.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from checkout import store
 from checkout.errors import Refusal
@@ -26,8 +28,7 @@ _AT_ONCE = 200
 Key = tuple[int, str]  # (created_at, token)
 
 
-@dataclass(frozen=True, slots=True)
-class Search:
+class Search(Struct, frozen=True):
     """What to look for; "" and None for anything. Times are Unix seconds, of the opening."""
 
     text: str = ""  # token, merchant's number, reference of the buyer, or amount in yuan
@@ -40,8 +41,7 @@ class Search:
     limit: int = 50
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(Struct, frozen=True):
     """Orders, newest first; `then` is where to go on, None at the end."""
 
     orders: list[Order]

@@ -10,7 +10,9 @@ import hashlib
 import json
 import secrets
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from checkout import accounts, amounts, announcements, logs, store
 from checkout.amounts import Limits
@@ -24,8 +26,7 @@ _ALL = 1_000_000
 _BATCH = 50  # in one transaction: each may be told to twenty endpoints, and phones wait meanwhile
 
 
-@dataclass(frozen=True, slots=True)
-class Ask:
+class Ask(Struct, frozen=True):
     """What a merchant asks for. The signature holds, the addresses are checked, `price` is fen."""
 
     merchant: Merchant
@@ -56,8 +57,7 @@ class Ask:
         return hashlib.sha256(json.dumps([*same, self.product, self.quantity, *detail]).encode()).hexdigest()
 
 
-@dataclass(frozen=True, slots=True)
-class Rules:
+class Rules(Struct, frozen=True):
     """The settings that the life of an order depends on."""
 
     limits: Limits = Limits()

@@ -8,7 +8,9 @@ that is not enough, the page says how far it looked and goes on from there.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from checkout import store
 from checkout.errors import Refusal
@@ -29,8 +31,7 @@ STATES: dict[str, tuple[Judgement, ...]] = {
 _LOOKED_AT = 10_000
 
 
-@dataclass(frozen=True, slots=True)
-class Search:
+class Search(Struct, frozen=True):
     """What to look for; "" for anything. Times are Unix seconds, of the money's arrival here."""
 
     text: str = ""  # amount in yuan, reference, id, order's number or token, or words of the message
@@ -47,8 +48,7 @@ class Search:
         return min(self.before or (self.until, ""), (self.until, ""))
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(Struct, frozen=True):
     """Payments, newest first; `then` is where to go on, None at the end."""
 
     payments: list[Payment]

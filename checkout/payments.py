@@ -6,7 +6,8 @@ nothing is ever dropped.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from msgspec import Struct
+from msgspec.structs import replace
 
 from checkout import announcements, audit, logs, refunds, settlement, store
 from checkout.errors import Code, Refusal
@@ -21,8 +22,7 @@ ECHO_WINDOW_S = 3600
 CLOCK_SLACK_S = 5
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(Struct, frozen=True):
     """What a phone says: `amount` in fen (None: unreadable), `reference` is the same when it says it again.
 
     `event` is how the references of all messages about the same notification begin ("": nothing tells); it ends with
@@ -42,8 +42,7 @@ class Report:
     repeat_s: int = REPEAT_WINDOW_S
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Struct, frozen=True):
     payment: Payment
     order: Order | None  # the order that it paid just now
     repeated: bool  # reported before: nothing was changed

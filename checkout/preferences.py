@@ -9,9 +9,10 @@ import io
 import os
 import secrets
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+from msgspec.structs import replace
 
 from checkout import audit, qr, store
 from checkout.errors import Code, Refusal

@@ -6,7 +6,7 @@ than three minutes are not kept.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from checkout import store
 from checkout.accounts import is_online
@@ -18,8 +18,7 @@ HOUR_S, DAY_S = 3600, 86_400
 WINDOWS = {"24 h": DAY_S, "7 d": 7 * DAY_S, "30 d": 30 * DAY_S}
 
 
-@dataclass(frozen=True, slots=True)
-class Presence:
+class Presence(Struct, frozen=True):
     """`known_since`: None when the phone was never heard of; `absences`: of the last thirty days, the earliest first;
     the last one ends `now` where it goes on."""
 

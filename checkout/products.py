@@ -6,7 +6,8 @@ import hashlib
 import hmac
 import re
 import secrets
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from checkout import refunds, store
 from checkout.errors import Code, Refusal
@@ -19,8 +20,7 @@ PRODUCT_ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 MAX_REF = 200
 
 
-@dataclass(frozen=True, slots=True)
-class Wish:
+class Wish(Struct, frozen=True):
     """What a buyer asks for on /buy. `amount` (fen) only for products whose price the buyer names."""
 
     quantity: int = 1
@@ -29,8 +29,7 @@ class Wish:
     client: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Caps:
+class Caps(Struct, frozen=True):
     """How many amounts the unpaid orders of buyers may hold at once, so that nobody can use them all up."""
 
     per_address: int = 5

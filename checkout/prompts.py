@@ -10,8 +10,9 @@ import logging
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from time import monotonic
+
+from msgspec import Struct, field
 
 from checkout import gateways, http, orders, store
 from checkout.accounts import PERSONAL
@@ -60,8 +61,7 @@ class Gates:
             self._places.release()
 
 
-@dataclass(frozen=True, slots=True)
-class Till:
+class Till(Struct, frozen=True):
     """The parts that hand out prompts. `site` is our base URL."""
 
     store: Store
@@ -71,8 +71,7 @@ class Till:
     gates: Gates = field(default_factory=Gates)
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(Struct, frozen=True):
     """How the buyer pays. `openid` for JSAPI only; `client_ip` is the buyer's address, which WeChat wants for H5.
 
     `page`: it is shown on our own page, so any way that a browser can follow will do. `phone`: that page is open on a
@@ -86,8 +85,7 @@ class Wanted:
     phone: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Shown:
+class Shown(Struct, frozen=True):
     """What leaves the house. `order` is the order as it is now: it may have moved to another account."""
 
     order: Order

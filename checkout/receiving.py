@@ -6,7 +6,9 @@ Every change is audited.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from checkout import audit, code_kinds, store
 from checkout.errors import Code, Conflict, Refusal
@@ -21,8 +23,7 @@ _MAX_CODE = 1024
 _ZERO = re.compile(r"0(?:\.0{1,2})?")
 
 
-@dataclass(frozen=True, slots=True)
-class Wish:
+class Wish(Struct, frozen=True):
     """What an owner wants to set; None leaves a field as it is. Amounts in fen."""
 
     code: str | None = None

@@ -10,7 +10,8 @@ import json
 import logging
 import threading
 import time
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from checkout import logs, refunds, store
 from checkout.channel import Channel, Channels, GatewayError, RefundAsk, Refunded, RefundStanding

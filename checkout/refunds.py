@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Container
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from checkout import announcements, audit, ids, store
 from checkout.errors import Code, Refusal
@@ -23,8 +24,7 @@ _NUMBER = re.compile(r"[!-~]{1,64}")
 MAX_REASON = 200
 
 
-@dataclass(frozen=True, slots=True)
-class Back:
+class Back(Struct, frozen=True):
     """Fen of an order's money: what came, what went back, what is on its way back."""
 
     came: int

@@ -7,7 +7,8 @@ summed up yet is counted.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from checkout import store
 from checkout.interfaces import Rows, Store
@@ -19,8 +20,7 @@ _SETTLE_S = 600  # a transaction that began before midnight may end after it
 _AT_ONCE = 40
 
 
-@dataclass(frozen=True, slots=True)
-class Day:
+class Day(Struct, frozen=True):
     """`start`: its first second; `amount` in fen; `methods`: fen by method."""
 
     start: int

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from checkout import gateways, orders, products, selling, store
 from checkout.channel import Channel, Scene, Start
@@ -14,8 +14,7 @@ from checkout.prompts import Till
 from checkout.selling import Purchase
 
 
-@dataclass(frozen=True, slots=True)
-class Scan:
+class Scan(Struct, frozen=True):
     """One question of a gateway; the same `(product, openid, nonce)` is the same question again.
 
     `product` is a product's id, or the token of an order whose code works alike (WeChat's form of 2014).

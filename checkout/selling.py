@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from checkout import accounts, orders, products, store, targets
 from checkout.errors import Code, Refusal
@@ -19,8 +21,7 @@ DIALECT = "embed"
 _NO_BOUND = 1_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class Purchase:
+class Purchase(Struct, frozen=True):
     """A product, what the buyer wants of it, and how the money comes."""
 
     product: Product

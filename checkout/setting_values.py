@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from datetime import UTC, timedelta, timezone, tzinfo
 from ipaddress import ip_network
 from pathlib import Path
 from zoneinfo import ZoneInfo
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 POSTGRES = ("postgresql://", "postgres://")
 HOST = r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])"
@@ -23,8 +25,7 @@ class SettingsError(Exception):
     """A setting that cannot be used; the message is one sentence that names it and holds no secret."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Raw:
+class Raw(Struct, frozen=True, kw_only=True):
     """A value as it was written."""
 
     name: str  # the setting

@@ -1,4 +1,4 @@
-"""What an owner sets before the start: checkout.toml and the environment, read once into a frozen dataclass.
+"""What an owner sets before the start: checkout.toml and the environment, read once into a frozen record.
 
 Every setting has one name: `order_ttl` in checkout.toml, CHECKOUT_ORDER_TTL in the environment, which wins.
 What changes while the server runs (merchants, accounts, devices, products) lives in the database instead.
@@ -11,14 +11,17 @@ import re
 import secrets
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
 from datetime import tzinfo
 from difflib import get_close_matches
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 from urllib.parse import urlsplit
 
+from msgspec import field
+from msgspec.structs import replace
+
+from checkout.records import Discreet
 from checkout.setting_values import READERS, Raw, SettingsError, zone_of
 
 __all__ = ["Settings", "SettingsError", "load", "secret_for"]
@@ -29,14 +32,15 @@ NOT_SETTINGS = ("CHECKOUT_CONFIG", "CHECKOUT_NPM_REGISTRY")  # read elsewhere
 NOT_SETTINGS_PREFIXES = ("CHECKOUT_TEST_", "CHECKOUT_BENCH_")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Settings:
+class Settings(Discreet, frozen=True, kw_only=True):
     """All settings, checked. Times are seconds, sizes bytes, paths absolute."""
 
-    database: str = field(repr=False)  # a path, or a PostgreSQL address, which may hold a password
+    SECRET: ClassVar = ("database", "secret", "metrics_token", "alerts", "channels")
+
+    database: str  # a path, or a PostgreSQL address, which may hold a password
     folder: Path = field(default_factory=Path.cwd)  # where the relative paths in `channels` start
     base_url: str = "http://127.0.0.1:8000"  # no slash at the end
-    secret: str | None = field(default=None, repr=False)  # use secret_for()
+    secret: str | None = None  # use secret_for()
     order_ttl: int = 300
     grace: int = 600  # late money still finds its order
     rest: int = 7200  # an amount shown and not paid rests while others are free; never below grace
@@ -49,7 +53,7 @@ class Settings:
     min_free_disk: int = 52_428_800  # below it new orders are refused, so that payments still fit
     device_offline_after: int = 180
     push_window_s: int = 0  # how far a push's own time may be off; 0 = any
-    metrics_token: str = field(default="", repr=False)  # lets other machines read /metrics
+    metrics_token: str = ""  # lets other machines read /metrics
     metrics_loopback: bool = False  # programs on this machine need no token, whatever stands before the server
     log_format: Literal["text", "json"] = "text"
     log_level: Literal["warning", "info"] = "warning"  # info: every request and event
@@ -63,10 +67,10 @@ class Settings:
     brand_color: str = ""  # #rrggbb
     brand_logo: str = ""  # path of an image
     contact: str = ""  # how buyers reach the shop, shown on its pages
-    alerts: tuple[str, ...] = field(default=(), repr=False)  # where the owner is told; they hold passwords and keys
+    alerts: tuple[str, ...] = ()  # where the owner is told; they hold passwords and keys
     alerts_quiet: str = ""  # such as 23:00-08:00
     alerts_zone: str = "Asia/Shanghai"  # whose clock the quiet hours are told by
-    channels: Mapping[str, Mapping[str, object]] = field(default_factory=dict, repr=False)
+    channels: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
 
     @property
     def is_postgres(self) -> bool:

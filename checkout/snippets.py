@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from html import escape
 from urllib.parse import quote, urlencode
+
+from msgspec import Struct
 
 from checkout.model import Product
 
@@ -17,8 +18,7 @@ _NOT_IN_LINKS = ("mode",)
 _LABEL = "购买"
 
 
-@dataclass(frozen=True, slots=True)
-class Snippet:
+class Snippet(Struct, frozen=True):
     name: str  # link | dialog | inline | script | order
     about: str
     html: str

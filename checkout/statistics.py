@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import groupby
+
+from msgspec import Struct
 
 from checkout import sales, store, tallies
 from checkout.interfaces import Rows
@@ -23,16 +24,14 @@ STEPS = ("day", "week", "month")
 _BEIJING_S = 8 * 3600
 
 
-@dataclass(frozen=True, slots=True)
-class Period:
+class Period(Struct, frozen=True):
     """The last `days` days, summed up by `step`: day | week | month."""
 
     days: int
     step: str
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(Struct, frozen=True):
     """A day, week or month: its takings; orders by what became of those opened in it (opened, shown, paid, late,
     expired, closed); payments that came in it (in_time, came_late, reviewed, by_hand)."""
 
@@ -49,8 +48,7 @@ class Step:
         return sum(self.counts[name] for name in ("in_time", "came_late", "reviewed"))
 
 
-@dataclass(frozen=True, slots=True)
-class Business:
+class Business(Struct, frozen=True):
     """`steps`: the oldest first, the first and the last may be parts of a week or month; `hours`: paid orders by
     weekday (Monday first) and hour; `waits`: paid orders by seconds until the money came, rounded up by a tenth at the
     most; `missing`: the oldest so many days are not counted yet."""

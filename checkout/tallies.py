@@ -11,7 +11,8 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from checkout import amounts, store
 from checkout.accounts import PERSONAL
@@ -41,8 +42,7 @@ def _bounds() -> tuple[int, ...]:
 BOUNDS = _bounds()  # seconds; each is at most a tenth above the one before, so a wait is known to within a tenth
 
 
-@dataclass(frozen=True, slots=True)
-class Tally:
+class Tally(Struct, frozen=True):
     """The counts of a time. `days`: by first second and name, days without any too; `hours`: paid orders by hour of
     the week, from Monday 0:00; `waits`: paid orders by seconds until the money came, rounded up to one of `BOUNDS`.
     `missing`: so many of its days, the oldest ones, are not counted yet."""

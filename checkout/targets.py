@@ -9,12 +9,12 @@ its updates); what is doubtful is not public.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
+from msgspec import Struct
 
-@dataclass(frozen=True, slots=True)
-class Target:
+
+class Target(Struct, frozen=True):
     """A URL taken apart. `host` is in lower case and without brackets; `path` has the query, no fragment."""
 
     tls: bool

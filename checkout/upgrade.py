@@ -9,9 +9,11 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import asdict
 
 from checkout.errors import Code, Refusal
 from checkout.machine import DATA, PROGRAMS, USER, Machine, Source
@@ -21,8 +23,7 @@ _SERVICE = "checkout.service"
 _LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - told, not bound
 
 
-@dataclass(frozen=True, slots=True)
-class Upgrade:
+class Upgrade(Struct, frozen=True):
     """The latest one: what the way back needs."""
 
     before: str  # releases

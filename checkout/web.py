@@ -7,10 +7,10 @@ say in `front`; routes import all of it from here.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import cast
 
 from flask import current_app
+from msgspec import Struct, field
 
 from checkout import merchants, targets
 from checkout.amounts import Limits
@@ -60,8 +60,7 @@ STATUS: dict[Code, int] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Parts:
+class Parts(Struct, frozen=True):
     """Everything that routes use, wired once in `create_app`."""
 
     settings: Settings

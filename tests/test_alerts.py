@@ -3,10 +3,11 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from checkout import alert_texts, deliveries, endpoints, payments, troubles
 from checkout import store as stores

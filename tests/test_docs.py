@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterator
-from dataclasses import MISSING, fields
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -16,6 +15,8 @@ from urllib.parse import unquote
 
 import click
 import pytest
+from msgspec import NODEFAULT
+from msgspec.structs import fields
 
 from checkout.cli import cli
 from checkout.setting_values import READERS
@@ -243,7 +244,7 @@ def until_the_shell(words: list[str]) -> Iterator[str]:
 
 def defaults(none: str) -> dict[str, str]:
     """The default of each setting as the page writes it, but for the two that are made at the start."""
-    found = {field.name: field.default for field in fields(Settings) if field.default is not MISSING}
+    found = {field.name: field.default for field in fields(Settings) if field.default is not NODEFAULT}
     return {name: told(value, none) for name, value in found.items() if name in READERS and value is not None}
 
 

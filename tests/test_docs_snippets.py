@@ -12,13 +12,14 @@ import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
 
 import pytest
 from Crypto.PublicKey import RSA
+from msgspec.structs import replace
 
 from checkout.model import Merchant, Order, State
 from tests.conftest import skip_or_fail

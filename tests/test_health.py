@@ -1,8 +1,9 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from checkout.errors import StoreError
 from checkout.interfaces import Rows

@@ -6,10 +6,10 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from checkout import orders, payments
 from checkout import store as stores
@@ -67,7 +67,7 @@ def told_of(shop: Shop, told: Report, **changes: Any) -> dict[str, Any]:
 
 def fields(shop: Shop, outcome: Outcome) -> dict[str, Any]:
     stored = shop.payment(outcome)
-    return {name: getattr(stored, name) for name in Payment.__slots__ if name != "id"}
+    return {name: getattr(stored, name) for name in Payment.__struct_fields__ if name != "id"}
 
 
 def test_the_windows_are_three_seconds_an_hour_and_five_seconds() -> None:
@@ -86,7 +86,7 @@ def test_money_that_pays_an_order_is_booked_to_it_and_logged(shop: Shop, events:
     told = report(shop)
     outcome = receive(shop, told)
     as_reported = {"judgement": Judgement.UNMATCHED, "judged_at": None}
-    assert {name: getattr(outcome.payment, name) for name in Payment.__slots__ if name != "id"} == told_of(
+    assert {name: getattr(outcome.payment, name) for name in Payment.__struct_fields__ if name != "id"} == told_of(
         shop, told, **as_reported
     )
     assert outcome.payment.id.startswith("pay_0000")

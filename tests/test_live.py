@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from flask import Flask
+from msgspec.structs import replace
 
 from checkout import ids, live, preferences
 from checkout.app import create_app

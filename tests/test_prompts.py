@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from checkout import prompts, store
 from checkout.channel import GatewayError, Prompt, PromptKind, Scene, Start

@@ -4,7 +4,6 @@ import os
 import re
 import stat
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import FrozenInstanceError, fields
 from pathlib import Path
 
 import pytest
@@ -37,12 +36,12 @@ def test_loading_writes_nothing(tmp_path: Path) -> None:
 
 
 def test_settings_cannot_be_changed(tmp_path: Path) -> None:
-    with pytest.raises(FrozenInstanceError):
+    with pytest.raises(AttributeError):
         load({}, tmp_path).grace = 1  # type: ignore[misc]
 
 
 def test_every_setting_can_be_read_and_no_other() -> None:
-    assert set(READERS) == {field.name for field in fields(Settings)} - {"folder", "channels"}
+    assert set(READERS) == set(Settings.__struct_fields__) - {"folder", "channels"}
 
 
 GOOD = [

@@ -4,10 +4,10 @@ than the order says, and with other attempts at the same number."""
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from checkout import orders, settlement, tallies
 from checkout import store as stores

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from http import HTTPStatus
 
 import pytest
 from flask import Flask
+from msgspec.structs import replace
 
 from checkout.errors import Code, Refusal
 from checkout.web import STATUS, check_merchant_url, is_known_host, parts, url_for_buyers

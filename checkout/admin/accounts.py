@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from flask import Blueprint, Response
+from msgspec import Struct
 
 from checkout import code_kinds, devices, money, receiving, sales, store, tallies
 from checkout.admin import forms, layout, pictures, session
@@ -27,8 +27,7 @@ _ADDED = {Code.DUPLICATE: "name"}
 _OFFSETS, _OFFLINE = ("up", "down", "nearest"), ("warn", "block", "sell")
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(Struct, frozen=True):
     """How an account does now. `phones` are those that watch it, each with its state; `amounts`: None where a gateway
     tells which order was paid; `today` in fen; `last`: when money came, and how much."""
 

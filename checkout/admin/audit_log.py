@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 
 from flask import Blueprint, Response
+from msgspec import Struct
 
 from checkout import store
 from checkout.admin import layout, lists
@@ -17,8 +17,7 @@ from checkout.web import parts
 PAGE = Page("audit", N_("Audit log"), "M6 3h9l4 4v14H6zM9 12h7M9 16h7M9 8h3", 100)
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(Struct, frozen=True):
     entry: AuditEntry
     details: tuple[tuple[str, str], ...]
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from checkout.pages.language import money
 
@@ -11,8 +12,7 @@ WIDTH, HEIGHT, FOOT, TOP = 720, 160, 20, 14
 _LABELS = 6
 
 
-@dataclass(frozen=True, slots=True)
-class Bar:
+class Bar(Struct, frozen=True):
     """A rectangle and what it stands for; `part` is the height of its darker part, None where it is all one; `label`
     stands below it, "" for most."""
 
@@ -25,8 +25,7 @@ class Bar:
     part: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Bars:
+class Bars(Struct, frozen=True):
     """`top_label` is what the line at the top stands for."""
 
     bars: tuple[Bar, ...]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from flask import Blueprint, Response
+from msgspec import Struct
 
 from checkout import audit, deliveries, store
 from checkout.admin import forms, layout, lists, session
@@ -24,8 +24,7 @@ _SOON_S = 40  # beyond the lease of a try that is under way
 _PROOF = re.compile(r"(?i)\b(sign|co_sig)(=|\"\s*:\s*\")[^&\s\"]+")
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(Struct, frozen=True):
     """A message as people read it."""
 
     line: str

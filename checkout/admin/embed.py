@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 
 from flask import Blueprint, Response, request
+from msgspec.structs import replace
 
 from checkout import catalogue, products, selling, snippets
 from checkout.admin import layout

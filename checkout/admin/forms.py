@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 from flask import request
+from msgspec import Struct, field
 
 from checkout.admin import words
 from checkout.errors import Code, Refusal
@@ -24,8 +24,7 @@ class Wrong(Refusal):
         self.field = field
 
 
-@dataclass(slots=True)
-class Form:
+class Form(Struct):
     """`values` by field as they were typed, `errors` by field; the field "" is the form as a whole."""
 
     values: dict[str, str] = field(default_factory=dict)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from flask import request
+from msgspec import Struct
 
 from checkout.admin import layout
 
@@ -16,8 +16,7 @@ _BEIJING_S = 8 * 3600
 _KEY = re.compile(r"([0-9]{1,12})\.([\w.-]{1,64})")
 
 
-@dataclass(frozen=True, slots=True)
-class Pager:
+class Pager(Struct, frozen=True):
     """`older` and `newest` are addresses, "" where there is none."""
 
     older: str = ""

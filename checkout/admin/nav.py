@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(Struct, frozen=True):
     """One entry. `name` is the first word of its endpoints and its place below /admin; `label` is marked with `N_`.
 
     `icon` is the d of a path in a 24 × 24 field, drawn as a line. `rank` orders the entries; those `on_bar` stand

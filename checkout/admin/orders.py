@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from flask import Blueprint, Response, request
+from msgspec import Struct
+from msgspec.structs import replace
 
 from checkout import exports, order_search, store
 from checkout.admin import layout, lists
@@ -24,8 +25,7 @@ FIELDS = ("q", "state", "method", "merchant", "from", "to")
 _BEIJING_S = 8 * 3600
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(Struct, frozen=True):
     """`untold`: the merchant was not told of the payment, though it should have been."""
 
     order: Order

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from flask import Blueprint, Response
+from msgspec import Struct
 
 from checkout import checklist, order_search, sales, store
 from checkout.admin import layout, session
@@ -25,8 +24,7 @@ PAGE = Page("overview", N_("Overview"), "M4 13h6V4H4zm10 7h6V11h-6zM4 20h6v-4H4z
 _RECENT = 8
 
 
-@dataclass(frozen=True, slots=True)
-class Tile:
+class Tile(Struct, frozen=True):
     """`value` against `before`, which is the same a week earlier; `kind`: money or number or share (per cent)."""
 
     name: str

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
 from typing import Any
 
 from flask import Blueprint, Response
+from msgspec import Struct
+from msgspec.structs import replace
 
 from checkout import exports, payment_search, store
 from checkout.admin import layout, lists
@@ -26,8 +27,7 @@ FIELDS = ("q", "state", "account", "device", "from", "to")
 _BY_HAND, _BY_PHONE = "hand", "personal"
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(Struct, frozen=True):
     """`order`: what the payment was booked to, or seems to repeat; None: nothing."""
 
     payment: Payment

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from threading import Lock
 
 from flask import request
+from msgspec import Struct
 
 from checkout import qr, receiving
 from checkout.admin import words
@@ -17,8 +17,7 @@ MAX_UPLOAD = 12_000_000  # a photo of a phone has 2 to 8 MB
 _ONE_AT_A_TIME = Lock()  # the largest picture allowed unfolds to 100 MB
 
 
-@dataclass(frozen=True, slots=True)
-class Drawn:
+class Drawn(Struct, frozen=True):
     """A QR code as the path of an SVG: one unit for a module, `size` with the quiet zone."""
 
     size: int

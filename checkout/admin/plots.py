@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from checkout import statistics
 from checkout.admin.bars import Bars, bars, thinned
@@ -18,16 +19,14 @@ _FROM = Column("from", N_("From"), "day")
 WEEKDAYS = (N_("Mon"), N_("Tue"), N_("Wed"), N_("Thu"), N_("Fri"), N_("Sat"), N_("Sun"))
 
 
-@dataclass(frozen=True, slots=True)
-class Cell:
+class Cell(Struct, frozen=True):
     """`shade` from 0 (nothing) to 5 (the most)."""
 
     count: int
     shade: int
 
 
-@dataclass(frozen=True, slots=True)
-class Plot:
+class Plot(Struct, frozen=True):
     """`legend`: what the lighter and the darker part of a bar stand for, nothing where it is all one;
     `is_newest_first`: how its table is read on the page."""
 

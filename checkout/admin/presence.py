@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from checkout.admin.tables import duration
 from checkout.pages.language import beijing
@@ -13,8 +13,7 @@ WIDTH, HEIGHT, FOOT = 720, 26, 20
 _LABEL_HOURS = 6
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(Struct, frozen=True):
     """`title` says in words what the piece of the band stands for; `is_away` draws it as a notch."""
 
     x: int
@@ -23,8 +22,7 @@ class Span:
     title: str
 
 
-@dataclass(frozen=True, slots=True)
-class Day:
+class Day(Struct, frozen=True):
     """`labels`: where a time of day stands, in pixels."""
 
     spans: tuple[Span, ...]

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from flask import Blueprint, Response
+from msgspec import Struct
 
 from checkout import candidates, claims, orders, payments, refunds, store
 from checkout.admin import forms, layout, lists, session
@@ -23,8 +22,7 @@ PAGE = Page("review", N_("Review"), "M4 13l3-8h10l3 8v6H4zm0 0h5l1 2h4l1-2h5", 3
 _PAGE = 20
 
 
-@dataclass(frozen=True, slots=True)
-class Case:
+class Case(Struct, frozen=True):
     """`sendable`: a gateway can send the money back."""
 
     payment: Payment
@@ -32,8 +30,7 @@ class Case:
     sendable: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Word:
+class Word(Struct, frozen=True):
     """A buyer's word, and the payments in the inbox that are of its amount."""
 
     claim: Claim

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import secrets
-from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 
 from flask import Blueprint, Response, request
+from msgspec import Struct
 from werkzeug.wsgi import wrap_file
 
 from checkout import audit, backup, live, owner, preferences, sessions, store
@@ -28,8 +28,7 @@ _PATIENT_TURNS = 10
 _SECRET = ("secret", "metrics_token", "channels", "folder")
 
 
-@dataclass(frozen=True, slots=True)
-class Fixed:
+class Fixed(Struct, frozen=True):
     """A setting that is changed in checkout.toml."""
 
     name: str
@@ -160,7 +159,7 @@ def _page(form: Form, doing: str = "") -> Response:
 
 
 def _fixed(base: Settings) -> list[Fixed]:
-    names = [one.name for one in fields(base) if one.name not in (*preferences.EDITABLE, *_SECRET)]
+    names = [name for name in base.__struct_fields__ if name not in (*preferences.EDITABLE, *_SECRET)]
     return [Fixed(name, _shown(base, name), PREFIX + name.upper()) for name in names]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from checkout import store
 from checkout.accounts import is_online
@@ -12,8 +12,7 @@ _DAY_S = 86_400
 _MANY_TRIES = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Strip:
+class Strip(Struct, frozen=True):
     phones: int
     online: int
     failing: int  # messages to merchants: given up in the last seven days, or tried in vain three times

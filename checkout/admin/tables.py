@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from itertools import pairwise
 
 from flask import Response
+from msgspec import Struct
 
 from checkout import exports
 from checkout.admin import layout
@@ -17,8 +17,7 @@ from checkout.pages.language import beijing, money, translated
 _UNITS = (("d", 86_400), ("h", 3600), ("min", 60), ("s", 1))
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(Struct, frozen=True):
     """`key` heads it in the spreadsheet, `label` (marked with `N_`) on the page. `kind`: text | day (Unix seconds) |
     number | money (fen) | share (per mille). None is an empty cell."""
 
@@ -49,8 +48,7 @@ class Column:
         return beijing(value)[:10] if self.kind == "day" else str(value)
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
+class Table(Struct, frozen=True):
     """`name` is its place below the page and in the name of the file; the oldest row first."""
 
     name: str

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from checkout import store
 from checkout.interfaces import Rows
@@ -14,8 +15,7 @@ from checkout.model import Delivery, DeliveryState, Order, RefundState, State
 _DONE_BY_HAND = ("order.confirm", "order.close", "delivery.resend", "payment.link", "claim.answer")
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(Struct, frozen=True):
     """`kind` chooses the words in `admin/_timeline.html`; `tone` is good, warn, bad or ""."""
 
     at: int

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 from urllib.parse import quote, urlencode
 
 from checkout import http
@@ -15,14 +14,16 @@ from checkout.channels.alipay_answers import answer_of
 from checkout.channels.alipay_forms import beijing
 from checkout.interfaces import Send
 from checkout.model import Order
+from checkout.records import Discreet
 from checkout.signing import sorted_pairs
 
 if TYPE_CHECKING:
     from Crypto.PublicKey.RSA import RsaKey
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Config:
+class Config(Discreet, frozen=True):
+    SECRET: ClassVar = ("private",)
+
     app_id: str
     private: RsaKey
     alipay_public: RsaKey

@@ -7,9 +7,8 @@ one key signs for all partners. There is no query and no refund here; an unpaid 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 from urllib.parse import quote, urlencode
 
 from checkout import http
@@ -36,6 +35,7 @@ from checkout.channels.sections import Section
 from checkout.interfaces import Send
 from checkout.model import Order
 from checkout.money import yuan
+from checkout.records import Discreet
 
 if TYPE_CHECKING:
     from Crypto.PublicKey.RSA import RsaKey
@@ -47,8 +47,9 @@ MAX_MINUTES = 15 * 24 * 60
 BY_HAND = "The old Alipay interface has no refunds; give the money back on Alipay's merchant pages."
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Config:
+class Config(Discreet, frozen=True):
+    SECRET: ClassVar = ("private",)
+
     partner: str
     seller_id: str  # the seller's login (mail or phone) or number
     private: RsaKey

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
+
+from msgspec import Struct
 
 from checkout.channel import Raw, Reply, Start
 
 
-@dataclass(frozen=True, slots=True)
-class ProductCall:
+class ProductCall(Struct, frozen=True):
     """A buyer has scanned a code; `(product, openid, nonce)` is the same when the gateway asks again.
 
     `product` is a product's id or, where codes of orders work alike (the 2014 form), an order's token.

@@ -9,8 +9,8 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from ipaddress import IPv4Address
+from typing import ClassVar
 from urllib.parse import parse_qsl, quote
 
 from checkout import xml
@@ -18,6 +18,7 @@ from checkout.channel import NoticeRefused, Raw, Reply, Start
 from checkout.channels import wechat_messages as messages
 from checkout.channels.static_codes import ProductCall
 from checkout.channels.wechat_messages import MD5
+from checkout.records import Discreet
 from checkout.signing import equal, sorted_pairs
 
 PRODUCT = re.compile(r"[0-9A-Za-z_.-]{1,32}")
@@ -31,14 +32,15 @@ _NOTICE = ("OpenId", "AppId", "IsSubscribe", "TimeStamp", "NonceStr")
 _CALL = (*_NOTICE, "ProductId")
 
 
-@dataclass(frozen=True, slots=True)
-class Partner:
+class Partner(Discreet, frozen=True):
     """Who we are."""
+
+    SECRET: ClassVar = ("pay_sign_key", "partner_key")
 
     app_id: str
     partner: str
-    pay_sign_key: str = field(repr=False)
-    partner_key: str = field(repr=False)
+    pay_sign_key: str
+    partner_key: str
 
 
 def app_sign(values: Mapping[str, str], pay_sign_key: str) -> str:

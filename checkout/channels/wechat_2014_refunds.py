@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from typing import ClassVar
 
 from checkout.channel import GatewayError, RefundAsk, Refunded, RefundStanding
 from checkout.channels.wechat_2014_gateway import Refused, Tenpay
+from checkout.records import Discreet
 
 BY_HAND = "The buyer's card does not take the refund and the money came back to you; send it by hand."
 STANDINGS = {
@@ -17,12 +18,13 @@ STANDINGS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Operator:
+class Operator(Discreet, frozen=True):
     """Who may refund at Tenpay."""
 
+    SECRET: ClassVar = ("password_md5",)
+
     user: str
-    password_md5: str = field(repr=False)
+    password_md5: str
 
 
 class Refunds:

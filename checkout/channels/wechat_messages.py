@@ -9,11 +9,12 @@ import base64
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, timezone
+from typing import ClassVar
 
 from checkout import xml
 from checkout.channel import NoticeRefused, Paid
+from checkout.records import Discreet
 from checkout.signing import equal, hmac_sha256, md5_of, sorted_pairs
 
 MD5, HMAC = "MD5", "HMAC-SHA256"
@@ -23,13 +24,14 @@ BEIJING = timezone(timedelta(hours=8))
 _HEX = {MD5: 32, HMAC: 64}
 
 
-@dataclass(frozen=True, slots=True)
-class Merchant:
+class Merchant(Discreet, frozen=True):
     """Who we are at the gateway."""
+
+    SECRET: ClassVar = ("api_key",)
 
     app_id: str
     mch_id: str
-    api_key: str = field(repr=False)
+    api_key: str
     sign_type: str  # MD5 | HMAC-SHA256
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 from urllib.parse import urlsplit
 
 from checkout import http
 from checkout.channel import GatewayError
 from checkout.channels import wechat_v3_messages as messages
 from checkout.interfaces import Send
+from checkout.records import Discreet
 
 if TYPE_CHECKING:
     from Crypto.PublicKey.RSA import RsaKey
@@ -21,8 +21,9 @@ BUSY = frozenset({"SYSTEM_ERROR", "SYSTEMERROR", "FREQUENCY_LIMITED", "RATELIMIT
 BUSY |= frozenset({"USERPAYING", "USER_PAYING"})
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Config:
+class Config(Discreet, frozen=True):
+    SECRET: ClassVar = ("api_v3_key", "private")
+
     app_id: str
     mch_id: str
     api_v3_key: str

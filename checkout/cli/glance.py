@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
+
+from msgspec import Struct
 
 from checkout import alerts, devices, preferences, sales, store
 from checkout.alerts import Plan
@@ -50,8 +51,7 @@ _GREEN, _YELLOW, _RED, _DIM, _BOLD, _PLAIN = "\x1b[32m", "\x1b[33m", "\x1b[31m",
 _COLORS = {"paid": _GREEN, "late": _YELLOW, "pending": _BOLD, "expired": _DIM, "closed": _DIM}
 
 
-@dataclass(frozen=True, slots=True)
-class Glance:
+class Glance(Struct, frozen=True):
     """How things stand at `now`."""
 
     now: int

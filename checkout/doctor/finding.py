@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 from checkout.interfaces import Send, Store
 from checkout.settings import Settings
@@ -15,8 +16,7 @@ class Status(StrEnum):
     FAIL = "fail"
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(Struct, frozen=True):
     """One sentence on what was found, and one on what to do about it ("" where nothing is to be done)."""
 
     check: str
@@ -25,8 +25,7 @@ class Finding:
     fix: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Patient:
+class Patient(Struct, frozen=True):
     """An installation: `store` is None when the database cannot be used, for the reason in `trouble`."""
 
     settings: Settings

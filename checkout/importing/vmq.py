@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
 from decimal import Decimal, InvalidOperation
 from hashlib import sha256
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from checkout import devices, merchants, receiving, store, tallies
 from checkout.errors import Refusal
@@ -37,8 +39,7 @@ _BATCH = 500
 Watch = Callable[[list[Table]], Iterable[Table]]
 
 
-@dataclass
-class Report:
+class Report(Struct):
     """What came over, and what did not with its reason; sentences for the owner."""
 
     imported: Counter[str] = field(default_factory=Counter)
@@ -47,8 +48,7 @@ class Report:
     notes: list[str] = field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True)
-class By:
+class By(Struct, frozen=True):
     """Who does it, as the audit log and new rows need it."""
 
     actor: str

@@ -10,10 +10,10 @@ import hashlib
 import json
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 
 from flask import Blueprint, Response
+from msgspec import Struct
 
 from checkout import payments, store
 from checkout.errors import Refusal
@@ -26,8 +26,7 @@ from checkout.web import STATUS, parts
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(Struct, frozen=True):
     """`said` are its fields without secrets; the rest is as in `payments.Report`."""
 
     device: Device

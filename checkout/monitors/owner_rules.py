@@ -10,9 +10,10 @@ from __future__ import annotations
 import os
 import secrets
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+
+from msgspec import Struct
 
 from checkout import audit
 from checkout.errors import Code, Refusal
@@ -23,8 +24,7 @@ NAME = "reading_rules.toml"
 _MAX_BYTES = 262_144
 
 
-@dataclass(frozen=True, slots=True)
-class InForce:
+class InForce(Struct, frozen=True):
     """The rules that count now; `own` are the owner's among them, `problem` is why his file is left out."""
 
     rules: Rules

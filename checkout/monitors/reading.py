@@ -10,8 +10,9 @@ like the app's title.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 from checkout import money
 from checkout.monitors.reading_file import parse_rules, shipped_rules
@@ -40,8 +41,7 @@ class Why(StrEnum):
 _WHY_OF = {Verdict.UNREADABLE: Why.KNOWN, Verdict.OUTGOING: Why.OUTGOING, Verdict.NOTHING: Why.REPEAT}
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(Struct, frozen=True):
     """`amount` is in fen, only for a receipt; `rule` is the id of what decided, "" if nothing did."""
 
     verdict: Verdict
@@ -51,8 +51,7 @@ class Reading:
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Notice:
+class _Notice(Struct, frozen=True):
     name: str  # the title as it came: one that only looks like the app's is not the app's
     title: str
     text: str
@@ -62,8 +61,7 @@ class _Notice:
         return self.name in app.titles
 
 
-@dataclass(frozen=True, slots=True)
-class _Found:
+class _Found(Struct, frozen=True):
     rule: Rule
     fit: Fit
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
+
+from msgspec import Struct
 
 from checkout.monitors.reading_text import NUMBER, Template
 
@@ -24,8 +25,7 @@ class Verdict(StrEnum):
     NOTHING = "nothing"
 
 
-@dataclass(frozen=True, slots=True)
-class App:
+class App(Struct, frozen=True):
     """An app of a phone. `titles` are its own titles over notifications of money.
 
     `alone` are the titles that name the app where the phone gives no package.
@@ -40,8 +40,7 @@ class App:
     chats: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(Struct, frozen=True):
     """One sentence of an app.
 
     `titles`: the titles under which it counts, if not the app's. `in_title`: the sentence is itself the
@@ -57,8 +56,7 @@ class Rule:
     below: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Rules:
+class Rules(Struct, frozen=True):
     """A set of rules. The phrases judge what no rule fits, and what stands in a payer's or a memo's place.
 
     `labels` are words that apps write before a name or a memo.

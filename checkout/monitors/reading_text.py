@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from checkout import money
 from checkout.errors import Refusal
@@ -58,16 +59,14 @@ def amount_of(match: re.Match[str]) -> int | None:
     return amount if amount <= MAX_AMOUNT else None
 
 
-@dataclass(frozen=True, slots=True)
-class Fit:
+class Fit(Struct, frozen=True):
     """One way in which a template fits: the amount in fen, None if it is no money, and the free holes."""
 
     amount: int | None
     free: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Template:
+class Template(Struct, frozen=True):
     """`head {free} before {amount} after {free} ends`, all folded; the holes may be missing.
 
     `core` is `before` with the amount, as a lookahead, so that overlapping places are all found.

@@ -5,9 +5,8 @@ Plain forms that lead back to the page of the order. Nothing here books a paymen
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from flask import Blueprint, Response
+from msgspec import Struct
 
 from checkout import claims, orders, selling, store
 from checkout.errors import Code, Refusal
@@ -17,8 +16,7 @@ from checkout.products import Caps
 from checkout.web import Parts, fields, parts
 
 
-@dataclass(frozen=True, slots=True)
-class Aid:
+class Aid(Struct, frozen=True):
     """What the buyer can do about an order."""
 
     methods: tuple[str, ...] = ()  # to switch to

@@ -11,12 +11,12 @@ import mimetypes
 import os
 import re
 import time
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from urllib.parse import urlencode, urlsplit
 
 from flask import Flask, Response, request
+from msgspec import Struct
 from werkzeug.exceptions import NotFound
 from werkzeug.security import safe_join
 
@@ -40,8 +40,7 @@ _FOR_READERS = re.compile(rb"^\s+(?://.*\n)?|^//.*\n| // .*$", re.MULTILINE)  # 
 _YEAR = "public, max-age=31536000, immutable"
 
 
-@dataclass(frozen=True, slots=True)
-class Asset:
+class Asset(Struct, frozen=True):
     content: bytes
     zipped: bytes | None
     mimetype: str

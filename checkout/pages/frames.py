@@ -7,9 +7,9 @@ becomes `frame-ancestors`. Without it a page can be framed by nobody.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from flask import Response, request
+from msgspec import Struct
 
 from checkout import checklist, selling, store
 from checkout.model import Merchant, Order, Product
@@ -18,8 +18,7 @@ from checkout.web import parts
 _NOBODY = "frame-ancestors 'none'"
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
+class Frame(Struct, frozen=True):
     """`origin`: the page around, "" where there is none, or none that may be. `origins`: all that may."""
 
     origin: str = ""

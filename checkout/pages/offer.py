@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 import secrets
-from dataclasses import dataclass, replace
 
 from flask import request
+from msgspec import Struct
+from msgspec.structs import replace
 
 from checkout import catalogue, grants, money, products, selling
 from checkout.errors import Code, Refusal
@@ -23,8 +24,7 @@ _FORM = re.compile(r"[0-9a-f]{16}\.[0-9a-f.]{34,46}")
 FIELDS = ("form", "method", "quantity", "amount", "ref", "return", "lang", "theme", "embed")
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(Struct, frozen=True):
     """What the address or the form says, in its own spelling."""
 
     method: str = ""
@@ -41,8 +41,7 @@ class Asked:
         )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Offer:
+class Offer(Struct, frozen=True):
     """One page. `notice`: "" or why it cannot be bought, or could not just now; `wait`: seconds, 0 for none."""
 
     product: Product

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import replace
 from typing import Any
 
 from flask import Blueprint, Response, request
+from msgspec.structs import replace
 
 from checkout import catalogue, inquiries, orders, prompts, qr, store
 from checkout.accounts import PERSONAL

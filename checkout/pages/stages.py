@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Protocol
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from checkout.model import State
 
@@ -43,8 +45,7 @@ class Timed(Protocol):
     def closed_at(self) -> int | None: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
+class Look(Struct, frozen=True):
     """`interval`: seconds to the next poll, None at an end. `left`: seconds until the order expires."""
 
     stage: Stage

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from urllib.parse import quote, urlsplit
+
+from msgspec import Struct, field
 
 from checkout import accounts, qr, refunds, returns, selling, store
 from checkout.channel import PromptKind
@@ -21,8 +22,7 @@ _RETURN_WITHIN_S = 60
 _RECEIPT_WITHIN_S = 86_400
 
 
-@dataclass(frozen=True, slots=True)
-class Client:
+class Client(Struct, frozen=True):
     """What the browser says it is: decides which hints help, never what is allowed."""
 
     is_phone: bool = False
@@ -36,8 +36,7 @@ class Client:
         return cls(is_phone, in_wechat, in_alipay)
 
 
-@dataclass(frozen=True, slots=True)
-class View:
+class View(Struct, frozen=True):
     """One page. Amounts are fen, times Unix seconds, addresses "" where there is none."""
 
     order: Order

@@ -11,11 +11,11 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
 from flask import Response, request
+from msgspec import Struct
 
 from checkout import orders, prompts, store
 from checkout.accounts import PERSONAL, is_online
@@ -44,8 +44,7 @@ _LONGEST = {"payId": 100, "param": 1024, "price": 32}
 _CUT_PARAM = re.compile(r"[12][0-9.]*\Z")
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(Struct, frozen=True):
     """The parameters of createOrder; the signature and the amount are not judged yet."""
 
     number: str

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from checkout.interfaces import Row, Rows
 from checkout.model import Account, FixedCode, Method
@@ -12,8 +12,7 @@ _COLUMNS = columns(Account, "accounts")
 _CODE_COLUMNS = columns(FixedCode)
 
 
-@dataclass(frozen=True, slots=True)
-class Watched:
+class Watched(Struct, frozen=True):
     """An account that takes orders, with the last sign of life of its phones (None: no phone was ever seen)."""
 
     account: Account

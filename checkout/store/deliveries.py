@@ -7,7 +7,7 @@ from checkout.model import Attempt, Delivery, DeliveryState
 from checkout.store.mapping import columns, insert, values
 
 _COLUMNS = columns(Delivery)
-_STATE = Delivery.__slots__.index("state")
+_STATE = Delivery.__struct_fields__.index("state")
 OLDEST_ATTEMPT = (-1, "", 0)  # before every other
 _OPEN = ("waiting", "held")  # one at a time: each has an index of its own
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from checkout.channel import Prompt, PromptKind
 from checkout.interfaces import Rows
@@ -12,8 +13,7 @@ from checkout.interfaces import Rows
 NEVER = 1 << 60  # when a watch is due that was given up
 
 
-@dataclass(frozen=True, slots=True)
-class StoredPrompt:
+class StoredPrompt(Struct, frozen=True):
     channel: str
     scene: str
     kind: str
@@ -24,8 +24,7 @@ class StoredPrompt:
         return Prompt(PromptKind(self.kind), self.text, self.params)
 
 
-@dataclass(frozen=True, slots=True)
-class Watch:
+class Watch(Struct, frozen=True):
     """An order that its gateway is asked about at `due_at`; `closing`: it has ended here and must be closed there."""
 
     order_token: str

@@ -5,15 +5,14 @@ They read whole tables: for the doctor, for a restored copy and for tests, not f
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from checkout.interfaces import Rows
 
 _SETTLING = "('matched', 'late', 'linked')"
 
 
-@dataclass(frozen=True, slots=True)
-class Promise:
+class Promise(Struct, frozen=True):
     """`broken` selects one text column: what breaks it; `:now` is Unix seconds."""
 
     name: str

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from checkout.interfaces import Rows
 from checkout.model import Order, State
@@ -20,8 +20,7 @@ _PLACES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(Struct, frozen=True):
     """Which orders to list; "" for any. `before` is (created_at, token) of the last order of the page before."""
 
     merchant: int

@@ -59,7 +59,7 @@ def update(db: Rows, merchant: Merchant) -> None:
 
 
 def _values(merchant: Merchant) -> dict[str, str | int | None]:
-    flat = {name: getattr(merchant, name) for name in merchant.__slots__}
+    flat = {name: getattr(merchant, name) for name in merchant.__struct_fields__}
     flat["allow_hosts"] = json.dumps(merchant.allow_hosts)
     flat["mode"] = merchant.mode.value
     flat["guard_param"], flat["reuse"] = int(merchant.guard_param), int(merchant.reuse)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from graphlib import TopologicalSorter
+
+from msgspec import Struct
 
 from checkout.interfaces import Row, Rows, Value
 
@@ -14,8 +15,7 @@ PAGE = 200
 Key = tuple[Value, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
+class Table(Struct, frozen=True):
     """`key`: the columns of its primary key, which both databases sort alike."""
 
     name: str

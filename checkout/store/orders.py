@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from checkout.interfaces import Row, Rows
 from checkout.model import Order, State
 from checkout.store.mapping import columns, insert, values
 
 _COLUMNS = columns(Order)
-_LATE = Order.__slots__.index("late")
-_STATE = Order.__slots__.index("state")
+_LATE = Order.__struct_fields__.index("late")
+_STATE = Order.__struct_fields__.index("state")
 
 
-@dataclass(frozen=True, slots=True)
-class Pulse:
+class Pulse(Struct, frozen=True):
     """The few columns that a waiting page asks for again and again; an `Order` has them too."""
 
     state: State
@@ -27,8 +26,7 @@ class Pulse:
     channel: str
 
 
-@dataclass(frozen=True, slots=True)
-class Filter:
+class Filter(Struct, frozen=True):
     """What to list: newest first, `before` is the last row of the page before."""
 
     merchant: int | None = None

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from itertools import product
+
+from msgspec import Struct
 
 from checkout.interfaces import Rows, Value
 from checkout.model import Payment
@@ -14,8 +15,7 @@ Key = tuple[int, str]  # (received_at, id)
 _METHODS = ("wechat", "alipay", "")
 
 
-@dataclass(frozen=True, slots=True)
-class Filter:
+class Filter(Struct, frozen=True):
     """What else must hold; "" and () for anything."""
 
     judgements: tuple[str, ...] = ()

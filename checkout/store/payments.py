@@ -10,7 +10,7 @@ from checkout.model import Judgement, Payment
 from checkout.store.mapping import columns, insert, values
 
 _COLUMNS = columns(Payment)
-_JUDGEMENT = Payment.__slots__.index("judgement")
+_JUDGEMENT = Payment.__struct_fields__.index("judgement")
 
 
 def add(db: Rows, payment: Payment) -> bool:

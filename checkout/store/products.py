@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, fields
+
+from msgspec import Struct
+from msgspec.structs import asdict
 
 from checkout.interfaces import Row, Rows, Value
 from checkout.model import Product
 from checkout.store.mapping import columns, insert
 
 
-@dataclass(frozen=True, slots=True)
-class Held:
+class Held(Struct, frozen=True):
     """An amount that a buyer's order keeps from others until `free_at`."""
 
     product: str
@@ -20,7 +21,7 @@ class Held:
 
 
 _COLUMNS = columns(Product)
-_ORIGINS = [field.name for field in fields(Product)].index("origins")
+_ORIGINS = Product.__struct_fields__.index("origins")
 
 
 def add(db: Rows, product: Product) -> None:
@@ -48,7 +49,7 @@ def of_merchant(db: Rows, merchant_id: int, *, after: str, limit: int) -> list[P
 
 def update(db: Rows, product: Product) -> None:
     """Everything but the id and the time it was made."""
-    names = [field.name for field in fields(Product) if field.name not in ("id", "created_at")]
+    names = [name for name in Product.__struct_fields__ if name not in ("id", "created_at")]
     listed = ", ".join(f"{name} = :{name}" for name in names)
     db.run(f"UPDATE products SET {listed} WHERE id = :id AND created_at = :created_at", **_values(product))
 
@@ -129,7 +130,7 @@ def keys_left(db: Rows, product_id: str) -> int:
 
 
 def _values(product: Product) -> dict[str, Value]:
-    flat = {field.name: getattr(product, field.name) for field in fields(product)}
+    flat = asdict(product)
     flat["origins"] = json.dumps(product.origins)
     return flat
 

@@ -7,7 +7,7 @@ from checkout.model import Refund, RefundState
 from checkout.store.mapping import columns, insert, values
 
 _COLUMNS = columns(Refund)
-_STATE = Refund.__slots__.index("state")
+_STATE = Refund.__struct_fields__.index("state")
 
 
 def lock(db: Rows, token: str) -> None:

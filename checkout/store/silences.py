@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from checkout.interfaces import Rows
 
@@ -10,8 +10,7 @@ LEAST_S = 180  # a shorter silence is not kept
 _KEPT_S = 31 * 86_400
 
 
-@dataclass(frozen=True, slots=True)
-class Silence:
+class Silence(Struct, frozen=True):
     """Nothing was heard from `since` to `until`."""
 
     since: int

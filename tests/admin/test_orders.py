@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from checkout import exports, order_search, store
 from checkout.model import DeliveryState, State
@@ -18,7 +18,7 @@ from tests.world import START, World, answer, merchant
 
 def numbers(world: World, **wanted: object) -> list[str]:
     with world.store.read() as db:
-        found = order_search.find(db, replace(Search(), **wanted), world.clock())  # type: ignore[arg-type]
+        found = order_search.find(db, replace(Search(), **wanted), world.clock())
     return [order.number for order in found.orders]
 
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from flask.testing import FlaskClient
+from msgspec.structs import replace
 
 from checkout import ids, sessions
 from checkout import owner as rules

@@ -7,11 +7,12 @@ import logging
 import shutil
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from flask import Flask
+from msgspec.structs import replace
 from playwright.sync_api import BrowserContext, ConsoleMessage, Dialog, Page, Request, Route, ViewportSize
 from werkzeug.serving import BaseWSGIServer, make_server
 

@@ -3,10 +3,10 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from checkout import ids
 from checkout import store as stores
@@ -139,7 +139,7 @@ def test_no_line_is_wider_than_the_screen_and_none_is_too_many(
     shop: Shop, settings: Settings, language: str, columns: int
 ) -> None:
     with shop.store.read() as db:
-        seen = glance.look(db, replace(settings, language=language), None, shop.now)  # type: ignore[arg-type]
+        seen = glance.look(db, replace(settings, language=language), None, shop.now)
     for rows in (1, 5, 24):
         found = glance.lines(seen, columns, rows, colors=False, hint=True)
         assert len(found) <= rows

@@ -7,11 +7,11 @@ import itertools
 import socket
 import threading
 import time
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from checkout import http, prompts, store
 from checkout.channel import GatewayError

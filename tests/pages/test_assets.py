@@ -6,11 +6,11 @@ import base64
 import gzip
 import hashlib
 import re
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
+from msgspec.structs import replace
 
 import hatch_build
 from checkout.pages import assets
@@ -31,7 +31,7 @@ def local_htmx() -> bytes:
 
 def use(world: World, **changes: object) -> None:
     parts = world.parts
-    world.app.extensions["checkout"] = replace(parts, settings=replace(parts.settings, **changes))  # type: ignore[arg-type]
+    world.app.extensions["checkout"] = replace(parts, settings=replace(parts.settings, **changes))
 
 
 def test_the_hash_that_pages_name_is_the_packages() -> None:

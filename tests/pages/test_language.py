@@ -6,11 +6,11 @@ import re
 import shutil
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from babel.messages.pofile import read_po
+from msgspec.structs import replace
 
 from checkout.pages.language import of_tag
 from tests.pages.shop import opened

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from flask.testing import FlaskClient
+from msgspec.structs import replace
 
 from checkout import store
 from checkout.model import FixedCode, Order

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 from flask.testing import FlaskClient
+from msgspec.structs import replace
 
 from checkout import returns
 from tests.world import World

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from checkout.model import State
 from checkout.pages.stages import Stage, is_same_view, look

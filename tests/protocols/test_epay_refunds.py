@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from Crypto.PublicKey import RSA
+from msgspec.structs import replace
 
 from checkout import refund_calls, store
 from tests.channels.orders import TOKEN

@@ -8,12 +8,12 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
 from flask import Response, request
 from msgspec import Struct
+from msgspec.structs import replace
 
 from checkout import api_keys, idempotency, store
 from checkout.api_keys import Scope
@@ -34,8 +34,7 @@ _IDEMPOTENCY_KEY = re.compile(r"[!-+\--~]{1,255}")  # no comma: two headers arri
 _REALM = 'Bearer realm="checkout"'
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(Struct, frozen=True):
     """A request that may go on. `body` and `query` are as the operation's models have them."""
 
     shop: Parts
@@ -56,8 +55,7 @@ Act = Callable[..., tuple[int, Struct]]
 Finish = Callable[[Call, str], str]
 
 
-@dataclass(frozen=True, slots=True)
-class Operation:
+class Operation(Struct, frozen=True):
     """One thing that can be asked for. `act` gives (status, answer) and does all its work in the call's store;
     `finish` adds to the answer, once all is committed, what needs the network."""
 

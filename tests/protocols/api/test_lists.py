@@ -210,7 +210,7 @@ def _plans(db: Rows) -> list[str]:
 
 def _multiply(db: Rows, wanted: int) -> None:
     """Copies the orders there are until there are `wanted`, each with a token, number and second of its own."""
-    names = [name for name in Order.__slots__ if name not in ("token", "number", "created_at")]
+    names = [name for name in Order.__struct_fields__ if name not in ("token", "number", "created_at")]
     rows, copies = 20, 0
     while rows < wanted:
         copies += 1
