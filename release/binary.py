@@ -23,7 +23,8 @@ _PATIENCE_S = 60
 
 def main() -> int:
     work = ROOT / "build"
-    command = ["--noconfirm", "--log-level", "WARN", "--distpath", str(ROOT / "dist"), "--workpath", str(work)]
+    print("Building dist/checkout, which takes a minute or two …", flush=True)
+    command = ["--noconfirm", "--log-level", "ERROR", "--distpath", str(ROOT / "dist"), "--workpath", str(work)]
     built = subprocess.run(
         [sys.executable, "-m", "PyInstaller", *command, str(ROOT / "release" / "checkout.spec")], cwd=ROOT
     )

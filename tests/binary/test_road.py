@@ -20,6 +20,7 @@ from tests.clients.phone import Phone
 from tests.clients.vmq import VmqClient
 from tests.clients.wire import to_server
 from tests.journeys.server import Shops
+from tests.loopback import answering, ok, serving
 from tests.servers import free_port
 
 CODE = "wxp://f2f0abcdefghijklmnopqrstuvwxyz"
@@ -105,6 +106,16 @@ def test_the_doctor_runs_and_a_picture_is_read(system: Bare) -> None:
     checked = system.run("./checkout", "doctor", "--json")
     findings = {finding["check"]: finding["status"] for finding in json.loads(checked.stdout)}
     assert findings["htmx"] == findings["reading rules"] == "ok", checked.stdout
+
+
+def test_an_alert_reaches_a_service(system: Bare) -> None:
+    seen: list[bytes] = []
+    with serving(answering(ok(b"{}"), seen=seen)) as service:
+        told = system.run(
+            "./checkout", "alert", "test", settings={"CHECKOUT_ALERTS": f"json://127.0.0.1:{service.port}/a"}
+        )
+    assert told.returncode == 0, told.stdout
+    assert any(request.startswith(b"POST /a ") for request in seen)
 
 
 def test_nothing_is_left_in_the_temporary_folder(system: Bare) -> None:
