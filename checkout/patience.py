@@ -2,8 +2,9 @@
 
 A stock gthread worker reads requests in its threads, so that eight clients that send a byte a second stop eight threads
 and with them the server; and it waits in its only loop for each client to hang up. Here the loop reads what comes, a
-request takes a thread when all of it is here, and goodbyes are waited for like everything else. When connections
-become too many, the one that has been silent for longest goes.
+request takes a thread when all of it is here, what a client does not take of its answer is sent on by the loop, and
+goodbyes are waited for like everything else. When connections become too many, the one that has been silent for longest
+goes.
 """
 
 from __future__ import annotations
@@ -21,14 +22,18 @@ from typing import Any
 
 from gunicorn.workers.gthread import TConn, ThreadWorker  # type: ignore[import-untyped]
 
+from checkout.outgoing import Outgoing
+
 READING_S = 30  # from the first byte of a request to its last
 CLOSING_S = 2  # for the client to hang up after our last byte
-STALLED_S = 10  # for a client to take an answer that is larger than the buffer below
-_SEND_BUFFER = 256 * 1024  # our pages and files fit, so that no thread waits for a slow reader
+TAKING_S = 60  # for a client to take a piece of its answer
+STALLED_S = 10  # the same where a thread waits after all: an answer that is made while it is sent
+_SEND_BUFFER = 256 * 1024  # our pages fit
 _MOST_HEAD = 32 * 1024
 _MOST_BODY = 1024 * 1024 + 64 * 1024
 _SMALL = 16 * 1024
-_MOST_HELD = 32 * 1024 * 1024  # bytes of unfinished requests that are not small, over all connections
+_MOST_HELD = 32 * 1024 * 1024  # bytes of unfinished requests that are not small, over all connections; of answers too
+_MOST_FILES = 256  # that are sent at once: `serve` leaves room for 512 besides the connections
 _SPARE = 8  # connections below the limit at which the listener would be left alone
 
 _LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([^\r\n]*?)[ \t]*(?=\r\n)", re.IGNORECASE)
@@ -69,8 +74,11 @@ def judge(received: bytes | bytearray) -> Verdict:
 class _Conn(TConn):  # type: ignore[misc]
     """A connection with what it has sent of its next request."""
 
+    sock: Outgoing
+
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
+        self.sock = Outgoing(self.sock)
         self.received = bytearray()
         self.is_closing = False
         # For the threads; the loop asks not to wait in each call, which is cheaper than switching twice a request.
@@ -105,11 +113,41 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]
         self._wait(_Conn(self.cfg, sock, client, listener.getsockname()), self.cfg.keepalive)
 
     def finish_request(self, conn: _Conn, fs: Future[Any]) -> None:
-        if fs.cancelled() or fs.exception() is not None or not fs.result():
+        goes_on = not fs.cancelled() and fs.exception() is None and bool(fs.result())
+        if conn.sock.is_sent:
+            self._go_on(conn, goes_on)
+        else:
+            self._send_on(conn, goes_on)
+
+    def _go_on(self, conn: _Conn, goes_on: bool) -> None:
+        if not goes_on:
             self._say_goodbye(conn)
             return
         self._wait(conn, self.cfg.keepalive)
         self._take(conn, conn.parser.unreader.take_buffered())
+
+    def _send_on(self, conn: _Conn, goes_on: bool) -> None:
+        """The rest of the answer, as the client takes it; until then it is asked nothing and heard no further."""
+        conn.sock.setblocking(False)
+        conn.timeout = time.monotonic() + TAKING_S
+        self._waiting[conn] = None
+        self.poller.register(conn.sock, selectors.EVENT_WRITE, partial(self._writable, conn, goes_on))
+        self._bound_answers()
+
+    def _writable(self, conn: _Conn, goes_on: bool, _sock: Any) -> None:
+        if conn not in self._waiting:  # dropped by an event of the same round
+            return
+        try:
+            is_sent = conn.sock.send_on()
+        except OSError:
+            self._drop(conn)
+            return
+        conn.timeout = time.monotonic() + TAKING_S
+        self._waiting[conn] = self._waiting.pop(conn)
+        if is_sent:
+            self._release(conn)
+            conn.sock.setblocking(True)
+            self._go_on(conn, goes_on)
 
     def murder_pending(self) -> None:
         """Called after every event; looks once a second."""
@@ -123,7 +161,8 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]
     def _cap_keepalive(self, deadline: float) -> None:
         """The server stops: what is not here by then does not come any more."""
         for conn in self._waiting:
-            conn.timeout = min(conn.timeout, deadline)
+            if conn.sock.is_sent:
+                conn.timeout = min(conn.timeout, deadline)
 
     def _wait(self, conn: _Conn, seconds: float) -> None:
         conn.timeout = time.monotonic() + seconds
@@ -195,6 +234,16 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]
             return False
         sizes = (len(other.received) for other in self._waiting)
         return sum(size for size in sizes if size > _SMALL) > _MOST_HELD
+
+    def _bound_answers(self) -> None:
+        """Memory and open files are for all: of those who do not take what they asked for the slowest goes."""
+        slow = [conn for conn in self._waiting if not conn.sock.is_sent]
+        kept, files = sum(conn.sock.kept for conn in slow), sum(conn.sock.files for conn in slow)
+        for conn in slow:
+            if kept <= _MOST_HELD and files <= _MOST_FILES:
+                return
+            kept, files = kept - conn.sock.kept, files - conn.sock.files
+            self._drop(conn)
 
     def _make_room(self) -> None:
         while self._waiting and self.nr_conns >= self.worker_connections - _SPARE:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 import sys
 from collections.abc import Iterator
@@ -14,8 +15,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from checkout import catalogue
+from checkout import store as stores
+from checkout.catalogue import Draft, Goods
+from checkout.merchants import Reach
+from checkout.model import Receipt
 from checkout.patience import Verdict, judge
-from tests.servers import CHECKOUT, ask, serving
+from checkout.store import open_store
+from tests.servers import CHECKOUT, ROOT, ask, serving
+from tests.shop import Shop
 
 WAIT, WHOLE, TOO_LONG = Verdict.WAIT, Verdict.WHOLE, Verdict.TOO_LONG
 GET = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -86,9 +94,12 @@ def answer(sock: socket.socket) -> bytes:
         data += more
     head, _, body = data.partition(b"\r\n\r\n")
     length = next(int(line[15:]) for line in head.split(b"\r\n") if line.startswith(b"Content-Length:"))
-    while len(body) < length:
-        body += sock.recv(length - len(body))
-    return head + b"\r\n\r\n" + body
+    whole = bytearray(body)
+    while len(whole) < length:
+        more = sock.recv(length - len(whole))
+        assert more, len(whole)
+        whole += more
+    return head + b"\r\n\r\n" + whole
 
 
 def is_well(url: str) -> bool:
@@ -186,3 +197,69 @@ def test_more_clients_than_there_is_room_for_push_out_those_that_are_silent(tmp_
         assert socks[0].recv(1) == b""
         socks[-1].sendall(GET)
         assert answer(socks[-1]).startswith(b"HTTP/1.1 200")
+
+
+BIG = next((ROOT / "static" / "vendor").glob("htmx-*.min.js"))
+GET_BIG = f"GET /static/vendor/{BIG.name} HTTP/1.1\r\nHost: x\r\n\r\n".encode()
+
+
+def deaf(url: str) -> socket.socket:
+    """A client with next to no room for what it is sent."""
+    sock = socket.socket()
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    sock.settimeout(20)
+    sock.connect(("127.0.0.1", int(url.rpartition(":")[2])))
+    return sock
+
+
+def test_clients_that_ask_and_take_nothing_hold_up_nobody(url: str) -> None:
+    with ExitStack() as stack:
+        for _ in range(40):
+            stack.enter_context(deaf(url)).sendall(GET_BIG * 100)
+        assert is_well(url)
+
+
+def test_answers_that_are_taken_late_come_whole_and_in_order(url: str) -> None:
+    with deaf(url) as sock:
+        sock.sendall(GET_BIG * 30)
+        assert is_well(url)
+        for _ in range(30):
+            assert answer(sock).endswith(b"\r\n\r\n" + BIG.read_bytes())
+        sock.sendall(GET)
+        assert b'"ok"' in answer(sock)
+
+
+GOODS = bytes(range(256)) * 8_000
+
+
+def sold(folder: Path) -> Receipt:
+    """A shop in `folder` that has sold a file."""
+    store = open_store(str(folder / "data" / "checkout.db"))
+    (folder / "goods").write_bytes(GOODS)
+    shop = Shop(store).fill()
+    draft = Draft(title_zh="书", price=990, goods=Goods("file", str(folder / "goods")))
+    catalogue.add(store, "ebook", draft, Reach(True), actor="test", new_id=shop.new_id, now=shop.now)
+    order = shop.open(product="ebook")
+    shop.push(990)
+    with store.read() as db:
+        receipt = stores.receipts.of_order(db, order.token)
+    store.close()
+    assert receipt
+    return receipt
+
+
+def test_a_bought_file_that_is_taken_slowly_holds_up_nobody_and_comes_whole(tmp_path: Path) -> None:
+    receipt = sold(tmp_path)
+    with serving(tmp_path, *CHECKOUT, "serve", "--port", "{port}") as (_server, url), ExitStack() as stack:
+        place = re.search(rf"/receipt/{receipt.token}/file[^\"]+", ask(f"{url}/receipt/{receipt.token}").text)
+        assert place
+        whole = f"GET {place[0]} HTTP/1.1\r\nHost: x\r\n\r\n".encode()
+        part = whole[:-2] + b"Range: bytes=500000-1499999\r\n\r\n"
+        slow = [stack.enter_context(deaf(url)) for _ in range(24)]
+        for sock, asked in zip(slow, [whole, part] * 12, strict=True):
+            sock.sendall(asked)
+        assert is_well(url)
+        assert answer(slow[0]).endswith(b"\r\n\r\n" + GOODS)
+        assert answer(slow[1]).endswith(b"\r\n\r\n" + GOODS[500_000:1_500_000])
+        slow[1].sendall(GET)
+        assert b'"ok"' in answer(slow[1])

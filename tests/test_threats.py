@@ -104,6 +104,8 @@ THREATS: dict[str, tuple[str, ...]] = {
     "slow clients, and many": (
         "soak/test_slow.py::test_the_bare_server_answers_among_slow_clients",
         "soak/test_slow.py::test_the_server_behind_the_documented_proxy_answers_too",
+        "test_patience.py::test_clients_that_ask_and_take_nothing_hold_up_nobody",
+        "test_patience.py::test_a_bought_file_that_is_taken_slowly_holds_up_nobody_and_comes_whole",
     ),
     "requests that two servers cut differently": (
         "soak/test_smuggling.py::test_a_request_that_can_be_cut_in_two_ways_hides_no_second_one",

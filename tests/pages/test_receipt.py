@@ -125,6 +125,30 @@ def test_a_file_is_behind_a_link_that_ends(world: World, tmp_path: Path) -> None
     assert world.client.get(f"/receipt/{receipt.token}/link{place[place.index('?') :]}").status_code == 403
 
 
+@pytest.mark.parametrize(
+    ("asked", "status", "got"),
+    [
+        ("bytes=0-1", 206, b"ab"),
+        ("bytes=3-", 206, b"def"),
+        ("bytes=-2", 206, b"ef"),
+        ("bytes=2-99", 206, b"cdef"),
+        ("bytes=6-", 416, None),
+        ("bytes=0-0,2-3", 416, None),
+    ],
+)
+def test_a_download_can_be_resumed(world: World, tmp_path: Path, asked: str, status: int, got: bytes | None) -> None:
+    (tmp_path / "book").write_bytes(b"abcdef")
+    add(world, goods=Goods("file", str(tmp_path / "book")))
+    _, receipt = bought(world)
+    place = re.search(r'href="(/receipt/[^"]+/file[^"]+)"', page_of(world, receipt).text)
+    assert place
+    with world.client.get(place[1], headers={"Range": asked}) as answer:
+        assert answer.status_code == status
+        if got is not None:
+            assert (answer.data, answer.headers["Content-Length"]) == (got, str(len(got)))
+            assert answer.headers["Cache-Control"] == "private, no-store"
+
+
 def test_a_file_that_is_gone_is_no_server_error(world: World, tmp_path: Path) -> None:
     book = tmp_path / "book.pdf"
     book.write_bytes(b"x")
