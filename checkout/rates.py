@@ -47,12 +47,15 @@ class Crowd(Buckets):
 
 
 def household(address: str) -> str:
-    """Who counts as one: an IPv4 address, or a /64 of IPv6, as one household has that many."""
+    """Who counts as one: an IPv4 address, also as a socket for both kinds writes it (`::ffff:1.2.3.4`), or a /64 of
+    IPv6, as one household has that many."""
     try:
         parsed = ip_address(address)
     except ValueError:
         return address
-    return parsed.exploded[:19] if isinstance(parsed, IPv6Address) else str(parsed)
+    if isinstance(parsed, IPv6Address):
+        return str(parsed.ipv4_mapped or parsed.exploded[:19])
+    return str(parsed)
 
 
 @lru_cache(maxsize=2 * _MOST)

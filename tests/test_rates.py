@@ -55,6 +55,13 @@ def test_a_household_of_ipv6_shares_and_its_neighbours_do_not() -> None:
     assert crowd.wait("2400:cb00:1:3::1", PAGE, 0) == 0
 
 
+def test_an_address_is_the_same_buyer_s_on_a_socket_for_both_kinds() -> None:
+    crowd = emptied("::ffff:1.2.3.4")
+    assert crowd.wait("1.2.3.4", PAGE, 0) > 0
+    assert crowd.wait("::ffff:1.2.3.5", PAGE, 0) == 0
+    assert household("::ffff:1.2.3.4") == household("1.2.3.4") != household("::ffff:1.2.3.5")
+
+
 @pytest.mark.parametrize("proxy", ["127.0.0.1", "::1", "10.0.0.7", "172.17.0.1", "192.168.1.9", "", "unix:"])
 def test_a_proxy_that_nobody_has_named_hides_everybody_and_is_let_through(proxy: str) -> None:
     crowd = Crowd()
