@@ -91,7 +91,7 @@ def wire(
 ) -> tuple[Parts, Worker]:
     """Every part with what it needs; the command line uses the same."""
     gates = channels.make_channels(settings)
-    db_store, dialects = open_store(settings.database), protocols.dialects()
+    db_store, dialects = open_store(settings.database, serving=True), protocols.dialects()
     send = (
         send
         or http.Client(

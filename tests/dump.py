@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-import sqlite3
-from contextlib import closing
-
+from checkout.interfaces import Row, Rows
 from tests.world import World
 
+_TABLES = {
+    True: "SELECT tablename FROM pg_tables WHERE schemaname = current_schema() ORDER BY 1",
+    False: "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY 1",
+}
 
-def dump(world: World) -> dict[str, list[tuple[object, ...]]]:
+
+def dump(world: World) -> dict[str, list[Row]]:
     """Every row of every table."""
-    with closing(sqlite3.connect(world.parts.settings.database)) as db:
-        tables = [row[0] for row in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
-        return {table: db.execute(f'SELECT * FROM "{table}" ORDER BY 1, 2').fetchall() for table in tables}
+    with world.store.read() as db:
+        names = tables(db, world.parts.settings.database)
+        return {name: sorted(db.all(f'SELECT * FROM "{name}"'), key=repr) for name in names}
+
+
+def tables(db: Rows, database: str) -> list[str]:
+    return [name for (name,) in db.all(_TABLES["://" in database])]

@@ -72,19 +72,20 @@ __all__ = [
 ]
 
 
-def open_store(database: str) -> Store:
-    """The store at `database` (a SQLite path), created and migrated when it is new. Raises `StoreError`."""
+def open_store(database: str, *, serving: bool = False) -> Store:
+    """The store at `database` (a SQLite path or a postgresql:// address), created and migrated when it is new.
+    `serving`: for a server, which waits for a database elsewhere some seconds at most. Raises `StoreError`."""
     if database.startswith(POSTGRES):
-        return _postgres(database)
+        return _postgres(database, serving)
     if "://" in database:
         raise StoreError("CHECKOUT_DATABASE must be the path of a file or a postgresql:// address.")
     return SqliteStore(database)
 
 
-def _postgres(address: str) -> Store:
+def _postgres(address: str, serving: bool) -> Store:
     """Its driver is an extra, and takes a while to load."""
     try:
         from checkout.store.postgres import PostgresStore
     except ImportError as error:
         raise StoreError("PostgreSQL needs its driver: pip install 'checkout-qr[postgres]'.") from error
-    return PostgresStore(address)
+    return PostgresStore(address, serving=serving)

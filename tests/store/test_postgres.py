@@ -20,8 +20,9 @@ from checkout.errors import Conflict, Refusal, StoreError
 from checkout.interfaces import Store
 from checkout.model import State
 from checkout.store import migrations, open_store
+from checkout.store.lines import READERS
 from checkout.store.migrations.postgres import translated
-from checkout.store.postgres import READERS, PostgresStore, _placed
+from checkout.store.postgres import PostgresStore, _placed
 from tests import postgres
 from tests.conftest import postgres_server
 from tests.shop import Shop
@@ -187,12 +188,12 @@ def test_a_reader_that_finds_no_server_leaves_its_place_to_the_next(
         def __bool__(self) -> bool:
             return True
 
-    def refuse(_setting: str) -> None:
+    def refuse() -> None:
         raise StoreError("PostgreSQL cannot be reached.")
 
     with monkeypatch.context() as away:
-        away.setattr(store, "_connect", refuse)
-        away.setattr(store._pool, "_idle", Taken())
+        away.setattr(store._lines, "to_read", refuse)
+        away.setattr(store._lines, "_idle", Taken())
         for _ in range(READERS + 1):
             with pytest.raises(StoreError, match="cannot be reached"), store.read():
                 pass

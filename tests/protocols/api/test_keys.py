@@ -12,6 +12,7 @@ from checkout.api_keys import Scope
 from checkout.errors import StoreError
 from checkout.protocols.api.operations import OPERATIONS
 from tests.clients.api import Shop, problem
+from tests.dump import tables
 from tests.protocols.api.conftest import OTHER, key_for
 from tests.protocols.api.test_orders import add_product
 from tests.world import World
@@ -197,7 +198,7 @@ def test_a_stranger_who_tries_keys_is_slowed_down(shop: Shop) -> None:
 def test_the_key_is_kept_nowhere(world: World, shop: Shop) -> None:
     shop.create()
     with world.store.read() as db:
-        for (table,) in db.all("SELECT name FROM sqlite_master WHERE type = 'table'"):
+        for table in tables(db, world.parts.settings.database):
             assert shop.key not in str(db.all(f"SELECT * FROM {table}"))
 
 

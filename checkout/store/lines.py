@@ -1,0 +1,197 @@
+"""Lines to PostgreSQL: how one is opened, how long it may be silent, and those that are kept for reading.
+
+A database that hangs, or that a cable no longer reaches, must not take the threads of a server with it. So a server
+waits some seconds for an answer, and while one thread looks whether the database is back the others are told at once.
+A command (`serving` is False) may take its time: only a connection that is lost ends it.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import psycopg
+from psycopg.abc import Buffer
+from psycopg.adapt import Loader
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from checkout.errors import StoreError
+from checkout.interfaces import Row
+from checkout.store.postgres_errors import SILENT, Silent, in_our_words
+
+READERS = 8  # of each process; PostgreSQL itself allows 100 connections unless it is told otherwise
+PATIENCE_S = 5  # of a server for its turn, for the lock, and for the end of a short absence
+ANSWER_S = 8  # of a server for one answer; PostgreSQL itself ends a statement before
+_CONNECTION = {  # a machine that was cut off is noticed within seconds; any of them may be set in the address
+    "connect_timeout": "5",
+    "keepalives_idle": "10",
+    "keepalives_interval": "5",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "15000",
+    "application_name": "checkout",
+    "client_encoding": "UTF8",
+}
+# A writer that stopped in the middle of its transaction must not hold up everybody for ever.
+_WRITING = {
+    False: "SET lock_timeout = '10s'; SET idle_in_transaction_session_timeout = '30s'",
+    True: f"SET lock_timeout = '{PATIENCE_S}s'; SET idle_in_transaction_session_timeout = '{PATIENCE_S}s';"
+    f" SET statement_timeout = '{ANSWER_S - 2}s'",
+}
+_READING = {
+    False: "SET default_transaction_read_only = on",
+    True: f"SET default_transaction_read_only = on; SET statement_timeout = '{ANSWER_S - 2}s'",
+}
+# So that PostgreSQL lets go of a machine that was cut off; its relatives need not know these.
+_NOTICING = "SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3"
+
+
+class Line(psycopg.Connection[Row]):
+    """One connection. `owner`: whom to tell when it was silent for too long; without one it waits for ever."""
+
+    owner: Lines | None = None
+
+    def wait(self, gen: Any, *more: Any, **options: Any) -> Any:
+        """`Silent` when there is no answer in time."""
+        if self.owner is None:
+            return super().wait(gen, *more, **options)
+        try:
+            return super().wait(_until(gen, ANSWER_S), *more, **options)
+        except Silent:
+            self.owner.lose(self)
+            raise
+
+
+class Lines:
+    """Opens lines to the database of `conninfo`, and keeps some for reading."""
+
+    def __init__(self, conninfo: str, *, serving: bool) -> None:
+        self.outage = _Outage()
+        self.patience_s = PATIENCE_S if serving else 0
+        self._conninfo, self._serving = conninfo, serving
+        self._idle: list[Line] = []
+        self._room = threading.BoundedSemaphore(READERS)
+
+    def anew(self) -> Lines:
+        """The same without a line or a lock of this one, for a forked process."""
+        return Lines(self._conninfo, serving=self._serving)
+
+    def to_write(self) -> Line:
+        return self._opened(_WRITING[self._serving])
+
+    def to_read(self) -> Line:
+        return self._opened(_READING[self._serving])
+
+    def take(self) -> Line:
+        """A line to read on: one that is idle, or a new one, at most `READERS` at a time."""
+        if not self._room.acquire(timeout=PATIENCE_S):
+            raise StoreError("The database is busy; try again in a moment.")
+        try:
+            with suppress(IndexError):  # another thread may take the last one in between
+                return self._idle.pop()
+            return self.to_read()
+        except BaseException:
+            self._room.release()
+            raise
+
+    def give(self, line: Line) -> None:
+        if not line.closed:
+            self._idle.append(line)
+        self._room.release()
+
+    def close(self) -> None:
+        """Those that are idle."""
+        while self._idle:
+            with suppress(IndexError):
+                self._idle.pop().close()
+
+    def lose(self, line: Line) -> None:
+        """It was silent for too long: the idle ones will be no better."""
+        line.close()
+        self.outage.begin(SILENT, since=0)
+        self.close()
+
+    def _opened(self, setting: str) -> Line:
+        with self.outage.looking(), in_our_words():
+            line = Line.connect(self._conninfo, autocommit=True, cursor_factory=psycopg.ClientCursor)
+            try:
+                line.owner = self if self._serving else None
+                line.adapters.register_loader("numeric", _Whole)
+                line.execute(setting.encode())
+                with suppress(psycopg.errors.Error):
+                    line.execute(_NOTICING)
+            except BaseException:
+                line.close()
+                raise
+            return line
+
+
+class _Outage:
+    """Whether the database is away, since when, and who looks for it."""
+
+    def __init__(self) -> None:
+        self._sentence = ""
+        self._since = 0.0
+        self._looks = threading.Lock()
+
+    @property
+    def is_long(self) -> bool:
+        """A restart is worth waiting for; what lasts longer is not."""
+        return bool(self._sentence) and time.monotonic() - self._since > PATIENCE_S
+
+    def begin(self, sentence: str, since: float) -> None:
+        """`since`: by the monotonic clock, in seconds."""
+        if not self._sentence:
+            self._since = since
+        self._sentence = sentence
+
+    @contextmanager
+    def looking(self) -> Iterator[None]:
+        """For who tries to reach it. `StoreError` at once: it has been away for long, and somebody else tries."""
+        alone, began = self.is_long, time.monotonic()
+        if alone and not self._looks.acquire(blocking=False):
+            raise StoreError(self._sentence)
+        try:
+            yield
+            self._sentence = ""
+        except StoreError as error:
+            self.begin(str(error), began)
+            raise
+        finally:
+            if alone:
+                self._looks.release()
+
+
+class _Whole(Loader):
+    """Sums of BIGINT are NUMERIC; here they are whole numbers."""
+
+    def load(self, data: Buffer) -> int:
+        return int(bytes(data))
+
+
+def conninfo_of(address: str) -> str:
+    """With our defaults for what the address leaves open. Raises `StoreError`."""
+    try:
+        given = conninfo_to_dict(address)
+    except psycopg.ProgrammingError:  # its text repeats the address, which may hold a password
+        raise StoreError(
+            "CHECKOUT_DATABASE is not understood: write postgresql://user:password@host:5432/name, with %XX for"
+            " special characters in the password."
+        ) from None
+    return make_conninfo(**{**_CONNECTION, **{name: str(value) for name, value in given.items() if value is not None}})
+
+
+def _until(conversation: Generator[Any, Any, Any], seconds: float) -> Generator[Any, Any, Any]:
+    """The same conversation with the server, which ends with `Silent` when nothing comes for so long."""
+    last = time.monotonic() + seconds
+    try:
+        waits = next(conversation)
+        while True:
+            ready = yield waits
+            if not ready and time.monotonic() > last:
+                raise Silent("no answer")
+            waits = conversation.send(ready)
+    except StopIteration as end:
+        return end.value
