@@ -48,5 +48,9 @@ class Conflict(Exception):
     """A promise of the database (a UNIQUE, a CHECK) refused a row; the caller knows what that means."""
 
 
+class SettingsError(Exception):
+    """A setting that cannot be used; the message is one sentence that names it and holds no secret."""
+
+
 class StoreError(Exception):
     """The database cannot be used; the message names the way out."""

@@ -12,6 +12,8 @@ from zoneinfo import ZoneInfo
 from msgspec import Struct
 from msgspec.structs import replace
 
+from checkout.errors import SettingsError as SettingsError
+
 POSTGRES = ("postgresql://", "postgres://")
 HOST = r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])"
 BASE_URL = re.compile(rf"(https?://{HOST}(?::([0-9]{{1,5}}))?(?:/[A-Za-z0-9._~-]+)*)/?")
@@ -19,10 +21,6 @@ TRUE, FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 DAY = 86_400
 _SERVICE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[!-~]+")
 _TIME = "(?:[01][0-9]|2[0-3]):[0-5][0-9]"
-
-
-class SettingsError(Exception):
-    """A setting that cannot be used; the message is one sentence that names it and holds no secret."""
 
 
 class Raw(Struct, frozen=True, kw_only=True):

@@ -25,3 +25,21 @@ def test_a_command_that_manages_merchants_does_without_flask() -> None:
     program = "import sys, checkout.cli.merchants; print('flask' in sys.modules)"
     run = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "False"
+
+
+def test_the_version_loads_no_database_and_the_help_no_flask() -> None:
+    program = """import sys
+from checkout.cli import main
+try:
+    main()
+except SystemExit:
+    print(*sys.modules)
+"""
+    after = {}
+    for option in ("--version", "--help"):
+        command = [sys.executable, "-c", program, option]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+        after[option] = set(done.stdout.splitlines()[-1].split())
+    assert "click" in after["--version"]
+    assert not after["--version"] & {"checkout.store", "checkout.settings", "flask", "msgspec", "sqlite3"}
+    assert "flask" not in after["--help"]

@@ -10,8 +10,7 @@ import click
 
 from checkout import __version__
 from checkout.cli.desk import Desk
-from checkout.errors import Refusal, StoreError
-from checkout.setting_values import SettingsError
+from checkout.errors import Refusal, SettingsError, StoreError
 
 # command → the module of this package that defines it, under the command's name
 COMMANDS = {

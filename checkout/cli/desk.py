@@ -7,12 +7,13 @@ import os
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
-from checkout import ids, preferences
-from checkout.interfaces import Clock, NewId, Store
-from checkout.settings import Settings, load
-from checkout.store import open_store
+from checkout import ids
+
+if TYPE_CHECKING:
+    from checkout.interfaces import Clock, NewId, Store
+    from checkout.settings import Settings
 
 
 class By(TypedDict):
@@ -37,15 +38,21 @@ class Desk:
 
     @cached_property
     def settings(self) -> Settings:
+        from checkout.settings import load  # each part is loaded when a command asks for it: --version needs none
+
         return load(self.environ, self.cwd)
 
     @cached_property
     def preferred(self) -> Settings:
         """The settings with what the owner has edited by browser before them: what the server goes by."""
+        from checkout import preferences
+
         return preferences.applied(self.store, self.settings)
 
     @cached_property
     def store(self) -> Store:
+        from checkout.store import open_store
+
         return open_store(self.settings.database)
 
     @property

@@ -6,7 +6,6 @@ import json
 from collections.abc import Callable, Mapping
 
 from checkout.model import Device
-from checkout.monitors import smsforwarder
 
 SCANNED = frozenset({"vmq"})  # kinds whose app takes the pairing text from a QR code
 
@@ -38,6 +37,8 @@ def _vmq(base_url: str, device: Device) -> str:
 
 
 def _smsforwarder(base_url: str, device: Device) -> dict[str, str]:
+    from checkout.monitors import smsforwarder  # and Flask with it, which the command line does without
+
     return {
         "url": text(base_url, device),
         "template": smsforwarder.TEMPLATE,
