@@ -8,6 +8,7 @@ import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
@@ -15,7 +16,6 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from checkout import (
     __version__,
     access,
-    admin,
     attempts,
     backup,
     channels,
@@ -33,6 +33,7 @@ from checkout import (
 from checkout.alerts import Watch
 from checkout.channels import routes as channel_routes
 from checkout.errors import Refusal, StoreError
+from checkout.front import Later, is_below
 from checkout.interfaces import Chore, Clock, NewId, Send, Store
 from checkout.monitors import generic, smsforwarder, vmq_app
 from checkout.pages.polls import Polls
@@ -45,6 +46,7 @@ from checkout.worker import Worker
 
 log = logging.getLogger(__name__)
 
+_OWNERS = "/admin"
 _SWEPT_A_MINUTE = 20_000
 _SAFE_HEADERS = (
     ("X-Content-Type-Options", "nosniff"),
@@ -69,20 +71,44 @@ def create_app(
     """
     settings = settings or load(os.environ, Path.cwd())
     parts, worker = wire(settings, clock=clock, new_id=new_id, send=send)
-    app = Flask("checkout", template_folder=str(resource_dir("templates")), static_folder=str(resource_dir("static")))
-    app.config.update(MAX_CONTENT_LENGTH=1_000_000, MAX_FORM_MEMORY_SIZE=MAX_BODY, MAX_FORM_PARTS=64)
-    app.extensions["checkout"] = parts
-    app.extensions["checkout.worker"] = worker
+    app = _bare({"checkout": parts, "checkout.worker": worker}, settings)
     live.install(app, settings)
     _register(app)
     app.wsgi_app = Polls(app, _SAFE_HEADERS)  # type: ignore[method-assign]
+    app.wsgi_app = Later(app.wsgi_app, _OWNERS, lambda: owners_pages(app))  # type: ignore[method-assign]
     app.wsgi_app = Front(app.wsgi_app, settings, _knows(app))  # type: ignore[method-assign]
     if settings.log_level == "info":
-        access.install(app)
         app.wsgi_app = access.Access(app.wsgi_app)  # type: ignore[method-assign]
     if work:
         parts.store.guard()
         _start(worker)
+    return app
+
+
+def owners_pages(app: Flask) -> Flask:
+    """The pages under /admin: an application of its own over the parts of `app`, which no other page needs."""
+    from checkout import admin
+
+    parts: Parts = app.extensions["checkout"]
+    made = _bare(app.extensions, parts.settings)
+    pages.furnish(made)
+    made.register_blueprint(admin.blueprint())
+    app.extensions["checkout.admin"] = made
+    return made
+
+
+def _bare(extensions: dict[str, Any], settings: Settings) -> Flask:
+    """Without routes. `extensions` may be shared: what one application takes over there, the other has too."""
+    app = Flask("checkout", template_folder=str(resource_dir("templates")), static_folder=str(resource_dir("static")))
+    app.config.update(MAX_CONTENT_LENGTH=1_000_000, MAX_FORM_MEMORY_SIZE=MAX_BODY, MAX_FORM_PARTS=64)
+    app.extensions = extensions
+    live.heed(app)
+    if settings.log_level == "info":
+        access.install(app)
+    app.register_error_handler(Refusal, _refused)
+    app.register_error_handler(StoreError, _unavailable)
+    app.register_error_handler(Exception, _failed)
+    app.after_request(_headers)
     return app
 
 
@@ -130,7 +156,7 @@ def _knows(app: Flask) -> Callable[[str], bool]:
     routes = app.url_map.bind("")
 
     def knows(path: str) -> bool:
-        return bool(routes.allowed_methods(path))
+        return is_below(path, _OWNERS) or bool(routes.allowed_methods(path))
 
     return knows
 
@@ -148,12 +174,8 @@ def _register(app: Flask) -> None:
         app.register_blueprint(dialect.routes())
     monitors = (vmq_app.routes(), smsforwarder.routes(), generic.routes())
     ours = (health.blueprint(), metrics.blueprint(), channel_routes.routes())
-    for blueprint in (*ours, *monitors, *pages.blueprints(), admin.blueprint()):
+    for blueprint in (*ours, *monitors, *pages.blueprints()):
         app.register_blueprint(blueprint)
-    app.register_error_handler(Refusal, _refused)
-    app.register_error_handler(StoreError, _unavailable)
-    app.register_error_handler(Exception, _failed)
-    app.after_request(_headers)
 
 
 def _refused(refusal: Refusal) -> Response:
@@ -185,7 +207,9 @@ def _problem(status: int, message: str, wait: int = 0) -> Response:
     """In the words of whoever is asked: the native API's, else a page's."""
     if api_problems.is_ours(request.path):
         return api_problems.problem(status, message)
-    if admin.is_ours(request.path):
+    if is_below(request.path, _OWNERS):
+        from checkout import admin
+
         return admin.problem(status, message)
     return pages.problem(status, message, wait)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Callable, Iterable, Mapping
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import TYPE_CHECKING, Any
@@ -71,6 +72,33 @@ class Front:
 
     def _is_proxy(self, address: IPv4Address | IPv6Address) -> bool:
         return any(address in network for network in self._proxies)
+
+
+class Later:
+    """WSGI: what lies below `path` is answered by an application of its own, which `make` gives at the first request
+    for it. A server that shows none of its pages starts sooner and stays smaller."""
+
+    def __init__(self, app: WSGIApplication, path: str, make: Callable[[], WSGIApplication]) -> None:
+        self._app, self._path, self._make = app, path, make
+        self._made: WSGIApplication | None = None
+        self._lock = threading.Lock()
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        if not is_below(environ.get("PATH_INFO", ""), self._path):
+            return self._app(environ, start_response)
+        made = self._made or self._made_once()
+        return made(environ, start_response)
+
+    def _made_once(self) -> WSGIApplication:
+        with self._lock:
+            if self._made is None:
+                self._made = self._make()
+            return self._made
+
+
+def is_below(path: str, place: str) -> bool:
+    """Whether it is the place (`/admin`) or a path below it; `/administration` is not."""
+    return path == place or path.startswith(f"{place}/")
 
 
 def _address(text: str) -> IPv4Address | IPv6Address | None:

@@ -45,6 +45,10 @@ class _Follower:
 
 def install(app: Flask, base: Settings) -> None:
     app.extensions["checkout.live"] = _Follower(app, base)
+
+
+def heed(app: Flask) -> None:
+    """Each request of `app` is answered by the settings as they are."""
     app.before_request(lambda: follow(app))
 
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from msgspec.structs import replace
 
-from checkout.front import Front, client_address
+from checkout.front import Front, Later, client_address
 from checkout.settings import Settings
 
 if TYPE_CHECKING:
@@ -127,3 +131,35 @@ def test_where_the_prefix_is_also_a_path_of_ours_only_what_makes_sense_is_taken_
         front = Front(application, below, lambda path: path in ("/pay/abc", "/static/x"))
         front({"PATH_INFO": path}, lambda *_: lambda _: None)
         assert seen == [arrives]
+
+
+def test_twenty_who_come_at_once_make_the_owners_pages_once() -> None:
+    made: list[int] = []
+
+    def pages(environ: dict[str, object], start: object) -> list[bytes]:
+        return [b"pages"]
+
+    def make() -> Any:
+        made.append(1)
+        return pages
+
+    door, together = Later(lambda *_: [b"shop"], "/admin", make), Barrier(20)
+
+    def come(path: str) -> list[bytes]:
+        together.wait()
+        return list(door({"PATH_INFO": path}, lambda *_: lambda _: None))
+
+    with ThreadPoolExecutor(20) as crowd:
+        assert list(crowd.map(come, ["/admin", "/admin/orders"] * 10)) == [[b"pages"]] * 20
+    assert len(made) == 1
+    assert list(door({"PATH_INFO": "/administration"}, lambda *_: lambda _: None)) == [b"shop"]
+
+
+def test_a_server_starts_without_the_owners_pages(tmp_path: Path) -> None:
+    told = (
+        "import sys, checkout.app; checkout.app.create_app(work=False);"
+        "print([name for name in sys.modules if name.startswith('checkout.admin')])"
+    )
+    environ = {"CHECKOUT_DATABASE": str(tmp_path / "checkout.db"), "PYTHONPATH": str(Path(__file__).parents[1])}
+    done = subprocess.run([sys.executable, "-c", told], env=environ, capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"

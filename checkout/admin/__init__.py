@@ -62,9 +62,9 @@ from checkout.admin import (
     webhooks,
 )
 from checkout.admin.nav import Page
-from checkout.admin.problems import is_ours, problem
+from checkout.admin.problems import problem
 
-__all__ = ["blueprint", "is_ours", "problem"]
+__all__ = ["blueprint", "problem"]
 
 
 class _Module(Protocol):

@@ -8,7 +8,6 @@ from checkout.admin import layout, words
 from checkout.pages.language import N_, current
 from checkout.pages.language import translated as _
 
-_PREFIX = "/admin"
 _SAID = {
     400: N_("The request was not understood. Load the page again, and try once more."),
     401: N_("Please sign in again."),
@@ -21,11 +20,6 @@ _SAID = {
     500: N_("Something went wrong on our side, and nothing was changed. Try again; the log of the server says more."),
     503: N_("The server is busy, and nothing was changed. Try again in a moment."),
 }
-
-
-def is_ours(path: str) -> bool:
-    """Whether a request for `path` is answered by a page of the owner's."""
-    return path == _PREFIX or path.startswith(f"{_PREFIX}/")
 
 
 def problem(status: int, message: str = "") -> Response:

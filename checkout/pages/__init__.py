@@ -8,7 +8,7 @@ from flask.sansio.blueprints import BlueprintSetupState
 from checkout.pages import assets, buy, gate, language, pay, receipt, site
 from checkout.pages.problems import problem
 
-__all__ = ["blueprints", "problem"]
+__all__ = ["blueprints", "furnish", "problem"]
 
 
 def blueprints() -> list[Blueprint]:
@@ -17,8 +17,13 @@ def blueprints() -> list[Blueprint]:
     return [buy.routes(), pay.routes(), receipt.routes(), front]  # the front last: it finds the others' views
 
 
+def furnish(app: Flask) -> None:
+    """Gives the templates of `app` their language and their files."""
+    language.install(app)
+    assets.install(app)
+
+
 def _install(state: BlueprintSetupState) -> None:
     assert isinstance(state.app, Flask)
-    language.install(state.app)
-    assets.install(state.app)
+    furnish(state.app)
     gate.guard(state.app)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from flask import Flask
 from flask.testing import FlaskClient
 from lxml import html
 from werkzeug.datastructures import MultiDict
@@ -31,6 +32,12 @@ class Owner:
         answer = self.client.get(path, query_string={"lang": "en", **query})
         assert answer.status_code == 200, (path, answer.status_code, answer.text)
         return answer
+
+    @property
+    def views(self) -> dict[str, Any]:
+        """Of the pages, which are an application of their own."""
+        pages: Flask = self.world.app.extensions["checkout.admin"]
+        return pages.view_functions
 
     def see(self, path: str, **query: str) -> str:
         """The words on a page, with single spaces."""

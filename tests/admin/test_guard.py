@@ -8,6 +8,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from checkout.app import owners_pages
 from checkout.errors import Code, Refusal, StoreError
 from tests.admin.desk import PASSWORD, Owner, words
 from tests.world import World
@@ -19,10 +20,11 @@ OPEN = {"admin.sign_in", "admin.signing_in", "admin.first", "admin.setting_first
 def routes(app: Flask, method: str) -> list[str]:
     """An address for each of our routes that takes the method."""
     found = []
-    for rule in app.url_map.iter_rules():
+    pages = owners_pages(app).url_map
+    for rule in pages.iter_rules():
         if rule.endpoint.startswith("admin.") and rule.endpoint not in OPEN and method in (rule.methods or ()):
             values = dict.fromkeys(rule.arguments, "1")
-            found.append(app.url_map.bind("localhost").build(rule.endpoint, values, method))
+            found.append(pages.bind("localhost").build(rule.endpoint, values, method))
     return found
 
 
@@ -113,7 +115,7 @@ def test_our_own_mistake_is_admitted_in_the_owners_language(owner: Owner, monkey
     def broken() -> None:
         raise RuntimeError("a secret of the inside")
 
-    monkeypatch.setitem(owner.world.app.view_functions, "admin.devices", broken)
+    monkeypatch.setitem(owner.views, "admin.devices", broken)
     answer = owner.client.get("/admin/devices?lang=zh-CN")
     assert answer.status_code == 500
     assert "我们这边出了点问题" in words(answer.text)
@@ -125,7 +127,7 @@ def test_a_database_that_fails_is_admitted_too(owner: Owner, monkeypatch: pytest
     def unable(_cookie: object) -> None:
         raise StoreError("The disk is full.")
 
-    monkeypatch.setitem(owner.world.app.view_functions, "admin.devices", lambda: unable(None))
+    monkeypatch.setitem(owner.views, "admin.devices", lambda: unable(None))
     answer = owner.client.get("/admin/devices?lang=zh-CN")
     assert answer.status_code == 503
     assert answer.headers["Retry-After"] == "2"
@@ -145,7 +147,7 @@ def test_a_refusal_that_nobody_has_translated_is_explained_and_then_quoted(
     def refused() -> None:
         raise Refusal(Code.CONFLICT, "Something that nobody has translated.")
 
-    monkeypatch.setitem(owner.world.app.view_functions, "admin.devices", refused)
+    monkeypatch.setitem(owner.views, "admin.devices", refused)
     answer = owner.client.get("/admin/devices?lang=zh-CN")
     assert answer.status_code == 409
     assert '<p class="help" lang="en">Something that nobody has translated.</p>' in answer.text

@@ -16,6 +16,7 @@ from urllib.parse import quote
 from flask.testing import FlaskClient
 from werkzeug.routing import Rule
 
+from checkout.app import owners_pages
 from tests.world import World
 
 HANGS_S = 20
@@ -61,7 +62,8 @@ class Fuzzer:
     client: FlaskClient
 
     def run(self, requests: int) -> Report:
-        report, rules = Report(), list(self.world.app.url_map.iter_rules())
+        app = self.world.app
+        report, rules = Report(), [*app.url_map.iter_rules(), *owners_pages(app).url_map.iter_rules()]
         for _ in range(requests):
             rule = self.dice.choice(rules)
             self._one(rule, self.dice.choice(sorted((rule.methods or set()) - {"OPTIONS"})), report)
