@@ -41,6 +41,16 @@ def test_the_documentation_shows_the_files_of_deploy(language: str) -> None:
     page = (ROOT / "docs" / f"deploy.{language}.md").read_text(encoding="utf-8")
     assert "deploy/checkout.service" in page
     assert "deploy/Caddyfile" in page
+    assert f"```\n{(DEPLOY / 'Caddyfile').read_text()}```" in page
+    for name in ("nginx.conf", "nginx-subpath.conf"):  # without the words on where to put them
+        _, _, rest = (DEPLOY / name).read_text().partition("\n\n" if name == "nginx.conf" else "or not.\n")
+        assert f"```nginx\n{rest}```" in page
+
+
+@pytest.mark.parametrize("name", ["nginx.conf", "nginx-subpath.conf"])
+def test_behind_nginx_a_download_that_is_taken_slowly_fills_no_disk(name: str) -> None:
+    """nginx's default keeps up to 1 GB of each answer in a file: of one bought file, asked for again and again, too."""
+    assert "    proxy_max_temp_file_size 0;\n" in (DEPLOY / name).read_text()
 
 
 def test_caddy_serves_https_forwards_the_buyer_and_closes_the_figures(tmp_path: Path) -> None:
