@@ -58,13 +58,13 @@ def checked(wish: Wish) -> Wish:
         raise Refusal(Code.BAD_REQUEST, str(error)) from error
 
 
-def refuse(machine: Machine, wish: Wish) -> None:
+def refuse(machine: Machine, wish: Wish, *, only_printed: bool = False) -> None:
     """Refused: BAD_REQUEST, for what cannot be done here, before anything is written."""
     if machine.current:
         raise Refusal(
             Code.BAD_REQUEST, f"Checkout {machine.current} is installed already; a newer program upgrades: upgrade."
         )
-    if wish.start and not machine.has_systemd:
+    if wish.start and not machine.has_systemd and not only_printed:
         raise Refusal(
             Code.BAD_REQUEST,
             "This machine does not run systemd. --no-start writes everything and starts nothing; or start"

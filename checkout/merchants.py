@@ -24,7 +24,7 @@ COMPAT_WARNING = (
 
 _HINTS: dict[http.Reason | None, str] = {
     http.Reason.ADDRESS: " (CHECKOUT_ALLOW_PRIVATE=1 allows it.)",
-    http.Reason.PORT: " (CHECKOUT_CALLBACK_PORTS names them.)",
+    http.Reason.PORT: " (CHECKOUT_CALLBACK_PORTS names them; CHECKOUT_ALLOW_PRIVATE=1 is for shops on this machine.)",
 }
 
 

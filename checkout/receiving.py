@@ -57,7 +57,8 @@ def add(
         try:
             store.accounts.add(db, account)
         except Conflict as error:
-            raise Refusal(Code.DUPLICATE, f"There is an account {name} already: checkout account set.") from error
+            why = f"There is an account {name} already: checkout account set changes it."
+            raise Refusal(Code.DUPLICATE, why) from error
         audit.note(db, actor, "account.add", name, {"method": method.value, **_public(account)}, new_id, now)
     return account
 

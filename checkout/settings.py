@@ -177,7 +177,7 @@ def _read_toml(path: Path) -> dict[str, Any]:
         line = path.read_bytes()[: error.start].count(b"\n") + 1
         raise SettingsError(f"{path} is not UTF-8 (at line {line}).") from error
     except tomllib.TOMLDecodeError as error:
-        raise SettingsError(f"{path}: {error}.") from error
+        raise SettingsError(f'{path}: {error}; text stands in "quotation marks".') from error
 
 
 def _channels(tables: object, path: Path | None) -> Mapping[str, Mapping[str, object]]:
@@ -189,7 +189,7 @@ def _channels(tables: object, path: Path | None) -> Mapping[str, Mapping[str, ob
 def _from_file(table: Mapping[str, object], path: Path | None, folder: Path) -> Iterator[Raw]:
     for name, value in table.items():
         if name not in READERS:
-            raise SettingsError(f"{name} in {path} is not a setting{_hint(name, READERS)}.")
+            raise SettingsError(f"{name} in {path} is not a setting{_hint(name, READERS)}")
         yield Raw(name=name, label=f"{name} in {path}", value=value, folder=folder, is_text=False)
 
 
@@ -203,7 +203,7 @@ def _from_environment(
             if value:
                 yield Raw(name=known[variable], label=variable, value=value, folder=cwd, is_text=True)
         elif variable.startswith(PREFIX) and not _is_for_others(variable) and variable not in keys:
-            raise SettingsError(f"{variable} is not a setting{_hint(variable, known)}.")
+            raise SettingsError(f"{variable} is not a setting{_hint(variable, known)}")
 
 
 def _is_for_others(variable: str) -> bool:
@@ -212,4 +212,4 @@ def _is_for_others(variable: str) -> bool:
 
 def _hint(name: str, known: Mapping[str, object]) -> str:
     close = get_close_matches(name, known, n=1, cutoff=0.7)
-    return f"; did you mean {close[0]}?" if close else ""
+    return f"; did you mean {close[0]}?" if close else "."

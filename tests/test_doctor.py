@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 from email.utils import formatdate
 from pathlib import Path
 from typing import Any
@@ -110,6 +111,18 @@ def test_a_database_that_cannot_be_used_fails_and_the_rest_is_still_looked_at(cl
     assert "base URL" in {one.check for one in found}
 
 
+def test_a_database_of_another_user_is_told_with_whose_it_is(clinic: Clinic, monkeypatch: pytest.MonkeyPatch) -> None:
+    name = pwd.getpwuid(os.geteuid()).pw_name
+    monkeypatch.setattr(os, "geteuid", lambda: 12_345)
+    found = clinic.sees(store=None, trouble="The database cannot be opened: Permission denied.")
+    assert [f"sudo -u {name} checkout" in one.fix for one in found if one.check == "database"] == [True]
+
+
+def test_the_database_is_named_for_who_gives_commands_in_another_folder(clinic: Clinic) -> None:
+    told = {one.check: one.message for one in clinic.sees()}["database"]
+    assert (clinic.patient.settings.database in told) is not clinic.patient.settings.is_postgres
+
+
 def test_a_database_that_cannot_be_written_fails(clinic: Clinic, monkeypatch: pytest.MonkeyPatch) -> None:
     def transaction() -> None:
         raise StoreError("The database cannot be written.")
@@ -185,6 +198,11 @@ def test_an_account_without_code_or_with_an_unknown_channel_fails(clinic: Clinic
     clinic.run("UPDATE accounts SET code = '' WHERE id = 'wx-main'")
     clinic.run("UPDATE accounts SET channel = 'gone' WHERE id = 'ali-main'")
     assert clinic.complaints() == [("accounts", FAIL), ("accounts", FAIL)]
+
+
+def test_a_code_that_may_be_no_payment_code_warns(clinic: Clinic) -> None:
+    clinic.run("UPDATE accounts SET code = 'https://me.example.com/' WHERE id = 'wx-main'")
+    assert clinic.complaints() == [("accounts", WARN)]
 
 
 def test_a_phone_that_was_never_heard_of_or_fell_silent_leaves_its_accounts_unwatched(clinic: Clinic) -> None:
@@ -272,6 +290,9 @@ def test_a_base_url_where_something_else_answers_fails(clinic: Clinic, status: i
 def test_a_shop_that_cannot_be_reached_fails(clinic: Clinic) -> None:
     clinic.theirs.trouble = Unreachable(Reason.TLS, "The certificate does not hold.")
     assert clinic.complaints() == [("callbacks", FAIL)]
+    clinic.theirs.trouble = Unreachable(Reason.CONNECT, "The connection was refused.")
+    (fix,) = [one.fix for one in clinic.sees() if one.check == "callbacks"]
+    assert "the shop running" in fix
 
 
 def test_a_shop_that_answers_anything_can_be_reached(clinic: Clinic) -> None:
@@ -293,7 +314,6 @@ def test_nothing_secret_is_told(clinic: Clinic) -> None:
     told = " ".join(one.message + one.fix for one in clinic.sees())
     for secret in (merchant().key, device().key, device().token):
         assert secret not in told
-    assert os.fspath(clinic.patient.settings.folder) not in told
 
 
 def test_an_order_that_its_gateway_could_not_be_asked_about_is_named(clinic: Clinic) -> None:

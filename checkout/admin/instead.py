@@ -14,7 +14,7 @@ INSTEAD = {
     "There is no account %(name)s: checkout account list.": N_(
         "There is no account %(name)s; the page Accounts lists them."
     ),
-    "There is an account %(name)s already: checkout account set.": N_(
+    "There is an account %(name)s already: checkout account set changes it.": N_(
         "There is an account %(name)s already; open it in the list, or take another name."
     ),
     "A personal account needs its QR code: --code with its text or its picture.": N_(

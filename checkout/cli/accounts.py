@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from checkout import money, receiving, store
+from checkout.cli import road
 from checkout.cli.desk import Desk
 from checkout.cli.output import as_json, details, next_steps, show, table, warn, when
 from checkout.errors import Code, Refusal
@@ -63,7 +64,7 @@ def add(desk: Desk, /, name: str, method: str, as_json: bool, **wanted: Any) -> 
     added = receiving.add(desk.store, name, Method(method), wish, _channels(desk, Method(method)), **desk.by)
     _answer(added, as_json, doubts)
     if added.channel == receiving.PERSONAL:
-        next_steps(as_json, "checkout device add NAME    (pairs the phone that watches it)")
+        next_steps(as_json, road.next_step(desk.store))
 
 
 @account.command("set")

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from checkout import devices
-from checkout.cli import readings
+from checkout.cli import readings, road
 from checkout.cli.desk import Desk
 from checkout.cli.output import as_json, details, next_steps, show, table, warn, when
 from checkout.devices import Watching
@@ -43,7 +43,7 @@ def add(desk: Desk, name: str, kind: str, accounts: tuple[str, ...], signed: boo
     _pair(desk, added, as_json)
     if not added.accounts:
         warn("It watches no account: checkout account add, then checkout device add NAME --account A.")
-    next_steps(as_json, "checkout serve, then checkout device list to see the phone online")
+    next_steps(as_json, "checkout serve, then checkout device list to see the phone online", road.next_step(desk.store))
 
 
 @device.command("list")

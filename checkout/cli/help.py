@@ -18,8 +18,8 @@ GROUPS = {
 EXAMPLES = (
     ("checkout demo", "a shop, a checkout and a simulated phone, here and now"),
     ("checkout account add wx-main --method wechat --code wechat.png", "where the money goes"),
-    ('checkout merchant add "My shop" --notify-url https://shop.example.com/notify', "who is told"),
     ("checkout device add phone-1", "what reports it"),
+    ('checkout merchant add "My shop" --notify-url https://shop.example.com/notify', "who is told"),
     ("checkout doctor", "what is still missing, and what to do about it"),
 )
 EXIT_CODES = (

@@ -35,13 +35,14 @@ def install(base_url: str | None, shop_name: str | None, port: int, no_start: bo
         port=port, start=not no_start,
     )  # fmt: skip
     wish = installing.checked(wish)
-    installing.refuse(machine, wish)
+    installing.refuse(machine, wish, only_printed=dry_run)
     steps = list(installing.steps(machine, source, wish))
     for step in steps:
         click.echo(f"· {step.what}")
         if dry_run and step.text:
             click.echo("\n".join(f"    {line}" for line in step.text.splitlines()))
     if dry_run:
+        click.echo("Nothing was done: --dry-run.")
         return
     machines.must_be_root()
     if not yes:

@@ -7,6 +7,7 @@ from typing import Any, BinaryIO
 import click
 
 from checkout import merchant_keys, merchants, store
+from checkout.cli import road
 from checkout.cli.desk import Desk
 from checkout.cli.output import as_json, details, next_steps, show, table, warn, when, yes
 from checkout.merchants import Reach, Wish
@@ -54,7 +55,7 @@ def add(desk: Desk, /, as_json: bool, mode: str | None, **wanted: Any) -> None:
     wish = Wish(mode=Mode(mode) if mode else None, **wanted)
     added = merchants.add(desk.store, wish, Reach.of(desk.settings), **desk.by)
     _answer(added, as_json)
-    next_steps(as_json, "checkout account add NAME --method wechat|alipay --code TEXT-or-IMAGE")
+    next_steps(as_json, road.next_step(desk.store))
 
 
 @merchant.command("set")

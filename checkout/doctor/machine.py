@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import pwd
 import stat
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
@@ -36,7 +38,7 @@ def examine(patient: Patient) -> Iterator[Finding]:
 
 def _database(patient: Patient) -> Iterator[Finding]:
     if patient.store is None:
-        yield fail("database", patient.trouble, "See the sentence; checkout restore FILE brings a backup back.")
+        yield fail("database", patient.trouble, _remedy(patient))
         return
     try:
         patient.store.check()
@@ -45,7 +47,25 @@ def _database(patient: Patient) -> Iterator[Finding]:
     except StoreError as error:
         yield fail("database", str(error), "Until it can be written no order and no payment is taken.")
         return
-    yield ok("database", "The database is sound and can be written.")
+    place = "PostgreSQL" if patient.settings.is_postgres else patient.settings.database
+    yield ok("database", f"The database ({place}) is sound and can be written.")
+
+
+def _remedy(patient: Patient) -> str:
+    """A file of another user's is the usual trouble: a command that was run without sudo, or a server as root."""
+    owner = None if patient.settings.is_postgres else _other_owner(Path(patient.settings.database))
+    if owner:
+        return f"The file belongs to {owner}: give commands as that user, sudo -u {owner} checkout …"
+    return "See the sentence; checkout restore FILE brings a backup back."
+
+
+def _other_owner(database: Path) -> str:
+    """The name of the user whom the file belongs to, "" where that is us or there is none."""
+    try:
+        found = database.stat().st_uid
+        return "" if found == os.geteuid() else pwd.getpwuid(found).pw_name
+    except (OSError, KeyError):
+        return ""
 
 
 def _files(database: Path) -> Iterator[Finding]:

@@ -12,6 +12,8 @@ from checkout.http import Answer, Outgoing, Reason, Unreachable
 
 _LOOPBACK = ("127.", "localhost", "::1")
 _CLOCK_S = 30
+_OURS = "Is the server running (checkout serve), and does the firewall let it through?"
+_THEIRS = "Is the shop running, and does its firewall let this server through?"
 
 
 def examine(patient: Patient) -> Iterator[Finding]:
@@ -31,7 +33,7 @@ def _base_url(patient: Patient) -> Iterator[Finding]:
     try:
         answer = patient.look(Outgoing("GET", f"{base_url}/healthz"))
     except Unreachable as error:
-        yield fail("base URL", f"{base_url} cannot be reached from here: {error.message}", _advice(error))
+        yield fail("base URL", f"{base_url} cannot be reached from here: {error.message}", _advice(error, _OURS))
         return
     if answer.status == 200 and b'"ok"' in answer.body:
         yield ok("base URL", f"The server answers at {base_url}.")
@@ -65,7 +67,7 @@ def _shops(patient: Patient) -> Iterator[Finding]:
         try:
             patient.call(Outgoing("HEAD", f"{origin}/"))
         except Unreachable as error:
-            yield fail("callbacks", f"The shop at {origin} cannot be reached: {error.message}", _advice(error))
+            yield fail("callbacks", f"The shop at {origin} cannot be reached: {error.message}", _advice(error, _THEIRS))
         else:
             yield ok("callbacks", f"The shop at {origin} can be reached.")
 
@@ -75,10 +77,10 @@ def _origin(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc}"
 
 
-def _advice(error: Unreachable) -> str:
+def _advice(error: Unreachable, refused: str) -> str:
     return {
         Reason.DNS: "Look at the spelling, and at the name's DNS records.",
-        Reason.CONNECT: "Is the server running (checkout serve), and does the firewall let it through?",
+        Reason.CONNECT: refused,
         Reason.TLS: "Renew the certificate; it must be signed by a public authority.",
         Reason.TIMEOUT: "Is a firewall in the way, or the server overloaded?",
         Reason.ADDRESS: "For shops on private addresses set CHECKOUT_ALLOW_PRIVATE=1.",

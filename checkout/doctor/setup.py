@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from checkout import channels, devices, merchants, store
+from checkout import channels, devices, merchants, receiving, store
 from checkout.doctor.finding import Finding, Patient, fail, ok, warn
 from checkout.interfaces import Rows, Store
 from checkout.model import Account, Device, Method
@@ -59,6 +59,10 @@ def _account(patient: Patient, one: Account) -> Iterator[Finding]:
                    f"Add [channels.{one.channel}] to checkout.toml, or {change} --channel {PERSONAL}")  # fmt: skip
     elif one.channel == PERSONAL and not one.code:
         yield fail("accounts", f"The account {one.id} has no QR code.", f"{change} --code TEXT-or-IMAGE")
+    elif one.channel == PERSONAL:
+        doubts = " ".join(receiving.doubts(one.method, one.code))
+        if doubts:
+            yield warn("accounts", f"Doubts about the code of {one.id}: {doubts}", f"{change} --code TEXT-or-IMAGE")
 
 
 def _channels(patient: Patient) -> Iterator[Finding]:
@@ -101,7 +105,8 @@ def _unasked(db: Rows) -> Iterator[Finding]:
 def _silent(one: Device) -> Finding:
     if one.beat_at is None:
         return warn("phones", f"Phone {one.name} was never heard of.",
-                    f"Scan its pairing code, checkout device show {one.name}, and start the app.")  # fmt: skip
+                    f"Scan its pairing code, checkout device show {one.name}, and start the app;"
+                    " where the app says 签名校验不通过 it has another key: scan again.")  # fmt: skip
     since = datetime.fromtimestamp(one.beat_at, UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S")
     return warn("phones", f"Phone {one.name} is offline since {since}.",
                 "Open its app, keep it from being put to sleep, and look at its network.")  # fmt: skip
@@ -115,7 +120,7 @@ def _unwatched(account: Account, db: Rows) -> Finding:
     }[account.offline]
     has_none = account.id in store.devices.unwatched_accounts(db)
     join = f"checkout device add NAME --account {account.id}, or checkout device watch NAME {account.id}"
-    fix = join if has_none else "Bring its phone online."
+    fix = join if has_none else "Bring its phone online; checkout device list shows when it was last heard."
     return fail("phones", f"No phone that is online watches the account {account.id}: {outcome}.", fix)
 
 

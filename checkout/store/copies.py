@@ -76,7 +76,7 @@ def restore(database: Path, source: Path, now: int) -> Path | None:
         with closing(guard.Lock(database, alone=True)):
             os.close(os.open(draft, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
             shutil.copyfile(source, draft)
-            guard.check(draft, alone=True)
+            _expect_sound(draft, source)
             _expect_ours(draft, source)
             _keep(draft)
             former = _moved_aside(database, now)
@@ -86,6 +86,16 @@ def restore(database: Path, source: Path, now: int) -> Path | None:
         raise StoreError(f"{source} cannot be restored: {error.strerror}.") from error
     finally:
         draft.unlink(missing_ok=True)
+
+
+def _expect_sound(draft: Path, source: Path) -> None:
+    """In the name of the file that was given: the draft is nothing that the owner knows."""
+    try:
+        guard.check(draft, alone=True)
+    except StoreError as error:
+        raise StoreError(
+            f"{source} is damaged or no backup of Checkout; the database is as it was. Take another backup."
+        ) from error
 
 
 def _expect_ours(draft: Path, source: Path) -> None:

@@ -30,6 +30,10 @@ def test_json_is_the_only_thing_on_stdout_and_hints_are_left_out(co: Console) ->
 
 def test_people_get_the_next_step(co: Console) -> None:
     assert "Next: checkout account add" in co("merchant", "add", "Shop").err
+    account = co("account", "add", "wx-main", "--method", "wechat", "--code", "wxp://f2f0abcdefghijklmnopqrstuvwxyz")
+    assert "Next: checkout device add" in account.err
+    assert "Next: checkout doctor" in co("device", "add", "phone-1").err
+    assert "Next: checkout doctor" in co("merchant", "add", "Second shop").err
 
 
 def test_every_option_can_be_set_later(shop: Console) -> None:
