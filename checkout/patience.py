@@ -16,6 +16,7 @@ import struct
 import time
 from concurrent.futures import Future
 from contextlib import suppress
+from dataclasses import dataclass
 from enum import Enum
 from functools import partial
 from typing import Any
@@ -38,7 +39,8 @@ _SPARE = 8  # connections below the limit at which the listener would be left al
 
 _LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([^\r\n]*?)[ \t]*(?=\r\n)", re.IGNORECASE)
 _CHUNKED = re.compile(rb"\r\ntransfer-encoding:", re.IGNORECASE)
-_LAST_CHUNK = re.compile(rb"\r\n0+(?:;[^\r\n]*)?\r\n(?:[^\r\n]+\r\n)*\r\n\Z")
+_CHUNK = re.compile(rb"([0-9A-Fa-f]+)(?:[ \t]*;.*)?", re.DOTALL)
+_MOST_CHUNK_LINE = 256
 _EXPECT = re.compile(rb"\r\nexpect:[ \t]*100-continue[ \t]*(?=\r\n)", re.IGNORECASE)
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _TOO_LONG = b"HTTP/1.1 413 Content Too Large\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
@@ -50,8 +52,15 @@ class Verdict(Enum):
     TOO_LONG = 3
 
 
-def judge(received: bytes | bytearray) -> Verdict:
-    """How far a request has come; what follows it does not matter."""
+@dataclass(slots=True)
+class Place:
+    """How far a body in chunks has been looked at: where its next chunk begins; 0: nowhere yet."""
+
+    at: int = 0
+
+
+def judge(received: bytes | bytearray, place: Place | None = None) -> Verdict:
+    """How far a request has come; what follows it does not matter. `place` remembers, from one part to the next."""
     head = received.find(b"\r\n\r\n")
     if head < 0:
         return Verdict.TOO_LONG if len(received) > _MOST_HEAD else Verdict.WAIT
@@ -59,9 +68,10 @@ def judge(received: bytes | bytearray) -> Verdict:
         return Verdict.TOO_LONG
     body = len(received) - head - 4
     if _CHUNKED.search(received, 0, head + 2):
-        if _LAST_CHUNK.search(received, max(head + 2, len(received) - _SMALL)):
-            return Verdict.WHOLE
-        return Verdict.TOO_LONG if body > _MOST_BODY else Verdict.WAIT
+        place = place or Place()
+        place.at = place.at or head + 4
+        verdict = _judge_chunks(received, place)
+        return Verdict.TOO_LONG if verdict is Verdict.WAIT and body > _MOST_BODY else verdict
     lengths = _LENGTH.findall(received, 0, head + 2)
     if not lengths or len(lengths) > 1 or not lengths[0].isdigit():
         return Verdict.WHOLE
@@ -69,6 +79,25 @@ def judge(received: bytes | bytearray) -> Verdict:
     if length > _MOST_BODY:
         return Verdict.TOO_LONG
     return Verdict.WHOLE if body >= length else Verdict.WAIT
+
+
+def _judge_chunks(received: bytes | bytearray, place: Place) -> Verdict:
+    """From chunk to chunk, as the parser reads: the bytes of a last chunk may also stand inside another one, and who
+    believed them there would have a thread wait for the rest."""
+    while place.at < len(received):
+        line = received.find(b"\r\n", place.at, place.at + _MOST_CHUNK_LINE)
+        if line < 0:
+            return Verdict.WAIT if len(received) < place.at + _MOST_CHUNK_LINE else Verdict.TOO_LONG
+        found = _CHUNK.fullmatch(received, place.at, line)
+        if found is None:
+            return Verdict.WHOLE  # the parser will refuse it
+        size = int(found[1], 16)
+        if size == 0:  # then trailers, and an empty line
+            return Verdict.WAIT if received.find(b"\r\n\r\n", line) < 0 else Verdict.WHOLE
+        if size > _MOST_BODY:
+            return Verdict.TOO_LONG
+        place.at = line + 2 + size + 2
+    return Verdict.WAIT
 
 
 class _Conn(TConn):  # type: ignore[misc]
@@ -80,6 +109,7 @@ class _Conn(TConn):  # type: ignore[misc]
         super().__init__(*arguments)
         self.sock = Outgoing(self.sock)
         self.received = bytearray()
+        self.place = Place()
         self.is_closing = False
         # For the threads; the loop asks not to wait in each call, which is cheaper than switching twice a request.
         self.sock.setblocking(True)
@@ -190,13 +220,14 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]
             conn.timeout = time.monotonic() + READING_S
             self._waiting[conn] = self._waiting.pop(conn)
         conn.received += data
-        verdict = judge(conn.received)
+        verdict = judge(conn.received, conn.place)
         if verdict is Verdict.WHOLE:
             self._hand_over(conn)
         elif verdict is Verdict.TOO_LONG or self._holds_too_much(conn):
             self._refuse(conn)
         elif expected := _EXPECT.search(conn.received):
             del conn.received[expected.start() : expected.end()]
+            conn.place.at = 0
             self._send_now(conn, _CONTINUE)
 
     def _hand_over(self, conn: _Conn) -> None:
@@ -204,6 +235,7 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]
         conn.init()
         conn.parser.unreader.unread(bytes(conn.received))
         conn.received.clear()
+        conn.place.at = 0
         self.enqueue_req(conn)
 
     def _refuse(self, conn: _Conn) -> None:

@@ -20,7 +20,7 @@ from checkout import store as stores
 from checkout.catalogue import Draft, Goods
 from checkout.merchants import Reach
 from checkout.model import Receipt
-from checkout.patience import Verdict, judge
+from checkout.patience import Place, Verdict, judge
 from checkout.store import open_store
 from tests.servers import CHECKOUT, ROOT, ask, serving
 from tests.shop import Shop
@@ -50,6 +50,16 @@ def post(*lines: bytes, body: bytes = b"") -> bytes:
         (post(b"Transfer-Encoding: chunked", body=b"3\r\nabc\r\n0\r\n\r\n"), WHOLE),
         (post(b"Transfer-Encoding: chunked", body=b"0\r\n\r\n"), WHOLE),
         (post(b"Transfer-Encoding: chunked", body=b"3\r\nabc\r\n0;x=y\r\nTrailer: 1\r\n\r\n"), WHOLE),
+        (post(b"Transfer-Encoding: chunked", body=b"3\r\nabc\r\n0\r\n\r\n" + GET), WHOLE),
+        (post(b"Transfer-Encoding: chunked", body=b"3 \t;x\ny\r\nabc\r\n00\r\n\r\n"), WHOLE),
+        # What ends a body, inside a chunk of it.
+        (post(b"Transfer-Encoding: chunked", body=b"ff\r\n\r\n0\r\n\r\n"), WAIT),
+        (post(b"Transfer-Encoding: chunked", body=b"7\r\n\r\n0\r\n\r\n\r\n"), WAIT),
+        (post(b"Transfer-Encoding: chunked", body=b"7\r\n\r\n0\r\n\r\n\r\n0\r\n\r\n"), WHOLE),
+        (post(b"Transfer-Encoding: chunked", body=b"3\r\nabc\r\n0\r\nTrailer: 1\r\n"), WAIT),
+        (post(b"Transfer-Encoding: chunked", body=b"fffffffff\r\n"), TOO_LONG),
+        (post(b"Transfer-Encoding: chunked", body=b"1;" + b"x" * 300), TOO_LONG),
+        (post(b"Transfer-Encoding: chunked", body=b"1\r\na\r\n" * 240_000), TOO_LONG),
         (post(b"Content-Length: 1100000"), WAIT),
         (post(b"Content-Length: 1200000"), TOO_LONG),
         (post(b"Content-Length: " + b"9" * 30), TOO_LONG),
@@ -62,6 +72,9 @@ def post(*lines: bytes, body: bytes = b"") -> bytes:
         (post(b"Content-Length: abc"), WHOLE),
         (post(b"Content-Length: "), WHOLE),
         (post("Content-Length: ３".encode()), WHOLE),
+        (post(b"Transfer-Encoding: chunked", body=b"x\r\n"), WHOLE),
+        (post(b"Transfer-Encoding: chunked", body=b"-1\r\n"), WHOLE),
+        (post(b"Transfer-Encoding: chunked", body=b"\r\n"), WHOLE),
     ],
 )
 def test_a_request_is_whole_when_its_head_and_its_body_are_here(received: bytes, verdict: Verdict) -> None:
@@ -73,6 +86,14 @@ def test_no_part_of_a_request_is_taken_for_the_whole(body: bytes, more: bytes, c
     whole = post(b"Content-Length: %d" % len(body), body=body)
     assert judge(whole + more) is WHOLE
     assert judge(whole[: cut % len(whole)]) is WAIT
+
+
+@given(chunks=st.lists(st.binary(min_size=1, max_size=20), max_size=8), cut=st.integers(min_value=1, max_value=9))
+def test_no_part_of_a_body_in_chunks_is_taken_for_the_whole_however_it_is_cut(chunks: list[bytes], cut: int) -> None:
+    body = b"".join(b"%x\r\n%b\r\n" % (len(chunk), chunk) for chunk in chunks) + b"0\r\n\r\n"
+    whole, place = post(b"Transfer-Encoding: chunked", body=body), Place()
+    assert {judge(whole[:end], place) for end in range(0, len(whole), cut)} == {WAIT}
+    assert judge(whole + GET, place) is WHOLE
 
 
 @pytest.fixture(scope="module")
@@ -165,6 +186,7 @@ def test_idle_and_slow_clients_hold_up_nobody(url: str) -> None:
             GET[:-2],
             post(b"Content-Length: 50", body=b"a"),
             post(b"Transfer-Encoding: chunked"),
+            post(b"Transfer-Encoding: chunked", body=b"ff\r\n\r\n0\r\n\r\n"),
         ):
             for _ in range(40):
                 sock = stack.enter_context(connected(url))
