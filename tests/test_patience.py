@@ -7,12 +7,15 @@ import re
 import socket
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
-from hypothesis import given
+from gunicorn.config import Config  # type: ignore[import-untyped]
+from gunicorn.http import RequestParser  # type: ignore[import-untyped]
+from gunicorn.http.errors import ParseException  # type: ignore[import-untyped]
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from checkout import catalogue
@@ -94,6 +97,46 @@ def test_no_part_of_a_body_in_chunks_is_taken_for_the_whole_however_it_is_cut(ch
     whole, place = post(b"Transfer-Encoding: chunked", body=body), Place()
     assert {judge(whole[:end], place) for end in range(0, len(whole), cut)} == {WAIT}
     assert judge(whole + GET, place) is WHOLE
+
+
+CONFIG = Config()
+
+
+class AskedForMore(Exception):
+    pass
+
+
+class Sent:
+    """A socket on which all that will ever come has come: a thread would wait in its next read."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+
+    def recv(self, size: int) -> bytes:
+        if not self._data:
+            raise AskedForMore
+        found, self._data = self._data[:size], self._data[size:]
+        return found
+
+
+HEADS = (
+    b"Transfer-Encoding: chunked", b"transfer-encoding:\tChunked", b"Transfer-Encoding: gzip, chunked",
+    b"Transfer-Encoding : chunked", b"Transfer_Encoding: chunked", b"Content-Length: 5", b"Content-Length: +5",
+    b"Content-Length:  05 ", b"Content-Length: 5,5", b"Content-Length: 5\nX: y", b" Content-Length: 5", b"X: a",
+)  # fmt: skip
+BODIES = (
+    b"0", b"5", b"a", b"ff", b"\r\n", b"\r\n\r\n", b"0\r\n\r\n", b";x", b" ", b"\n", b"\r", b"abcde", b"T: 1\r\n", b"-",
+    b"0x", b"5\r\nabcde\r\n", GET,
+)  # fmt: skip
+
+
+@settings(max_examples=300)
+@given(st.lists(st.sampled_from(HEADS), max_size=3), st.lists(st.sampled_from(BODIES), max_size=9))
+def test_the_parser_never_waits_for_more_of_what_is_whole(heads: list[bytes], body: list[bytes]) -> None:
+    received = post(*heads, body=b"".join(body))
+    if judge(received) is WHOLE:
+        with suppress(ParseException, OSError):
+            next(RequestParser(CONFIG, Sent(received), ("127.0.0.1", 1))).body.read()
 
 
 @pytest.fixture(scope="module")
