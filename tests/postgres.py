@@ -21,7 +21,7 @@ from tests.servers import free_port
 
 _NUMBERS = count(1)
 # Nothing here must survive a loss of power.
-_SETTINGS = ("fsync=off", "full_page_writes=off", "synchronous_commit=off", "max_connections=60", "shared_buffers=32MB")
+SETTINGS = ("fsync=off", "full_page_writes=off", "synchronous_commit=off", "max_connections=60", "shared_buffers=32MB")
 
 
 class Missing(Exception):
@@ -101,7 +101,7 @@ class Server:
 @cache
 def server() -> Server:
     """The one of this run. Raises `Missing`."""
-    return Server(programs(), *_SETTINGS)
+    return Server(programs(), *SETTINGS)
 
 
 def programs() -> Path:

@@ -37,13 +37,15 @@ _GIVE_UP_S = 5
 
 @dataclass
 class Ledger:
-    """What was promised to those outside: orders by their number, pushes by (fen, t), callbacks heard by number."""
+    """What was promised to those outside: orders by their number, pushes by (fen, t), callbacks heard by number.
+    `excused`: the HTTP statuses to which they ask again."""
 
     orders: dict[str, tuple[str, str]] = field(default_factory=dict)
     pushes: dict[tuple[str, str], str] = field(default_factory=dict)
     heard: Counter[str] = field(default_factory=Counter)
     unexpected: list[str] = field(default_factory=list)
     restarts_s: list[float] = field(default_factory=list)
+    excused: frozenset[int] = frozenset()
 
 
 @dataclass
@@ -130,6 +132,8 @@ def open_order(connection: HTTPConnection, ledger: Ledger, number: str, price: s
     """(token, really price) of an order that was acknowledged, which the ledger keeps."""
     sign = md5(number, "", "1", price, MERCHANT_KEY)
     made = _ask(connection, "/createOrder", {"payId": number, "type": "1", "price": price, "sign": sign})
+    if made["code"] in ledger.excused:
+        return None
     if made["code"] != 1:
         ledger.unexpected.append(f"the order {number} was refused: {made['msg']}")
         return None
@@ -137,14 +141,17 @@ def open_order(connection: HTTPConnection, ledger: Ledger, number: str, price: s
     return ledger.orders[number]
 
 
-def push(connection: HTTPConnection, ledger: Ledger, due: str, t: str, number: str) -> None:
-    """The phone's report of the money for an order; an acknowledgement is kept in the ledger."""
+def push(connection: HTTPConnection, ledger: Ledger, due: str, t: str, number: str) -> bool | None:
+    """The phone's report of the money for an order; an acknowledgement is kept in the ledger. None: ask again."""
     form = {"type": "1", "price": due, "t": t, "sign": md5("1", due, t, DEVICE_KEY)}
     said = _ask(connection, "/appPush", form)
+    if said["code"] in ledger.excused:
+        return None
     if said["code"] == 1:
         ledger.pushes[due, t] = number
     else:
         ledger.unexpected.append(f"the push of {due} was refused: {said['msg']}")
+    return bool(said["code"] == 1)
 
 
 def _ask(connection: HTTPConnection, path: str, form: dict[str, str]) -> Any:
@@ -162,7 +169,7 @@ class _Quiet(ThreadingHTTPServer):
 
 
 @contextmanager
-def shop(ledger: Ledger, share: float) -> Iterator[str]:
+def shop(ledger: Ledger, share: float, at: str = "127.0.0.1") -> Iterator[str]:
     """The merchant's server, which hears a share of the callbacks; gives the address of its notify page."""
     lock, dice = threading.Lock(), random.Random(7)
 
@@ -181,11 +188,11 @@ def shop(ledger: Ledger, share: float) -> Iterator[str]:
         def log_message(self, format: str, *args: object) -> None:
             pass
 
-    server = _Quiet(("127.0.0.1", 0), Handler)
+    server = _Quiet((at, 0), Handler)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:
-        yield f"http://127.0.0.1:{server.server_address[1]}/notify"
+        yield f"http://{at}:{server.server_address[1]}/notify"
     finally:
         server.shutdown()
         thread.join()

@@ -20,19 +20,23 @@ _GIVE_UP_S = 20  # longer than a server waits for its turn to write
 
 
 class Machine:
-    """One server of several."""
+    """One server of several; on a machine of its own where `within` is said, the words that run a command there."""
 
-    def __init__(self, folder: Path, database: str) -> None:
-        self.port, self._folder, self._database = free_port(), folder, database
+    def __init__(self, folder: Path, database: str, *, at: str = "127.0.0.1", within: tuple[str, ...] = ()) -> None:
+        self.port, self._at, self._within = free_port(), at, within
+        self._folder, self._database = folder, database
         self.start()
 
+    @property
+    def place(self) -> str:
+        return f"{self._at}:{self.port}"
+
     def start(self) -> None:
-        url = f"http://127.0.0.1:{self.port}"
+        url = f"http://{self.place}"
         environ = {"CHECKOUT_DATABASE": self._database, "CHECKOUT_ALLOW_PRIVATE": "1", "CHECKOUT_SECRET": "s" * 64,
                    "CHECKOUT_BASE_URL": url}  # fmt: skip
-        self._server = Server(
-            (*CHECKOUT, "serve", "--port", str(self.port)), environ, self._folder / f"{self.port}.log", ROOT
-        )
+        command = (*self._within, *CHECKOUT, "serve", "--host", self._at, "--port", str(self.port))
+        self._server = Server(command, environ, self._folder / f"{self.port}.log", ROOT)
         self._server.wait_until_ready(f"{url}/healthz")
 
     def kill(self) -> None:
@@ -71,7 +75,7 @@ def run(folder: Path, database: str, *, machines: int, deaths: int, seconds: flo
             stop.set()
             for thread in threads:
                 thread.join()
-            _wait_until_all_is_told(database)
+            wait_until_all_is_told(database)
             for one in all_of_them:
                 one.kill()
         with closing(open_store(database)) as opened:
@@ -82,7 +86,7 @@ def run(folder: Path, database: str, *, machines: int, deaths: int, seconds: flo
     return crash.Report(deaths, len(ledger.orders), len(ledger.pushes), sum(ledger.heard.values()), 0, faults)
 
 
-def _wait_until_all_is_told(database: str) -> None:
+def wait_until_all_is_told(database: str) -> None:
     """The workers of all servers empty the outbox; what a dead one had claimed comes back later."""
     deadline = time.monotonic() + 10
     with closing(open_store(database)) as opened:
@@ -109,19 +113,19 @@ def _load(ports: list[int], ledger: Ledger, stop: threading.Event, name: str) ->
         number += 1
         label = f"{name}-{number}"
         with suppress(OSError, HTTPException):
-            with _to(dice.choice(ports)) as server:
-                opened = crash.open_order(server, ledger, label, _price(dice))
+            with to(dice.choice(ports)) as server:
+                opened = crash.open_order(server, ledger, label, price(dice))
             if opened is None or dice.random() > 0.8:
                 continue
             t = f"{time.time_ns() // 1_000_000}"
             for _ in range(dice.choice([1, 1, 2])):
-                with _to(dice.choice(ports)) as server:
+                with to(dice.choice(ports)) as server:
                     crash.push(server, ledger, opened[1], t, label)
 
 
-def _to(port: int) -> closing[HTTPConnection]:
+def to(port: int) -> closing[HTTPConnection]:
     return closing(HTTPConnection("127.0.0.1", port, timeout=_GIVE_UP_S))
 
 
-def _price(dice: random.Random) -> str:
+def price(dice: random.Random) -> str:
     return f"{dice.randint(1, 30_000)}.{dice.randint(0, 99):02d}"
