@@ -1,4 +1,4 @@
-"""Backups of a SQLite installation, made beside a running server, by hand or by the clock, and the way back."""
+"""Backups, made beside a running server, by hand or by the clock, and the way back. Each is one SQLite file."""
 
 from __future__ import annotations
 
@@ -118,14 +118,11 @@ def written(folder: Path, name: str) -> int | None:
     return sum(sizes) if sizes else None
 
 
-def restore(settings: Settings, source: Path, now: int) -> Path | None:
-    """Puts a checked copy of `source` in the place of the database; gives the name that the former one has now.
+def restore(settings: Settings, source: Path, now: int) -> str | None:
+    """Puts a checked copy of `source` in the place of the database; says where the former one is now.
 
-    Refused: BAD_REQUEST (PostgreSQL, no such file). `StoreError`: a server runs, or the file is damaged or no database
-    of ours.
+    Refused: BAD_REQUEST (no such file). `StoreError`: a server runs, or the file is damaged or no database of ours.
     """
-    if settings.is_postgres:
-        raise Refusal(Code.BAD_REQUEST, "A PostgreSQL database is restored with pg_restore.")
     if not source.is_file():
         raise Refusal(Code.BAD_REQUEST, f"There is no file {source}.")
-    return store.restore(Path(settings.database), source, now)
+    return store.restore(settings.database, source, now)

@@ -95,6 +95,11 @@ class Settings(Discreet, frozen=True, kw_only=True):
         return zone_of(self.alerts_zone)
 
     @property
+    def place(self) -> str:
+        """The database by a name that may be told: an address of PostgreSQL holds a password."""
+        return "PostgreSQL" if self.is_postgres else self.database
+
+    @property
     def data_dir(self) -> Path:
         """The folder of the SQLite file; with PostgreSQL, `data` beside the configuration."""
         return self.folder / "data" if self.is_postgres else Path(self.database).parent

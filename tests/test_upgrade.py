@@ -13,11 +13,13 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from checkout import upgrade as upgrading
 from checkout.errors import Code, Refusal
 from checkout.machine import CURRENT, DATA, PROGRAMS, SETTINGS, Machine, Source
+from tests.conftest import postgres_server
 from tests.servers import ROOT, Server, ask, free_port
 
 NOW = 1_800_000_000
@@ -64,13 +66,14 @@ class Supervisor:
 class Vps:
     """A server on which the release `one` is installed and runs."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, address: str = "") -> None:
         self.root, self.systemd = root, Supervisor(root)
         self.machine = Machine(root, self.systemd, patience_s=20)
         for folder in (PROGRAMS, SETTINGS.parent, DATA, Path("/run/systemd/system")):
             self.machine.at(folder).mkdir(parents=True)
         self.database = self.machine.at(DATA) / "checkout.db"
-        self.machine.write(SETTINGS, f'database = "{self.database}"\nbase_url = "http://127.0.0.1"\n', 0o600)
+        settings = f'database = "{address or self.database}"\nbase_url = "http://127.0.0.1"\nsecret = "{"s" * 64}"\n'
+        self.machine.write(SETTINGS, settings, 0o600)
         self.machine.unpack(self.release("one"))
         self.machine.switch("one")
         upgrading.start(self.machine)
@@ -159,7 +162,8 @@ def test_when_the_new_program_fails_the_former_runs_again_with_its_database(vps:
     first = {
         "does not start": "import sys\nfrom checkout.cli import main\nif 'serve' not in sys.argv: main()\n",
         "runs and is not well": answers_badly(vps.systemd.port),
-        "cannot migrate": "import sys\nsys.exit('This release does not know how.')\n",
+        "cannot migrate": "import sys\nfrom checkout.cli import main\nif '--dry-run' in sys.argv: main()\n"
+        "sys.exit('It does not know how.')\n",
     }
     vps.machine = Machine(vps.root, vps.systemd, patience_s=4)
     with pytest.raises(Refusal, match="former program runs again"):
@@ -170,6 +174,106 @@ def test_when_the_new_program_fails_the_former_runs_again_with_its_database(vps:
     assert "notes" not in vps.tables()
     with pytest.raises(Refusal, match="no upgrade to go back from"):
         upgrading.back(vps.machine, restore=False)
+
+
+def test_a_program_that_cannot_work_here_is_refused_while_the_former_serves(vps: Vps) -> None:
+    started = vps.systemd.started
+    with pytest.raises(Refusal, match="lacks a library"):
+        upgrading.upgrade(vps.machine, vps.release("two", first="import sys\nsys.exit('It lacks a library.')\n"), NOW)
+    assert (vps.machine.current, vps.systemd.started) == ("one", started)
+    assert vps.serves()
+
+
+@pytest.fixture
+def address() -> Iterator[str]:
+    """A database of its own on a real PostgreSQL."""
+    server = postgres_server()
+    made = server.create()
+    yield made
+    server.drop(made)
+
+
+@pytest.fixture
+def on_postgres(tmp_path: Path, address: str) -> Iterator[Vps]:
+    found = Vps(tmp_path, address)
+    try:
+        yield found
+    finally:
+        found.systemd("systemctl", "stop")
+
+
+def of_postgres(address: str, statement: str) -> list[str]:
+    with psycopg.connect(address) as db:
+        return [row[0] for row in db.execute(statement.encode()).fetchall()]
+
+
+TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = current_schema()"
+MERCHANTS = "SELECT name FROM {}merchants ORDER BY created_at, name"
+
+
+def test_on_postgresql_the_backup_is_a_file_that_leads_back(on_postgres: Vps, address: str) -> None:
+    vps = on_postgres
+    vps.checkout("merchant", "add", "Before")
+    done = upgrading.upgrade(vps.machine, vps.release("two", migration=NEW_TABLE), NOW)
+    with closing(sqlite3.connect(vps.machine.at(Path(done.backup)))) as db:
+        assert db.execute("SELECT name FROM merchants").fetchall() == [("Before",)]
+    assert vps.serves()
+    vps.checkout("merchant", "add", "Since")
+    assert "notes" in of_postgres(address, TABLES)
+    with pytest.raises(Refusal, match="--restore"):
+        upgrading.back(vps.machine, restore=False)
+    upgrading.back(vps.machine, restore=True)
+    assert vps.machine.current == "one"
+    assert vps.serves()
+    assert of_postgres(address, MERCHANTS.format("")) == ["Before"]
+    assert "notes" not in of_postgres(address, TABLES)
+    [kept] = of_postgres(address, "SELECT nspname FROM pg_namespace WHERE nspname LIKE 'before%'")
+    assert of_postgres(address, MERCHANTS.format(f"{kept}.")) == ["Before", "Since"]
+
+
+def test_on_postgresql_a_failed_program_leaves_the_database_as_it_was(on_postgres: Vps, address: str) -> None:
+    vps = on_postgres
+    vps.checkout("merchant", "add", "Before")
+    vps.machine = Machine(vps.root, vps.systemd, patience_s=4)
+    ill = vps.release("two", migration=NEW_TABLE, first=answers_badly(vps.systemd.port))
+    with pytest.raises(Refusal, match="former program runs again"):
+        upgrading.upgrade(vps.machine, ill, NOW)
+    assert vps.machine.current == "one"
+    assert vps.serves()
+    assert of_postgres(address, MERCHANTS.format("")) == ["Before"]
+    assert "notes" not in of_postgres(address, TABLES)
+
+
+def test_on_postgresql_tables_change_only_while_no_other_machine_uses_them(on_postgres: Vps, address: str) -> None:
+    vps = on_postgres
+    two, three = vps.release("two"), vps.release("three", migration=NEW_TABLE)
+    vps.machine.unpack(two)
+    assert upgrading._planned(vps.machine, "one", "two", NOW).backup == "", "its tables are the same"
+    on_another_machine = psycopg.connect(address, application_name="checkout")
+    with on_another_machine, pytest.raises(Refusal, match=r"stop every server first\..* former program runs again"):
+        upgrading.upgrade(vps.machine, three, NOW + 1)
+    assert vps.machine.current == "one"
+    assert vps.serves()
+    assert "notes" not in of_postgres(address, TABLES)
+
+
+def test_a_second_machine_follows_the_first_and_goes_back_after_it(on_postgres: Vps, address: str) -> None:
+    vps = on_postgres
+    two = vps.release("two", migration=NEW_TABLE)
+    vps.machine.unpack(two)
+    vps.systemd("systemctl", "stop")
+    vps.machine.as_owner("two", "migrate")  # what the first machine did
+    assert upgrading.upgrade(vps.machine, two, NOW).backup == ""
+    assert vps.serves()
+    with pytest.raises(Refusal, match="Another machine"):
+        upgrading.back(vps.machine, restore=True)
+    assert vps.machine.current == "two"
+    with psycopg.connect(address) as db:  # the first machine has gone back
+        db.execute("DROP TABLE notes")
+        db.execute("DELETE FROM _checkout_migrations WHERE name LIKE '9999%'")
+    upgrading.back(vps.machine, restore=False)
+    assert vps.machine.current == "one"
+    assert vps.serves()
 
 
 def test_two_releases_and_one_backup_stay(vps: Vps) -> None:

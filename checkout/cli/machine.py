@@ -61,7 +61,8 @@ def install(base_url: str | None, shop_name: str | None, port: int, no_start: bo
 def upgrade(desk: Desk, file: Path | None, back: bool, restore: bool) -> None:
     """Put a newer one-file program in the place of the installed one: FILE, or the program that runs this.
 
-    The server stops for some seconds. A backup is made first; when anything fails, the former program starts again.
+    The server stops for some seconds. A backup is made first (on PostgreSQL: if the tables change); when anything
+    fails, the former program starts again.
     """
     if file is not None and not back:
         _hand_over(file.absolute())
@@ -74,7 +75,8 @@ def upgrade(desk: Desk, file: Path | None, back: bool, restore: bool) -> None:
         click.echo(f"{done.before} runs again.")
     else:
         done = upgrading.upgrade(machine, machines.source(), desk.clock())
-        click.echo(f"{done.after} runs now. The database before it: {done.backup}")
+        kept = f"The database before it: {done.backup}" if done.backup else "Its tables are what they were."
+        click.echo(f"{done.after} runs now. {kept}")
         next_steps(False, "checkout doctor", "checkout upgrade --back (if something is wrong)")
 
 

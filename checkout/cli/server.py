@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from checkout import __version__
+from checkout import __version__, store
 from checkout.cli.desk import Desk
 from checkout.cli.output import as_json, show
 from checkout.errors import Refusal, StoreError
@@ -96,11 +96,22 @@ def _anew(desk: Desk, parts: Parts, loop: Worker) -> tuple[Parts, Worker]:
 
 
 @click.command()
+@click.option("--dry-run", is_flag=True, help="Only say what is missing.")
 @as_json
 @click.pass_obj
-def migrate(desk: Desk, as_json: bool) -> None:
-    """Bring the database up to date; every other command does so too."""
+def migrate(desk: Desk, dry_run: bool, as_json: bool) -> None:
+    """Bring the database up to date; every other command does so too. On PostgreSQL all servers must be stopped if its
+    tables change."""
+    where, missing = desk.settings.place, store.missing(desk.settings.database)
+    if dry_run:
+        show({"database": where, "missing": missing}, as_json, lambda: _is_missing(where, missing))
+        return
+    if missing:
+        store.expect_alone(desk.settings.database)
     with desk.store.read():
         pass
-    where = "PostgreSQL" if desk.settings.is_postgres else desk.settings.database
     show({"database": where, "migrated": True}, as_json, lambda: f"The database is up to date: {where}")
+
+
+def _is_missing(where: str, missing: list[str]) -> str:
+    return "\n".join((f"{where} needs:", *missing)) if missing else f"The database is up to date: {where}"

@@ -52,7 +52,7 @@ def restore(desk: Desk, file: Path, as_json: bool) -> None:
     with _restoring(desk, file.absolute(), as_json):
         former = backups.restore(desk.settings, file.absolute(), desk.clock())
     kept = f" The former database is kept as {former}." if former else ""
-    data = {"database": desk.settings.database, "former": str(former) if former else None}
+    data = {"database": desk.settings.place, "former": former}
     show(data, as_json, lambda: f"{file} is the database now.{kept}")
     next_steps(as_json, "checkout doctor")
 

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+
 from checkout.errors import StoreError
 from checkout.interfaces import Store
 from checkout.setting_values import POSTGRES
@@ -11,6 +16,7 @@ from checkout.store import (
     answered,
     api_keys,
     audit,
+    copies,
     deliveries,
     devices,
     endpoints,
@@ -35,7 +41,6 @@ from checkout.store import (
     slots,
     tallies,
 )
-from checkout.store.copies import restore
 from checkout.store.sqlite import SqliteStore
 
 __all__ = [
@@ -47,12 +52,14 @@ __all__ = [
     "deliveries",
     "devices",
     "endpoints",
+    "expect_alone",
     "gateways",
     "gauges",
     "invariants",
     "keys",
     "merchant_orders",
     "merchants",
+    "missing",
     "open_store",
     "orders",
     "overview",
@@ -82,10 +89,44 @@ def open_store(database: str, *, serving: bool = False) -> Store:
     return SqliteStore(database)
 
 
+def restore(database: str, source: Path, now: int) -> str | None:
+    """Puts a checked copy of the backup `source` in the place of `database`; says where the former one is kept, None:
+    there was none. Raises `StoreError` as `copies.restore` and `refills.restore`."""
+    if database.startswith(POSTGRES):
+        former = _refills().restore(database, source, now)
+        return former and f"the schema {former}"
+    kept = copies.restore(Path(database), source, now)
+    return str(kept) if kept else None
+
+
+def missing(database: str) -> list[str]:
+    """The migrations that opening `database` would apply; nothing is changed. Raises `StoreError`, also where a newer
+    program was here."""
+    return _refills().missing(database) if database.startswith(POSTGRES) else copies.missing(Path(database))
+
+
+def expect_alone(database: str) -> None:
+    """Before migrations. `StoreError` while servers of other machines use the same PostgreSQL database."""
+    if database.startswith(POSTGRES):
+        _refills().expect_alone(database)
+
+
 def _postgres(address: str, serving: bool) -> Store:
-    """Its driver is an extra, and takes a while to load."""
-    try:
+    with _driver():
         from checkout.store.postgres import PostgresStore
+    return PostgresStore(address, serving=serving)
+
+
+def _refills() -> ModuleType:
+    with _driver():
+        from checkout.store import refills
+    return refills
+
+
+@contextmanager
+def _driver() -> Iterator[None]:
+    """PostgreSQL's is an extra, and takes a while to load."""
+    try:
+        yield
     except ImportError as error:
         raise StoreError("PostgreSQL needs its driver: pip install 'checkout-qr[postgres]'.") from error
-    return PostgresStore(address, serving=serving)

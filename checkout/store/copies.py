@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -18,10 +19,15 @@ def copy(database: Path, target: Path) -> None:
     `VACUUM INTO` reads one moment of the database; the stepwise backup of SQLite begins anew with every write and
     never ends beside a busy server. Raises `StoreError`; nothing is left behind then, and an existing file is kept.
     """
+    write(target, lambda draft: _vacuum(database, draft))
+
+
+def write(target: Path, fill: Callable[[Path], object]) -> None:
+    """What `fill` writes into an empty file becomes the checked copy `target`. Raises as `copy`."""
     draft = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
         os.close(os.open(draft, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
-        _vacuum(database, draft)
+        fill(draft)
         guard.check(draft, alone=True)
         _keep(draft)
         _publish(draft, target)
@@ -75,9 +81,7 @@ def restore(database: Path, source: Path, now: int) -> Path | None:
         database.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         with closing(guard.Lock(database, alone=True)):
             os.close(os.open(draft, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
-            shutil.copyfile(source, draft)
-            _expect_sound(draft, source)
-            _expect_ours(draft, source)
+            take(source, draft)
             _keep(draft)
             former = _moved_aside(database, now)
             draft.rename(database)
@@ -86,6 +90,24 @@ def restore(database: Path, source: Path, now: int) -> Path | None:
         raise StoreError(f"{source} cannot be restored: {error.strerror}.") from error
     finally:
         draft.unlink(missing_ok=True)
+
+
+def missing(database: Path) -> list[str]:
+    """The migrations that opening it would apply; nothing is changed."""
+    if not database.is_file() or not database.stat().st_size:
+        return migrations.names()
+    with closing(sqlite3.connect(database, timeout=5)) as connection:
+        try:
+            return migrations.missing(connection)
+        except sqlite3.Error as error:
+            raise StoreError(f"{database} is no database of Checkout: {error}.") from error
+
+
+def take(source: Path, draft: Path) -> None:
+    """Copies the backup `source` into `draft`. Raises `StoreError` when it is damaged or no database of ours."""
+    shutil.copyfile(source, draft)
+    _expect_sound(draft, source)
+    _expect_ours(draft, source)
 
 
 def _expect_sound(draft: Path, source: Path) -> None:

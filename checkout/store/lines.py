@@ -25,13 +25,14 @@ from checkout.store.postgres_errors import SILENT, Silent, in_our_words
 READERS = 8  # of each process; PostgreSQL itself allows 100 connections unless it is told otherwise
 PATIENCE_S = 5  # of a server for its turn, for the lock, and for the end of a short absence
 ANSWER_S = 8  # of a server for one answer; PostgreSQL itself ends a statement before
+NAME = "checkout"  # by which PostgreSQL lists our lines
 _CONNECTION = {  # a machine that was cut off is noticed within seconds; any of them may be set in the address
     "connect_timeout": "5",
     "keepalives_idle": "10",
     "keepalives_interval": "5",
     "keepalives_count": "3",
     "tcp_user_timeout": "15000",
-    "application_name": "checkout",
+    "application_name": NAME,
     "client_encoding": "UTF8",
 }
 # A writer that stopped in the middle of its transaction must not hold up everybody for ever.

@@ -12,6 +12,7 @@ from msgspec import Struct
 from checkout.interfaces import Row, Rows, Value
 
 PAGE = 200
+_NAMES = 200
 Key = tuple[Value, ...]
 
 
@@ -63,6 +64,13 @@ def pages(db: Rows, table: Table) -> Iterator[list[Row]]:
 
 
 def add(db: Rows, table: Table, rows: Sequence[Row]) -> None:
+    """In statements of few names: SQLite looks each one up among all before it."""
+    at_once = max(1, _NAMES // len(table.columns))
+    for first in range(0, len(rows), at_once):
+        _add(db, table, rows[first : first + at_once])
+
+
+def _add(db: Rows, table: Table, rows: Sequence[Row]) -> None:
     values: dict[str, Value] = {}
     places = []
     for number, row in enumerate(rows):
@@ -70,6 +78,20 @@ def add(db: Rows, table: Table, rows: Sequence[Row]) -> None:
         values |= dict(zip(names, row, strict=True))
         places.append(f"({', '.join(':' + name for name in names)})")
     db.run(f"INSERT INTO {table.name} ({_listed(table.columns)}) VALUES {', '.join(places)}", **values)
+
+
+def clear(db: Rows, tables: Sequence[Table]) -> None:
+    """Away with what the migrations have put in."""
+    for table in reversed(tables):
+        db.run(f"DELETE FROM {table.name}")
+
+
+def digest(db: Rows, table: Table) -> Digest:
+    """Of all rows."""
+    found = Digest()
+    for rows in pages(db, table):
+        found.add(rows)
+    return found
 
 
 class Digest:

@@ -23,6 +23,7 @@ import psycopg
 
 from checkout.errors import StoreError
 from checkout.interfaces import Row, Rows, Value
+from checkout.store import dumps
 from checkout.store.lines import Line, Lines, conninfo_of
 from checkout.store.migrations import postgres as migrations
 from checkout.store.postgres_errors import READ_ONLY, Silent, in_our_words, may_pass
@@ -78,16 +79,18 @@ class _ReadingRows(_PostgresRows):
 class PostgresStore:
     """One PostgreSQL database, migrated when it is opened. `address`: postgresql://user:password@host:port/name.
 
-    For a server (`serving`) every wait ends within seconds, with `StoreError`."""
+    For a server (`serving`) every wait ends within seconds, with `StoreError`. `is_to_migrate` False takes the database
+    as it is, for those who look at it or replace it."""
 
-    def __init__(self, address: str, *, serving: bool = False) -> None:
-        conninfo = conninfo_of(address)
+    def __init__(self, address: str, *, serving: bool = False, is_to_migrate: bool = True) -> None:
+        self._conninfo = conninfo = conninfo_of(address)
         self._lines = Lines(conninfo, serving=serving)
         self._graveyard: list[object] = []
         self._turn = threading.Lock()
         self._owner = 0
         self._writer: Line | None = None
-        _migrate(conninfo)
+        if is_to_migrate:
+            _migrate(conninfo)
         _forget_on_fork(self)
 
     @contextmanager
@@ -123,7 +126,14 @@ class PostgresStore:
             db.one("SELECT count(*) FROM merchants")
 
     def copy_to(self, target: Path) -> None:
-        raise StoreError(f"A PostgreSQL database is copied with its own tool: pg_dump --format=custom --file={target}")
+        """As a SQLite file, of one moment, beside servers that go on. It takes its time."""
+        line = Lines(self._conninfo, serving=False).to_read()
+        try:
+            db = _PostgresRows(line)
+            db.run("BEGIN ISOLATION LEVEL REPEATABLE READ")
+            dumps.write(db, target)
+        finally:
+            line.close()
 
     def close(self) -> None:
         """Closes every connection; the next use opens new ones."""

@@ -17,7 +17,7 @@ SET = "checkout"
 
 def apply(connection: sqlite3.Connection) -> None:
     """Applies what is missing. Safe when several processes start at once: the second waits, then finds it done."""
-    if not _missing(connection):
+    if not missing(connection):
         return
     # Imported late: it takes longer to load than all our own code, and is needed once per version.
     from sqlite_utils import Database
@@ -48,7 +48,8 @@ def statements(script: str) -> Iterator[str]:
         raise ValueError("A migration ends inside a statement.")
 
 
-def _missing(connection: sqlite3.Connection) -> list[str]:
+def missing(connection: sqlite3.Connection) -> list[str]:
+    """What is still to be applied. Raises `StoreError` where a newer program was here."""
     known = connection.execute("SELECT 1 FROM sqlite_master WHERE name = '_sqlite_migrations'").fetchone()
     if known is None:
         return names()

@@ -6,7 +6,8 @@ import re
 import time
 from typing import TYPE_CHECKING
 
-from checkout.store.migrations import left, script, statements
+from checkout.interfaces import Rows
+from checkout.store.migrations import left, names, script, statements
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -19,6 +20,7 @@ _FOUNDATION = (
     "CREATE TABLE IF NOT EXISTS _checkout_migrations (name TEXT PRIMARY KEY, applied_at BIGINT NOT NULL)",
     "INSERT INTO _checkout_writer (id) VALUES (1) ON CONFLICT (id) DO NOTHING",
 )
+_BYTES = "SELECT 'B' < 'a' AND '_' > 'B' AND '-' < '0'"  # whether texts sort by their bytes
 _RACES = {"23505", "42P07", "42710", "40001", "XX000"}  # IF NOT EXISTS does not cover two that create at once
 
 
@@ -38,6 +40,34 @@ def apply(connection: Connection) -> None:
         if not connection.closed:
             connection.execute("ROLLBACK")
         raise
+
+
+def create(db: Rows) -> None:
+    """All tables where there are none, within the caller's transaction."""
+    for statement in _FOUNDATION:
+        db.run(statement)
+    row = db.one(_BYTES)
+    for name in names():
+        for statement in statements(script(name)):
+            db.run(translated(statement, sorts_by_bytes=row is not None and bool(row[0])))
+        db.run("INSERT INTO _checkout_migrations VALUES (:name, :at)", name=name, at=int(time.time()))
+
+
+def missing(db: Rows) -> list[str]:
+    """What is still to be applied. Raises `StoreError` where a newer program was here."""
+    if not is_founded(db):
+        return names()
+    return left({name for (name,) in db.all("SELECT name FROM _checkout_migrations")})
+
+
+def is_founded(db: Rows) -> bool:
+    """Whether a Checkout was here."""
+    return set(OWN_TABLES) <= set(tables(db))
+
+
+def tables(db: Rows) -> list[str]:
+    """Everybody's, in the schema that we use."""
+    return sorted(name for (name,) in db.all("SELECT tablename FROM pg_tables WHERE schemaname = current_schema()"))
 
 
 def translated(statement: str, *, sorts_by_bytes: bool) -> str:
@@ -73,5 +103,5 @@ def _missing(connection: Connection) -> list[str]:
 
 
 def _sorts_by_bytes(connection: Connection) -> bool:
-    row = connection.execute("SELECT 'B' < 'a' AND '_' > 'B' AND '-' < '0'").fetchone()
+    row = connection.execute(_BYTES).fetchone()
     return row is not None and bool(row[0])
