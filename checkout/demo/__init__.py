@@ -11,8 +11,9 @@ import signal
 import tempfile
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from checkout import ids, serve
 from checkout.app import create_app
