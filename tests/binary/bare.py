@@ -52,8 +52,9 @@ class Bare:
         return subprocess.run(self.command(*words, settings=settings), capture_output=True, text=True)
 
     @contextmanager
-    def serving(self, port: int, settings: dict[str, str], log: Path) -> Iterator[Server]:
-        command = self.command("./checkout", "serve", "--port", str(port), settings=settings)
+    def serving(self, port: int, settings: dict[str, str], log: Path, *words: str) -> Iterator[Server]:
+        """`words`: what is started instead of `serve`, as `demo`."""
+        command = self.command("./checkout", *(words or ("serve",)), "--port", str(port), settings=settings)
         server = Server(command, {}, log, self.data)
         try:
             server.wait_until_ready(f"http://127.0.0.1:{port}/healthz")

@@ -1,34 +1,65 @@
-"""Install, upgrade and the way back under a real systemd in a container: the unit restricts as on a server."""
+"""Install, reload, crashes, upgrade, the way back and removal under a real systemd in a container: the unit restricts
+as on a server."""
 
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
+import time
 from pathlib import Path
+from queue import Queue
 from typing import Any
 
 import pytest
 
 from tests.binary.conftest import PROGRAM
+from tests.clients.phone import Phone
+from tests.clients.vmq import VmqClient
+from tests.clients.wire import to_server
 from tests.conftest import skip_or_fail
+from tests.journeys.server import Shops
 from tests.servers import free_port
 
-BOOT_S = 100
-SCRIPT = """#!/bin/sh
+BOOT_S = 300
+SCRIPT = """#!/bin/bash
 exec 2> /mnt/errors
 set -x
 say() { echo "$@" >> /mnt/said; }
+get() { exec 3<>/dev/tcp/127.0.0.1/{port} && printf 'GET %s HTTP/1.0\\r\\n\\r\\n' "$1" >&3 && cat <&3; }
+soon() { for _ in {1..300}; do "$@" && return; sleep 0.2; done; say "never: $*"; }
+well() { get /healthz | head -1 | grep -q ' 200 '; }
+main() { systemctl show --property MainPID --value checkout; }
+workers() { cat "/proc/$(main)/task/$(main)/children"; }
 cd /mnt
 ./checkout install --yes --no-start --dry-run --base-url http://127.0.0.1:{port} > /mnt/plan
 test -e /opt/checkout && say wrote-on-a-dry-run
 ./checkout install --yes --base-url http://127.0.0.1:{port} --port {port} || say install-failed
-sleep 3
+soon well
+say "state $(systemctl is-active checkout)"
+systemd-analyze security checkout --no-pager > /mnt/exposure
+before=$(main); first=$(workers)
+echo 'allow_private = true' >> /etc/checkout/checkout.toml
+systemctl reload checkout || say reload-failed
+renewed() { for pid in $first; do test ! -e "/proc/$pid" || return 1; done; test -n "$(workers)" && well; }
+soon renewed
+[ "$(main)" = "$before" ] || say main-changed-on-reload
+first=$(workers)
+kill -9 $first
+soon renewed
+[ "$(main)" = "$before" ] || say main-changed-with-a-worker
+kill -9 "$before"
+restarted() { [ "$(systemctl show --property NRestarts --value checkout)" = 1 ] && well; }
+soon restarted
 say "state $(systemctl is-active checkout)"
 say "owner $(stat -c %U:%a /var/lib/checkout)"
-say "user $(ps -o user= -C checkout 2>/dev/null | sort -u | head -1)"
+say "user $(stat -c %U "/proc/$(main)")"
 ./checkout install --yes --base-url http://127.0.0.1:{port} && say installed-twice
-checkout merchant add Shop --json > /mnt/merchant
+checkout merchant add Shop --notify-url {notify} --mode compat --json > /mnt/merchant
+checkout account add wx-main --method wechat --code wxp://f2f0abcdefghijklmnopqrstuvwxyz --json > /mnt/account
+checkout device add phone-1 --json > /mnt/device.part && mv /mnt/device.part /mnt/device
+soon test -e /mnt/paid
 cp checkout new; echo >> new
 ./new upgrade || say upgrade-failed
 ./new upgrade && say upgraded-twice
@@ -43,6 +74,16 @@ checkout upgrade broken && say upgraded-to-nothing
 say "state $(systemctl is-active checkout)"
 checkout doctor --json > /mnt/doctor
 journalctl -u checkout --no-pager > /mnt/journal
+systemctl disable --now checkout
+rm -r /etc/systemd/system/checkout.service /usr/local/bin/checkout /opt/checkout
+systemctl daemon-reload
+systemctl cat checkout > /dev/null 2>&1 && say unit-is-still-there
+ss=$(cat /proc/net/tcp | grep -ci ":$(printf %04X {port}) .* 0A ")
+say "listening $ss"
+say "kept $(ls -A /etc/checkout) $(stat -c %U:%a /var/lib/checkout/checkout.db)"
+./checkout install --yes --base-url http://127.0.0.1:{port} --port {port} || say second-install-failed
+soon well
+checkout merchant list --json > /mnt/merchants-after
 say done
 systemctl poweroff
 """
@@ -58,7 +99,8 @@ def told(debian: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert nspawn
     folder = tmp_path_factory.mktemp("service")
     shutil.copy(PROGRAM, folder / "checkout")
-    (folder / "script").write_text(SCRIPT.replace("{port}", str(free_port())))
+    port, shop = free_port(), Shop()
+    (folder / "script").write_text(SCRIPT.replace("{port}", str(port)).replace("{notify}", f"{shop.address}/n"))
     (folder / "script").chmod(0o755)
     root = folder / "root"
     subprocess.run(["cp", "-ax", debian, root], check=True)
@@ -72,10 +114,45 @@ def told(debian: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         (folder / name).rename(shared / name)
     command = [nspawn, "--boot", "--quiet", "--register=no", "--keep-unit", "-D", str(root), f"--bind={shared}:/mnt"]
     with (folder / "boot.log").open("wb") as log:
-        subprocess.run(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, timeout=BOOT_S)
+        container = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+    try:
+        shop.be_paid(shared, port, container)
+        container.wait(timeout=BOOT_S)
+    finally:
+        container.terminate()
+        container.wait()
+        shop.close()
     assert "done" in said(shared), (folder / "boot.log").read_text(errors="replace")[-3000:]
     shutil.rmtree(root)
     return shared
+
+
+class Shop:
+    """Outside of the container, on the same loopback: it orders, its buyer pays, and it hears of that."""
+
+    def __init__(self) -> None:
+        self._heard = Queue[tuple[str, str, bytes]]()
+        self._shops = Shops({"/n": self._hear})
+        self.address = self._shops.address
+        self.close = self._shops.close
+
+    def _hear(self, method: str, path: str, kind: str, body: bytes) -> bytes:
+        self._heard.put((method, self.address + path, body))
+        return b"success"
+
+    def be_paid(self, shared: Path, port: int, container: subprocess.Popen[bytes]) -> None:
+        deadline = time.monotonic() + BOOT_S
+        while not (shared / "device").exists():
+            if container.poll() is not None or time.monotonic() > deadline:
+                return  # what was said tells why
+            time.sleep(0.1)
+        wire = to_server(f"http://127.0.0.1:{port}")
+        vmq = VmqClient(wire, str(parsed(shared, "merchant")["key"]))
+        vmq.create("N1", "9.90")
+        app, at = Phone(wire, f"127.0.0.1:{port}/{parsed(shared, 'device')['key']}"), time.time_ns() // 1_000_000
+        app.heart(at)
+        app.push(1, "9.9", at)
+        (shared / "paid").write_text(vmq.callback(*self._heard.get(timeout=60))["payId"])
 
 
 def said(folder: Path) -> list[str]:
@@ -88,8 +165,24 @@ def parsed(folder: Path, name: str) -> Any:
 
 
 def test_it_runs_after_installing_upgrading_going_back_and_a_broken_file(told: Path) -> None:
-    lines = [line for line in said(told) if not line.startswith("user")]
-    assert lines == ["state active", "owner checkout:700", *["state active"] * 3, "done"], (told / "errors").read_text()
+    states = ["state active"] * 3
+    lines = ["state active", "state active", "owner checkout:700", "user checkout", *states]
+    removed = ["listening 0", "kept checkout.toml checkout:600"]
+    assert said(told) == [*lines, *removed, "done"], (told / "errors").read_text()
+
+
+def test_an_order_is_paid_and_told_by_a_server_that_was_reloaded_and_killed(told: Path) -> None:
+    assert (told / "paid").read_text() == "N1"
+
+
+def test_the_unit_exposes_little(told: Path) -> None:
+    match = re.search(r"exposure level for checkout\.service: ([0-9.]+)", (told / "exposure").read_text())
+    assert match
+    assert int(match[1].replace(".", "")) <= 15  # 1.5 of 10
+
+
+def test_removed_and_installed_again_it_knows_everything(told: Path) -> None:
+    assert parsed(told, "merchants-after") == parsed(told, "merchants")
 
 
 def test_the_plan_names_what_would_be_written(told: Path) -> None:
