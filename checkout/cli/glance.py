@@ -135,7 +135,7 @@ class _Page:
 
     def _phone(self, one: Device, state: str) -> tuple[str, str]:
         since = f" {self._for(self._seen.now - one.beat_at)}" if one.beat_at is not None else ""
-        return f"{_plain(one.name)} {self._word(state)}{since}", _GREEN if state == "online" else _YELLOW
+        return f"{plain(one.name)} {self._word(state)}{since}", _GREEN if state == "online" else _YELLOW
 
     def _order(self, one: Order) -> str:
         """Time, state and amount always; method, number and account as far as there is room."""
@@ -161,7 +161,7 @@ class _Page:
         indent = max(width(self._word(one)) for one in ("phones", "queue", "alerts")) + 2
         made, line, used = [], self._fit(self._word(name), indent), indent
         for text, color in found:
-            text = self._fit(text, min(width(_plain(text)), self._columns - indent))
+            text = self._fit(text, min(width(plain(text)), self._columns - indent))
             if used > indent and (each_on_a_line or used + 3 + width(text) > self._columns):
                 made.append(line)
                 line, used = " " * indent, indent
@@ -186,7 +186,7 @@ class _Page:
 
     def _fit(self, text: str, cells: int) -> str:
         """Cut or filled to exactly so many cells; what a terminal would obey is taken out."""
-        text = _plain(text)
+        text = plain(text)
         if width(text) > cells:
             while text and width(text) > cells - 1:
                 text = text[:-1]
@@ -197,5 +197,6 @@ class _Page:
         return f"{color}{text}{_PLAIN}" if self._colors and color else text
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
+    """What others wrote, without what would move the cursor, colour the terminal or turn the line around."""
     return "".join(char if char.isprintable() else "\ufffd" for char in text)
