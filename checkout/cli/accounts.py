@@ -29,14 +29,16 @@ _offset = click.option(
     type=click.Choice(["up", "down", "nearest"]),
     help="Where other amounts than the price lie (default: up).",
 )
-_max_offset = click.option("--max-offset", metavar="1.00", help="How far they may lie from it (default: 1.00).")
+_max_offset = click.option(
+    "--max-offset", metavar="1.00", help="How far they may lie from it, in yuan (default: 1.00)."
+)
 _offline = click.option(
     "--offline", type=click.Choice(["block", "warn", "sell"]),
     help="What to do while no phone watches (default: warn).",
 )  # fmt: skip
 _weight = click.option("--weight", type=int, metavar="N", help="How often it is chosen beside others (default: 1).")
 _daily_cap = click.option(
-    "--daily-cap", metavar="5000.00", help="The most it takes in a day (Beijing time); 0: no cap."
+    "--daily-cap", metavar="5000.00", help="The most it takes in a day (Beijing time), in yuan; 0: no cap."
 )
 
 
@@ -58,7 +60,11 @@ def account() -> None:
 @as_json
 @click.pass_obj
 def add(desk: Desk, /, name: str, method: str, as_json: bool, **wanted: Any) -> None:
-    """Add an account under a short NAME such as wx-main."""
+    """Add an account under a short NAME such as wx-main.
+
+    \b
+    checkout account add wx-main --method wechat --code wechat.png
+    """
     wish = _wish(**wanted)
     doubts = _doubts(desk, name, Method(method), wish.code)
     added = receiving.add(desk.store, name, Method(method), wish, _channels(desk, Method(method)), **desk.by)

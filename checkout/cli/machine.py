@@ -25,7 +25,14 @@ from checkout.errors import Code, Refusal
 @click.option("--dry-run", is_flag=True, help="Only print what would be done.")
 @click.option("--yes", is_flag=True, help="Ask nothing.")
 def install(base_url: str | None, shop_name: str | None, port: int, no_start: bool, dry_run: bool, yes: bool) -> None:
-    """Make a systemd service of this one-file program: user, folders, settings, unit. It asks first."""
+    """Make a systemd service of this one-file program: user, folders, settings, unit. It asks first.
+
+    The program goes to /opt/checkout, the settings to /etc/checkout/checkout.toml, the data to /var/lib/checkout. As
+    root; --dry-run shows every step and file before.
+
+    \b
+    sudo ./checkout install --base-url https://pay.example.com
+    """
     machine, source = machines.Machine(), machines.source()
     if yes and base_url is None:
         raise Refusal(Code.BAD_REQUEST, "With --yes nothing is asked, so say --base-url https://pay.example.com.")

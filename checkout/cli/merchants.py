@@ -13,9 +13,13 @@ from checkout.cli.output import as_json, details, next_steps, show, table, warn,
 from checkout.merchants import Reach, Wish
 from checkout.model import Merchant, Mode
 
-_mode = click.option("--mode", type=click.Choice([mode.value for mode in Mode]), help="strict (default) or compat.")
-_notify_url = click.option("--notify-url", metavar="U", help="Where payments are reported to.")
-_return_url = click.option("--return-url", metavar="U", help="Where buyers go after they have paid.")
+_mode = click.option(
+    "--mode",
+    type=click.Choice([mode.value for mode in Mode]),
+    help="strict (default): no old signature passes through a buyer; compat: as V免签 and GOGO支付 do it.",
+)
+_notify_url = click.option("--notify-url", metavar="URL", help="Where payments are reported to.")
+_return_url = click.option("--return-url", metavar="URL", help="Where buyers go after they have paid.")
 _allow_host = click.option(
     "--allow-host",
     "add_hosts",
@@ -51,7 +55,11 @@ def merchant() -> None:
 @as_json
 @click.pass_obj
 def add(desk: Desk, /, as_json: bool, mode: str | None, **wanted: Any) -> None:
-    """Add a merchant; prints its number and its key."""
+    """Add a merchant; prints its number and its key.
+
+    \b
+    checkout merchant add "My shop" --notify-url https://shop.example.com/notify
+    """
     wish = Wish(mode=Mode(mode) if mode else None, **wanted)
     added = merchants.add(desk.store, wish, Reach.of(desk.settings), **desk.by)
     _answer(added, as_json)

@@ -33,11 +33,11 @@ _OPTIONS = (
     click.option("--low-stock", type=click.IntRange(0), metavar="N", help="Tell me when fewer are left (default: 5)."),
     click.option("--origin", "add_origins", metavar="O", multiple=True,
                  help="A site that may show the checkout in its pages: https://shop.example.com; repeatable."),
-    click.option("--return-url", metavar="U", help="Where buyers go after they have paid."),
+    click.option("--return-url", metavar="URL", help="Where buyers go after they have paid."),
     click.option("--deliver-text", metavar="F", help="Deliver the text in this Markdown file."),
     click.option("--deliver-keys", metavar="F", help="Deliver a licence key for each piece; one on a line."),
     click.option("--deliver-file", metavar="F", help="Deliver this file; it stays where it is."),
-    click.option("--deliver-link", metavar="U", help="Deliver this address."),
+    click.option("--deliver-link", metavar="URL", help="Deliver this address."),
     click.option("--brand-name", metavar="N", help="The shop's name on the pages of this product."),
     click.option("--brand-color", metavar="#rrggbb", help="Its colour."),
     click.option("--lang", type=click.Choice([*catalogue.LANGUAGES, "none"]),
@@ -63,7 +63,11 @@ def product() -> None:
 @as_json
 @click.pass_obj
 def add(desk: Desk, /, name: str, as_json: bool, **wanted: Any) -> None:
-    """Add a product under a short ID such as ebook; it stands in addresses."""
+    """Add a product under a short ID such as ebook; it stands in addresses.
+
+    \b
+    checkout product add ebook --title 电子书 --price 9.90 --deliver-link https://…
+    """
     if wanted["price"] is None:
         raise click.UsageError("Missing option '--price'.")
     if wanted["title_zh"] is None and wanted["title_en"] is None:

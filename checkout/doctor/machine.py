@@ -6,11 +6,10 @@ import os
 import pwd
 import stat
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 from checkout import backup, store
-from checkout.doctor.finding import Finding, Patient, fail, ok, warn
+from checkout.doctor.finding import Finding, Patient, beijing, fail, ok, warn
 from checkout.errors import StoreError
 from checkout.interfaces import Store
 from checkout.monitors import owner_rules
@@ -18,7 +17,6 @@ from checkout.resources import resource_dir
 
 _OLDEST = 1_767_225_600  # 2026: a clock before it was never set
 _AHEAD_S = 60
-_BEIJING = timezone(timedelta(hours=8))
 _FAULTLESS_SQLITE = (3, 51, 3)
 _FAULT = "Before 3.51.3 it has a rare fault, which may damage the database, where two connections write"
 
@@ -120,16 +118,18 @@ def _backups(patient: Patient) -> Iterator[Finding]:
 
 def _clock(patient: Patient) -> Finding:
     """By itself, and by what is in the database; the answer of the base URL tells more."""
-    beijing = datetime.fromtimestamp(patient.now, UTC).astimezone(_BEIJING).strftime("%Y-%m-%d %H:%M:%S")
+    here = beijing(patient.now)
     fix = "Set the clock, best for good with NTP: timedatectl set-ntp true"
     if patient.now < _OLDEST:
-        return fail("clock", f"The clock says {beijing} in Beijing, which is long past.", fix)
+        return fail("clock", f"The clock says {here} in Beijing, which is long past.", fix)
     if patient.store is not None:
         with patient.store.read() as db:
             ahead = store.overview.newest(db) - patient.now
         if ahead > _AHEAD_S:
-            return fail("clock", f"The newest order or payment lies {ahead} s ahead of the clock ({beijing}).", fix)
-    return ok("clock", f"It is {beijing} in Beijing.")
+            return fail(
+                "clock", f"The newest order or payment lies {ahead} s ahead of the clock ({here} in Beijing).", fix
+            )
+    return ok("clock", f"It is {here} in Beijing.")
 
 
 def _htmx(patient: Patient) -> Finding:

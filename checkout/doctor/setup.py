@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
 
 from checkout import channels, devices, merchants, receiving, store
-from checkout.doctor.finding import Finding, Patient, fail, ok, warn
+from checkout.doctor.finding import Finding, Patient, beijing, fail, ok, warn
 from checkout.interfaces import Rows, Store
 from checkout.model import Account, Device, Method
 from checkout.receiving import PERSONAL
@@ -107,8 +106,7 @@ def _silent(one: Device) -> Finding:
         return warn("phones", f"Phone {one.name} was never heard of.",
                     f"Scan its pairing code, checkout device show {one.name}, and start the app;"
                     " where the app says 签名校验不通过 it has another key: scan again.")  # fmt: skip
-    since = datetime.fromtimestamp(one.beat_at, UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S")
-    return warn("phones", f"Phone {one.name} is offline since {since}.",
+    return warn("phones", f"Phone {one.name} is offline since {beijing(one.beat_at)} (Beijing time).",
                 "Open its app, keep it from being put to sleep, and look at its network.")  # fmt: skip
 
 
