@@ -12,8 +12,8 @@ root=$work/$suite
 mkdir -p "$work"/sources/lists/partial
 
 # What leads out of this machine leads out of there too: mirrors, proxies and the authorities that are believed here.
-way_out=(PIP_CERT=/etc/ssl/certs/ca-certificates.crt)
-for name in PIP_INDEX_URL PIP_EXTRA_INDEX_URL http_proxy https_proxy HTTP_PROXY HTTPS_PROXY no_proxy NO_PROXY; do
+way_out=(PIP_CERT=/etc/ssl/certs/ca-certificates.crt SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt)
+for name in CHECKOUT_NPM_REGISTRY PIP_INDEX_URL PIP_EXTRA_INDEX_URL http_proxy https_proxy HTTP_PROXY HTTPS_PROXY no_proxy NO_PROXY; do
   if [ -n "${!name:-}" ]; then way_out+=("$name=${!name}"); fi
 done
 
@@ -71,5 +71,7 @@ inside 'cd /root/project
   awk "/^[a-z]/ { wanted = /^(pyinstaller|pyinstaller-hooks-contrib|altgraph|setuptools|packaging|psycopg|psycopg-binary|psycopg-pool)==/ }
     wanted && !/^ +#/" requirements-dev.txt >/root/build.txt
   python3.11 -m pip install -q --root-user-action=ignore --no-deps --require-hashes -r /root/build.txt
+  python3.11 hatch_build.py
+  compgen -G "static/vendor/htmx-*.js" >/dev/null || { echo "No release without htmx: many buyers do not reach its CDN." >&2; exit 1; }
   python3.11 -m release.binary'
 install -D -m 0755 "$root/root/project/dist/checkout" dist/checkout
