@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -155,7 +156,9 @@ def test_money_of_an_order_that_was_confirmed_by_hand_is_not_called_a_second_pay
         with world.store.transaction() as db:
             store.orders.add(db, order)
         settlement.confirm(world.store, order.token, amount=990, **by(world))
-        till.gateway.trades[order.token] = replace(till.gateway.trades[TOKEN], number=order.token, trade_no="T" * 20)
+        till.gateway.trades[order.token] = dataclasses.replace(
+            till.gateway.trades[TOKEN], number=order.token, trade_no="T" * 20
+        )
         found = till.channel.query(order, world.clock())
         assert found.paid is not None
         gateways.book(world.store, till.channel, found.paid, "{}", new_id=ids.new_id, now=world.clock())
@@ -195,7 +198,9 @@ def test_a_payment_of_the_wrong_amount_goes_back(alipay: Till, world: World) -> 
             db, replace(alipay.order, token=other, number="N2", price=500, really_price=500,
                         state=State.PENDING, paid_at=None),
         )  # fmt: skip
-    trade = alipay.gateway.trades[other] = replace(alipay.gateway.trades[TOKEN], number=other, trade_no="T" * 20)
+    trade = alipay.gateway.trades[other] = dataclasses.replace(
+        alipay.gateway.trades[TOKEN], number=other, trade_no="T" * 20
+    )
     trade.refunds = {}
     found = alipay.channel.query(world.order(other), world.clock())
     assert found.paid is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -89,7 +90,7 @@ class Till:
         with self.world.store.transaction() as db:
             store.orders.add(db, again)
         trades = self.gateway.trades
-        trades[other] = replace(trades[TOKEN], number=other, trade_no=trade_no, refunds={})
+        trades[other] = dataclasses.replace(trades[TOKEN], number=other, trade_no=trade_no, refunds={})
         found = self.channel.query(again, now)
         assert found.paid is not None
         gateways.book(self.world.store, self.channel, found.paid, "{}", new_id=ids.new_id, now=now)
