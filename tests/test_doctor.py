@@ -111,10 +111,15 @@ def test_a_database_that_cannot_be_used_fails_and_the_rest_is_still_looked_at(cl
     assert "base URL" in {one.check for one in found}
 
 
-def test_a_database_of_another_user_is_told_with_whose_it_is(clinic: Clinic, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_database_of_another_user_is_told_with_whose_it_is(
+    clinic: Clinic, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "theirs.db"
+    file.touch()
     name = pwd.getpwuid(os.geteuid()).pw_name
     monkeypatch.setattr(os, "geteuid", lambda: 12_345)
-    found = clinic.sees(store=None, trouble="The database cannot be opened: Permission denied.")
+    trouble = "The database cannot be opened: Permission denied."
+    found = clinic.sees(store=None, trouble=trouble, settings=clinic.settings(database=str(file)))
     assert [f"sudo -u {name} checkout" in one.fix for one in found if one.check == "database"] == [True]
 
 
