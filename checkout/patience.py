@@ -39,17 +39,19 @@ _SPARE = 8  # connections below the limit at which the listener would be left al
 
 _LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([^\r\n]*?)[ \t]*(?=\r\n)", re.IGNORECASE)
 _CHUNKED = re.compile(rb"\r\ntransfer-encoding:", re.IGNORECASE)
-_CHUNK = re.compile(rb"([0-9A-Fa-f]+)(?:[ \t]*;.*)?", re.DOTALL)
+_TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+_CHUNK = re.compile(rb"([0-9A-Fa-f]+)(?:;" + _TOKEN + rb"(?:=" + _TOKEN + rb")?)*")
 _MOST_CHUNK_LINE = 256
 _EXPECT = re.compile(rb"\r\nexpect:[ \t]*100-continue[ \t]*(?=\r\n)", re.IGNORECASE)
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
-_TOO_LONG = b"HTTP/1.1 413 Content Too Large\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+_REFUSAL = "HTTP/1.1 {}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 
 
 class Verdict(Enum):
     WAIT = 1
     WHOLE = 2  # or so wrong that the parser will refuse it without reading on
     TOO_LONG = 3
+    BROKEN = 4
 
 
 @dataclass(slots=True)
@@ -89,15 +91,24 @@ def _judge_chunks(received: bytes | bytearray, place: Place) -> Verdict:
         if line < 0:
             return Verdict.WAIT if len(received) < place.at + _MOST_CHUNK_LINE else Verdict.TOO_LONG
         found = _CHUNK.fullmatch(received, place.at, line)
-        if found is None:
-            return Verdict.WHOLE  # the parser will refuse it
+        if found is None or received[place.at - 2 : place.at] != b"\r\n":
+            return Verdict.BROKEN  # the parser would find it when the application reads, too late for a 400
         size = int(found[1], 16)
-        if size == 0:  # then trailers, and an empty line
-            return Verdict.WAIT if received.find(b"\r\n\r\n", line) < 0 else Verdict.WHOLE
+        if size == 0:  # no client of ours sends trailers, which the parser would judge too late as well
+            end = bytes(received[line : line + 4])
+            if end == b"\r\n\r\n":
+                return Verdict.WHOLE
+            return Verdict.WAIT if b"\r\n\r\n".startswith(end) else Verdict.BROKEN
         if size > _MOST_BODY:
             return Verdict.TOO_LONG
         place.at = line + 2 + size + 2
     return Verdict.WAIT
+
+
+_REFUSALS = {
+    Verdict.TOO_LONG: _REFUSAL.format("413 Content Too Large").encode(),
+    Verdict.BROKEN: _REFUSAL.format("400 Bad Request").encode(),
+}
 
 
 class _Conn(TConn):  # type: ignore[misc]
@@ -223,8 +234,10 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]
         verdict = judge(conn.received, conn.place)
         if verdict is Verdict.WHOLE:
             self._hand_over(conn)
-        elif verdict is Verdict.TOO_LONG or self._holds_too_much(conn):
-            self._refuse(conn)
+        elif verdict in _REFUSALS:
+            self._refuse(conn, _REFUSALS[verdict])
+        elif self._holds_too_much(conn):
+            self._refuse(conn, _REFUSALS[Verdict.TOO_LONG])
         elif expected := _EXPECT.search(conn.received):
             del conn.received[expected.start() : expected.end()]
             conn.place.at = 0
@@ -238,9 +251,9 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]
         conn.place.at = 0
         self.enqueue_req(conn)
 
-    def _refuse(self, conn: _Conn) -> None:
+    def _refuse(self, conn: _Conn, words: bytes) -> None:
         self._release(conn)
-        self._send_now(conn, _TOO_LONG)
+        self._send_now(conn, words)
         self._say_goodbye(conn)
 
     def _say_goodbye(self, conn: _Conn) -> None:

@@ -55,7 +55,7 @@ def port(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 def test_a_request_that_can_be_cut_in_two_ways_hides_no_second_one(port: int, case: str) -> None:
     answers = _raw(port, b"POST /appPush HTTP/1.1\r\n" + _HOST + AMBIGUOUS[case] + _HIDDEN)
     assert answers.count(b"HTTP/1.1 ") <= 1, answers
-    assert not answers or answers.startswith((b"HTTP/1.1 400", b"HTTP/1.1 501")), answers
+    assert answers.startswith((b"HTTP/1.1 400", b"HTTP/1.1 501")), answers
 
 
 def test_two_whole_requests_on_one_connection_are_two(port: int) -> None:
@@ -65,9 +65,8 @@ def test_two_whole_requests_on_one_connection_are_two(port: int) -> None:
 
 
 def _raw(port: int, request: bytes) -> bytes:
-    """Everything that comes back until the server hangs up or has been silent for a second: the bare server waits for
-    the end of a body that it cannot make out, and hangs up in the end."""
-    with socket.create_connection(("127.0.0.1", port), timeout=1) as connection:
+    """Everything that comes back until the server hangs up."""
+    with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
         connection.sendall(request)
         found = b""
         with suppress(OSError):
