@@ -56,6 +56,8 @@ def _body_pairs(asked: Request) -> list[tuple[str, object]]:
     kind = asked.environ.get("CONTENT_TYPE", "").partition(";")[0].strip().lower()
     try:
         if kind == "multipart/form-data":
+            if None in asked.form:
+                raise BadField("", "encoding", "A part of the body has no name.")
             return [(name, value) for name, values in asked.form.lists() for value in values]
         body = asked.get_data(cache=True)
     except HTTPException as error:  # longer than it may be, or broken off

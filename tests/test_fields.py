@@ -114,6 +114,12 @@ def test_a_body_beyond_measure_or_form_is_refused(body: bytes, kind: str) -> Non
         fields(asked(body, kind))
 
 
+def test_a_part_of_a_body_without_a_name_is_refused_and_no_failure_of_ours() -> None:
+    body = b"--b\r\nContent-Disposition: form-data\r\n\r\nv\r\n--b--\r\n"
+    with pytest.raises(BadField, match="no name"):
+        fields(asked(body, "multipart/form-data; boundary=b"))
+
+
 def test_sixty_four_parameters_are_not_too_many() -> None:
     assert len(fields(asked(b"&".join(b"a%d=1" % i for i in range(64))))) == 64
 

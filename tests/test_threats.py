@@ -172,6 +172,9 @@ THREATS: dict[str, tuple[str, ...]] = {
     "nonsense at every door": (
         "soak/test_fuzz.py::test_every_request_gets_an_answer_and_none_is_a_failure_of_ours",
         "protocols/test_bad_input.py::test_a_parameter_that_is_wrong_in_any_way_is_refused",
+        "protocols/test_bad_input_fuzz.py::test_a_mutated_request_is_refused_or_still_the_same",
+        "protocols/test_mutated_forms.py::test_a_mutated_request_fails_nothing_and_opens_nothing_that_was_not_signed",
+        "protocols/api/test_openapi.py::test_the_program_keeps_what_the_document_promises",
         "test_xml.py::test_whatever_comes_is_read_or_refused",
     ),
     "a server or worker that dies, and a power cut": (
