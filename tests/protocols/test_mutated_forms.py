@@ -1,4 +1,4 @@
-"""Valid requests of BufPay and 易支付, mutated at random: an answer, no failure of ours, and nothing opened that was not
+"""Valid requests of BufPay and 易支付, mutated at random: an answer, no failure of ours, and nothing opened that nobody
 signed. (`test_bad_input_fuzz.py` does this for V免签, GOGO支付 and the phones' app.)"""
 
 from __future__ import annotations

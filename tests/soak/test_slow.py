@@ -37,7 +37,32 @@ def test_the_server_behind_the_documented_proxy_answers_too(tmp_path: Path) -> N
             [nginx, "-e", str(tmp_path / "error.log"), "-c", nginx_configuration(tmp_path, front, url)]
         )
         try:
-            wait_for_nginx(front)
+            wait_for_proxy(front)
+            report = slow.run(front, each=EACH, seconds=SECONDS)
+        finally:
+            process.terminate()
+            process.wait()
+    assert report.answered == report.probes
+    assert report.held > EACH
+
+
+def test_the_server_behind_the_documented_caddy_answers_too(tmp_path: Path) -> None:
+    caddy = shutil.which("caddy")
+    if caddy is None:
+        skip_or_fail("caddy", "there is no caddy to stand before the server")
+        return
+    with serving(tmp_path, *CHECKOUT, "serve", "--port", "{port}") as (_, url):
+        front = free_port()
+        text = (ROOT / "deploy" / "Caddyfile").read_text().replace("pay.example.com {", f":{front} {{")
+        (tmp_path / "Caddyfile").write_text(
+            "{\n\tadmin off\n\tauto_https off\n}\n" + text.replace("127.0.0.1:8000", url.removeprefix("http://"))
+        )
+        environ = {"HOME": str(tmp_path), "XDG_DATA_HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path)}
+        command = [caddy, "run", "--config", str(tmp_path / "Caddyfile"), "--adapter", "caddyfile"]
+        with (tmp_path / "caddy.log").open("wb") as log:
+            process = subprocess.Popen(command, stderr=log, env=environ)
+        try:
+            wait_for_proxy(front)
             report = slow.run(front, each=EACH, seconds=SECONDS)
         finally:
             process.terminate()
@@ -61,10 +86,10 @@ def nginx_configuration(folder: Path, port: int, backend: str) -> str:
     return str(path)
 
 
-def wait_for_nginx(port: int) -> None:
+def wait_for_proxy(port: int) -> None:
     for _ in range(200):
         with suppress(OSError):
             if ask(f"http://127.0.0.1:{port}/healthz").status == 200:
                 return
         time.sleep(0.05)
-    pytest.fail("nginx did not start")
+    pytest.fail("the proxy did not start")

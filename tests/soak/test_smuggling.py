@@ -13,7 +13,7 @@ import pytest
 
 from tests.conftest import skip_or_fail
 from tests.servers import CHECKOUT, free_port, serving
-from tests.soak.test_slow import nginx_configuration, wait_for_nginx
+from tests.soak.test_slow import nginx_configuration, wait_for_proxy
 
 _HOST = b"Host: shop\r\n"
 _HIDDEN = b"GET /hidden HTTP/1.1\r\nHost: shop\r\n\r\n"
@@ -44,7 +44,7 @@ def port(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         config = nginx_configuration(folder, front, url)
         process = subprocess.Popen([str(nginx), "-e", str(folder / "error.log"), "-c", config])
         try:
-            wait_for_nginx(front)
+            wait_for_proxy(front)
             yield front
         finally:
             process.terminate()
