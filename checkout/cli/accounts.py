@@ -12,6 +12,7 @@ from checkout import money, receiving, store
 from checkout.cli import road
 from checkout.cli.desk import Desk
 from checkout.cli.output import as_json, details, next_steps, show, table, warn, when
+from checkout.cli.section import Section
 from checkout.errors import Code, Refusal
 from checkout.model import Account, FixedCode, Method
 from checkout.money import yuan
@@ -42,7 +43,7 @@ _daily_cap = click.option(
 )
 
 
-@click.group()
+@click.group(cls=Section)
 def account() -> None:
     """Wallets that receive the money."""
 
@@ -85,7 +86,7 @@ def add(desk: Desk, /, name: str, method: str, as_json: bool, **wanted: Any) -> 
 @as_json
 @click.pass_obj
 def set_(desk: Desk, /, name: str, as_json: bool, **wanted: Any) -> None:
-    """Change what is named."""
+    """Change an account; what is not named stays as it is."""
     wish = _wish(**wanted)
     method = receiving.existing(desk.store, name).method
     doubts = _doubts(desk, name, method, wish.code)
@@ -131,7 +132,7 @@ def list_(desk: Desk, as_json: bool) -> None:
     show([shape(one) for one in found], as_json, lambda: table(heads, rows, empty))
 
 
-@click.group()
+@click.group(cls=Section)
 def code() -> None:
     """QR codes that carry their amount."""
 

@@ -12,11 +12,12 @@ from checkout import alerts as rules
 from checkout.alerts import Plan
 from checkout.cli.desk import Desk
 from checkout.cli.output import as_json, next_steps, show, table, when
+from checkout.cli.section import Section
 from checkout.errors import Code, Refusal
 from checkout.model import Alert
 
 
-@click.group()
+@click.group(cls=Section)
 def alert() -> None:
     """What needs you, and where you are told of it."""
 

@@ -9,11 +9,12 @@ import click
 from checkout import claims, store
 from checkout.cli.desk import Desk
 from checkout.cli.output import as_json, next_steps, show, table, when
+from checkout.cli.section import Section
 from checkout.model import Claim
 from checkout.money import yuan
 
 
-@click.group()
+@click.group(cls=Section)
 def claim() -> None:
     """Buyers who say that they have paid."""
 

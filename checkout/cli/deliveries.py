@@ -10,11 +10,12 @@ from checkout import audit, deliveries, store
 from checkout.cli.desk import Desk
 from checkout.cli.glance import plain
 from checkout.cli.output import as_json, details, show, table, when
+from checkout.cli.section import Section
 from checkout.errors import Code, Refusal
 from checkout.model import Attempt, Delivery, DeliveryState
 
 
-@click.group()
+@click.group(cls=Section)
 def delivery() -> None:
     """Messages owed to merchants, and every try at them."""
 

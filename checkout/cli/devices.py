@@ -10,19 +10,16 @@ from checkout import devices
 from checkout.cli import readings, road
 from checkout.cli.desk import Desk
 from checkout.cli.output import as_json, details, next_steps, show, table, warn, when
+from checkout.cli.section import Section
 from checkout.devices import Watching
 from checkout.monitors import pairing
 
 _LOOPBACK = ("://127.", "://localhost", "://[::1]")
 
 
-@click.group()
+@click.group(cls=Section)
 def device() -> None:
     """Phones that report money."""
-
-
-device.add_command(readings.test)
-device.add_command(readings.rules)
 
 
 @device.command()
@@ -189,3 +186,7 @@ _LABELS = {
         "beat": "Every minute or two, so that the phone counts as online",
     },
 }
+
+
+device.add_command(readings.test)
+device.add_command(readings.rules)

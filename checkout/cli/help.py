@@ -33,7 +33,7 @@ _SHELLS = ("bash", "zsh", "fish")
 def write_commands(group: click.Group, context: click.Context, formatter: click.HelpFormatter) -> None:
     """All commands by what they are for, each with its line of help."""
     for title, names in groups(group, context):
-        rows = [(name, _in_short(command)) for name in names if (command := found(group, context, name))]
+        rows = [(name, in_short(command)) for name in names if (command := found(group, context, name))]
         with formatter.section(title):
             formatter.write_dl(rows)
 
@@ -55,7 +55,7 @@ def groups(group: click.Group, context: click.Context) -> Iterator[tuple[str, li
         yield "More", sorted(left)
 
 
-def _in_short(command: click.Command) -> str:
+def in_short(command: click.Command) -> str:
     """Its first sentence up to the first break, so that nothing is cut off in the middle."""
     return re.split(r"[;:.] |\.$", command.get_short_help_str(1000), maxsplit=1)[0]
 

@@ -9,6 +9,7 @@ import click
 from checkout import deliveries, endpoints, events, store
 from checkout.cli.desk import Desk
 from checkout.cli.output import as_json, details, next_steps, show, table, warn, when
+from checkout.cli.section import Section
 from checkout.endpoints import Wish
 from checkout.errors import Code, Refusal
 from checkout.merchants import Reach
@@ -25,7 +26,7 @@ _event = click.option(
 _description = click.option("--description", metavar="T", help="What it is, for people.")
 
 
-@click.group()
+@click.group(cls=Section)
 def webhook() -> None:
     """Addresses that are told of events, signed by Standard Webhooks."""
 
@@ -82,7 +83,7 @@ def show_(desk: Desk, endpoint: str, show_secret: bool, as_json: bool) -> None:
 def set_(
     desk: Desk, endpoint: str, url: str | None, wanted: tuple[str, ...], description: str | None, as_json: bool
 ) -> None:
-    """Change what is named."""
+    """Change an endpoint; what is not named stays as it is."""
     wish = Wish(url, _events(wanted), description)
     _answer(desk, endpoints.change(desk.store, endpoint, wish, Reach.of(desk.settings), **desk.by), as_json)
 

@@ -11,6 +11,7 @@ import click
 from checkout.cli import progress
 from checkout.cli.desk import Desk
 from checkout.cli.output import as_json, next_steps, show
+from checkout.cli.section import Section
 from checkout.errors import Code, Refusal
 from checkout.importing import tables, vmq
 from checkout.interfaces import Store
@@ -20,7 +21,7 @@ from checkout.store import open_store
 _MAX = 512 * 1024 * 1024
 
 
-@click.group("import")
+@click.group("import", cls=Section)
 def import_() -> None:
     """Bring over what another program knows."""
 

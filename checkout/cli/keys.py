@@ -10,10 +10,11 @@ from checkout import api_keys, merchants, store
 from checkout.api_keys import USUAL, Scope
 from checkout.cli.desk import Desk
 from checkout.cli.output import as_json, details, next_steps, show, table, warn, when
+from checkout.cli.section import Section
 from checkout.model import ApiKey
 
 
-@click.group()
+@click.group(cls=Section)
 def key() -> None:
     """Keys of the native API."""
 

@@ -10,6 +10,7 @@ from checkout import merchant_keys, merchants, store
 from checkout.cli import road
 from checkout.cli.desk import Desk
 from checkout.cli.output import as_json, details, next_steps, show, table, warn, when, yes
+from checkout.cli.section import Section
 from checkout.merchants import Reach, Wish
 from checkout.model import Merchant, Mode
 
@@ -39,7 +40,7 @@ _reuse = click.option(
 )
 
 
-@click.group()
+@click.group(cls=Section)
 def merchant() -> None:
     """Shops that create orders: number, key, addresses."""
 
@@ -80,7 +81,7 @@ def add(desk: Desk, /, as_json: bool, mode: str | None, **wanted: Any) -> None:
 @as_json
 @click.pass_obj
 def set_(desk: Desk, /, number: int, as_json: bool, mode: str | None, **wanted: Any) -> None:
-    """Change what is named; "" removes an address."""
+    """Change a merchant; what is not named stays, "" removes an address."""
     wish = Wish(mode=Mode(mode) if mode else None, **wanted)
     _answer(merchants.change(desk.store, number, wish, Reach.of(desk.settings), **desk.by), as_json)
 

@@ -12,6 +12,7 @@ from checkout.cli import deliveries, payments
 from checkout.cli import refunds as refund_lines
 from checkout.cli.desk import Desk
 from checkout.cli.output import as_json, details, show, table, when
+from checkout.cli.section import Section
 from checkout.errors import Code, Refusal
 from checkout.interfaces import Rows
 from checkout.model import Delivery, Order, Refund, State
@@ -22,7 +23,7 @@ _amount = click.option("--amount", required=True, metavar="9.90")
 _reason = click.option("--reason", required=True, metavar="R", help="Why; it is kept in the audit log.")
 
 
-@click.group()
+@click.group(cls=Section)
 def order() -> None:
     """What merchants asked to be paid."""
 

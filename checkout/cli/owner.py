@@ -10,10 +10,11 @@ from checkout import owner as rules
 from checkout import sessions
 from checkout.cli.desk import Desk
 from checkout.cli.output import as_json, next_steps, show
+from checkout.cli.section import Section
 from checkout.errors import Code, Refusal
 
 
-@click.group()
+@click.group(cls=Section)
 def admin() -> None:
     """The owner's pages under /admin."""
 

@@ -14,6 +14,7 @@ from checkout.cli import progress
 from checkout.cli.desk import Desk
 from checkout.cli.output import as_json, details, next_steps, show, table, warn, when
 from checkout.cli.product_codes import product_qr
+from checkout.cli.section import Section
 from checkout.errors import Code, Refusal
 from checkout.merchants import Reach
 from checkout.model import Product
@@ -52,7 +53,7 @@ def _options(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
-@click.group()
+@click.group(cls=Section)
 def product() -> None:
     """What is sold by a link or a script tag."""
 
@@ -85,7 +86,7 @@ def add(desk: Desk, /, name: str, as_json: bool, **wanted: Any) -> None:
 @as_json
 @click.pass_obj
 def set_(desk: Desk, /, name: str, as_json: bool, **wanted: Any) -> None:
-    """Change what is named; orders that exist keep their price."""
+    """Change a product; orders that exist keep their price."""
     _change(desk, name, _draft(wanted), as_json)
 
 
@@ -152,7 +153,7 @@ def embed(desk: Desk, name: str, as_json: bool) -> None:
 product.add_command(product_qr)
 
 
-@product.group()
+@product.group(cls=Section)
 def keys() -> None:
     """Licence keys; each goes to one buyer."""
 

@@ -9,6 +9,7 @@ import click
 
 from checkout.cli.desk import Desk
 from checkout.cli.output import as_json, show, table, warn
+from checkout.cli.section import Section
 from checkout.money import yuan
 from checkout.monitors import owner_rules, reading
 from checkout.monitors.owner_rules import InForce
@@ -32,7 +33,7 @@ def test(desk: Desk, title: str, text: str, package: str, as_json: bool) -> None
     show(data, as_json, lambda: "\n".join(lines))
 
 
-@click.group()
+@click.group(cls=Section)
 def rules() -> None:
     """The rules by which notifications are read."""
 

@@ -10,12 +10,13 @@ from checkout import refund_calls, store
 from checkout.channel import Channels
 from checkout.cli.desk import Desk
 from checkout.cli.output import as_json, show, table, warn, when
+from checkout.cli.section import Section
 from checkout.errors import Code, Refusal
 from checkout.model import Refund, RefundState
 from checkout.money import yuan
 
 
-@click.group()
+@click.group(cls=Section)
 def refund() -> None:
     """Money that goes back to buyers."""
 
