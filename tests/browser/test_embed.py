@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, FrameLocator, Page, Route, expect
+from playwright.sync_api import Browser, BrowserContext, Error, FrameLocator, Page, Route, expect
 
 from checkout import store
 from checkout.catalogue import Goods
@@ -34,9 +35,16 @@ def inside(page: Page) -> FrameLocator:
     return page.frame_locator("iframe")
 
 
-def choose(page: Page, method: str = "WeChat Pay") -> None:
-    inside(page).get_by_role("button", name=method).click()
-    expect(inside(page).locator("figure img")).to_be_visible()
+def choose(page: Page, method: str = "WeChat Pay", clicks: int = 1) -> None:
+    """A frame that grows to its content may move away from under a click on a slow machine: who sees nothing happen
+    clicks again."""
+    code = inside(page).locator("figure img")
+    for _ in range(4):
+        with suppress(AssertionError, Error):
+            inside(page).get_by_role("button", name=method).click(click_count=clicks, timeout=5_000)
+            expect(code).to_be_visible(timeout=5_000)
+            return
+    expect(code).to_be_visible()
 
 
 def orders(site: Site) -> list[Order]:
@@ -112,8 +120,7 @@ def test_the_frame_is_as_high_as_what_it_shows(site: Site, host: Host, page: Pag
 def test_a_double_click_in_the_frame_opens_one_order(site: Site, host: Host, page: Page) -> None:
     page.goto(host.page(site, link(sell(site, host))))
     page.click("#buy")
-    inside(page).get_by_role("button", name="WeChat Pay").dblclick()
-    expect(inside(page).locator("figure img")).to_be_visible()
+    choose(page, clicks=2)
     assert len(orders(site)) == 1
 
 
