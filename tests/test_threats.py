@@ -176,6 +176,7 @@ THREATS: dict[str, tuple[str, ...]] = {
         "protocols/test_bad_input_fuzz.py::test_a_mutated_request_is_refused_or_still_the_same",
         "protocols/test_mutated_forms.py::test_a_mutated_request_fails_nothing_and_opens_nothing_that_was_not_signed",
         "protocols/api/test_openapi.py::test_the_program_keeps_what_the_document_promises",
+        "test_settings_fuzz.py::*",
         "test_xml.py::test_whatever_comes_is_read_or_refused",
     ),
     "a server or worker that dies, and a power cut": (
@@ -205,6 +206,7 @@ THREATS: dict[str, tuple[str, ...]] = {
         "test_wheel.py::test_two_builds_in_different_folders_are_the_same_to_the_byte",
         "test_hatch_build.py::test_anything_but_the_pinned_file_is_refused_and_not_written",
         "pages/test_assets.py::test_the_hash_that_pages_name_is_the_packages",
+        "test_sbom.py::test_the_bill_of_materials_holds_every_locked_package_with_its_hashes",
         "test_deploy.py::test_the_unit_is_valid_and_exposes_little",
     ),
     "any order of all of this": (
