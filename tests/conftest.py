@@ -34,10 +34,30 @@ def clock() -> FakeClock:
     return FakeClock()
 
 
-# What rests on the statements and on taking turns is tested on both databases; the rest on SQLite, to save time.
+# What rests on the statements and on taking turns is tested on both databases, and of every area at least one module;
+# the rest on SQLite, to save time.
 ON_BOTH = frozenset(
     {
+        "tests.admin.test_callbacks",
+        "tests.admin.test_orders",
+        "tests.admin.test_overview",
+        "tests.admin.test_payments",
+        "tests.admin.test_products",
+        "tests.admin.test_review",
+        "tests.admin.test_statistics",
+        "tests.channels.test_routes",
+        "tests.cli.test_hooks",
+        "tests.cli.test_import",
+        "tests.cli.test_orders",
+        "tests.cli.test_owner",
+        "tests.cli.test_product_codes",
+        "tests.cli.test_refunds",
         "tests.journeys.test_main_road",
+        "tests.pages.test_buy",
+        "tests.protocols.api.test_idempotency",
+        "tests.protocols.api.test_lists",
+        "tests.protocols.api.test_orders",
+        "tests.protocols.api.test_races",
         "tests.store.test_deliveries",
         "tests.store.test_invariants",
         "tests.store.test_orders",
@@ -46,13 +66,19 @@ ON_BOTH = frozenset(
         "tests.store.test_slot_rows",
         "tests.store.test_slots",
         "tests.test_accounts",
+        "tests.test_alerts",
+        "tests.test_announcements",
         "tests.test_attempts",
         "tests.test_deliveries",
+        "tests.test_doctor",
         "tests.test_endpoints",
+        "tests.test_gateways",
         "tests.test_idempotency",
+        "tests.test_live",
+        "tests.test_metrics",
         "tests.test_orders",
-        "tests.test_payments",
         "tests.test_payment_search",
+        "tests.test_payments",
         "tests.test_payments_repeats",
         "tests.test_presence",
         "tests.test_refund_calls",
@@ -60,6 +86,7 @@ ON_BOTH = frozenset(
         "tests.test_refunds",
         "tests.test_sales",
         "tests.test_selling",
+        "tests.test_statistics",
         "tests.test_tallies",
         "tests.test_worker",
     }
@@ -67,7 +94,8 @@ ON_BOTH = frozenset(
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    if metafunc.module.__name__ in ON_BOTH and "database" in metafunc.fixturenames:
+    is_on_both = metafunc.module.__name__ in ON_BOTH and not metafunc.definition.get_closest_marker("sqlite_only")
+    if is_on_both and "database" in metafunc.fixturenames:
         metafunc.parametrize("database", ["sqlite", "postgres"], indirect=True)
 
 

@@ -36,7 +36,7 @@ def test_the_figures_are_those_of_the_shop(world: World) -> None:
     assert found["checkout_delivery_oldest_seconds", ""] == 60
     assert found["checkout_phone_online", "phone"] == 1
     assert found["checkout_phone_silent_seconds", "phone"] == 60
-    assert found["checkout_disk_free_bytes", ""] > 0
+    assert world.parts.settings.is_postgres or found["checkout_disk_free_bytes", ""] > 0
 
 
 def test_a_phone_that_was_never_heard_is_offline(world: World) -> None:

@@ -38,7 +38,7 @@ _CONNECTION = {  # a machine that was cut off is noticed within seconds; any of 
 # A writer that stopped in the middle of its transaction must not hold up everybody for ever.
 _WRITING = {
     False: "SET lock_timeout = '10s'; SET idle_in_transaction_session_timeout = '30s'",
-    True: f"SET lock_timeout = '{PATIENCE_S}s'; SET idle_in_transaction_session_timeout = '{PATIENCE_S}s';"
+    True: f"SET lock_timeout = '{PATIENCE_S}s'; SET idle_in_transaction_session_timeout = '{PATIENCE_S - 1}s';"
     f" SET statement_timeout = '{ANSWER_S - 2}s'",
 }
 _READING = {

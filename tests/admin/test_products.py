@@ -92,7 +92,7 @@ def test_what_buyers_get_must_be_there(shop: Owner) -> None:
 
 def test_only_files_of_the_owners_folder_are_handed_out(shop: Owner) -> None:
     place = shop.world.parts.settings.data_dir / "goods"
-    place.mkdir()
+    place.mkdir(parents=True)
     (place / "book.pdf").write_bytes(b"%PDF")
     page = shop.client.post(
         "/admin/products/ebook/goods",

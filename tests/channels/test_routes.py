@@ -98,7 +98,7 @@ def state(world: World) -> State:
 
 def judgements(world: World) -> list[Judgement]:
     with world.store.read() as db:
-        return [Judgement(row[0]) for row in db.all("SELECT judgement FROM payments ORDER BY rowid")]
+        return [Judgement(row[0]) for row in db.all("SELECT judgement FROM payments ORDER BY id")]
 
 
 def test_the_same_notice_twenty_times_at_once_is_one_payment(world: World, client: FlaskClient) -> None:

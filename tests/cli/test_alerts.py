@@ -30,7 +30,7 @@ def test_a_test_goes_to_every_service_and_one_that_fails_fails_the_command(shop:
 
 def test_the_list_shows_what_is_wrong_now_and_on_request_what_is_over(shop: Console) -> None:
     assert shop("alert", "list").out == "Nothing is wrong.\n"
-    opened = open_store(str(shop.folder / "data" / "checkout.db"))
+    opened = open_store(shop.database)
     with opened.transaction() as db:
         for name, cleared in (("alt_1", "NULL"), ("alt_2", "9")):
             db.run(
@@ -50,7 +50,7 @@ def test_the_list_shows_what_is_wrong_now_and_on_request_what_is_over(shop: Cons
 
 def test_a_backup_that_fails_is_noted_until_one_succeeds(shop: Console) -> None:
     def noted() -> dict[str, tuple[int, str]]:
-        opened = open_store(str(shop.folder / "data" / "checkout.db"))
+        opened = open_store(shop.database)
         with opened.read() as db:
             found = stores.alerts.troubles(db)
         opened.close()

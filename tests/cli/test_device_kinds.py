@@ -36,7 +36,7 @@ def far(shop: Console) -> Console:
 
 @pytest.fixture
 def server(far: Console) -> Iterator[Flask]:
-    settings = Settings(database=str(far.folder / "data" / "checkout.db"), folder=far.folder)
+    settings = Settings(database=far.database, folder=far.folder)
     made = create_app(settings, clock=far.clock, new_id=ids.new_id, send=Outside().send, work=False)
     yield made
     parts: Parts = made.extensions["checkout"]
@@ -180,6 +180,7 @@ def test_a_faulty_file_of_rules_is_refused_in_one_sentence(far: Console) -> None
 
 
 def test_rules_that_became_faulty_are_named_and_left_out(far: Console) -> None:
+    (far.folder / "data").mkdir(exist_ok=True)
     (far.folder / "data" / "reading_rules.toml").write_text("version = ")
     result = far("device", "test", "微信支付", TEXT, "--json")
     assert result.json["amount"] == "9.90"

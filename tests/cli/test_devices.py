@@ -56,7 +56,7 @@ def test_an_unknown_account_is_refused_and_nothing_is_kept(shop: Console) -> Non
 
 def test_the_list_says_who_is_online(shop: Console) -> None:
     assert [one["state"] for one in shop.json("device", "list")] == ["never"]
-    store = open_store(str(shop.folder / "data" / "checkout.db"))
+    store = open_store(shop.database)
     with store.transaction() as db:
         stores.devices.beat(db, stores.devices.all_of(db)[0].id, shop.clock.now)
     store.close()
@@ -86,7 +86,7 @@ def test_a_rotated_key_pairs_anew_while_the_old_one_is_valid_for_a_day(shop: Con
     new = shop.json("device", "rotate-key", "phone")
     assert new["key"] != old["key"]
     assert new["pairing"].endswith(new["key"])
-    store = open_store(str(shop.folder / "data" / "checkout.db"))
+    store = open_store(shop.database)
     with store.read() as db:
         (device,) = stores.devices.all_of(db)
     store.close()

@@ -104,7 +104,7 @@ def test_removing_forgets_the_endpoint(shop: Console) -> None:
 def test_a_backup_or_an_export_names_no_secret_but_the_database_s_own(shop: Console) -> None:
     """The database holds it, because it signs; no command but the two writes it down."""
     secret = shop.json("webhook", "add", URL)["secret"]
-    opened = open_store(str(shop.folder / "data" / "checkout.db"))
+    opened = open_store(shop.database)
     with opened.read() as db:
         assert secret not in repr(stores.endpoints.all_of(db))
         assert secret not in repr(stores.audit.latest(db))

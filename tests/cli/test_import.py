@@ -76,7 +76,7 @@ def file(tmp_path: Path) -> Path:
 
 
 def orders_of(co: Console) -> dict[str, Order]:
-    store = open_store(str(co.folder / "data" / "checkout.db"))
+    store = open_store(co.database)
     try:
         with store.read() as db:
             for promise in invariants.PROMISES:

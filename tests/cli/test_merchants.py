@@ -97,7 +97,7 @@ def test_a_rotated_key_stays_valid_for_a_day(shop: Console) -> None:
     new = shop.json("merchant", "rotate-key", "1001")
     assert new["key"] != old
     assert new["previous_key_until"] == shop.clock.now + 86_400
-    store = open_store(str(shop.folder / "data" / "checkout.db"))
+    store = open_store(shop.database)
     with store.read() as db:
         (merchant,) = stores.merchants.all_of(db)
     store.close()

@@ -16,7 +16,7 @@ RULES = Rules(min_free_disk=0)
 
 
 def opened(shop: Console, number: str = "N1", price: int = 990, method: str = "wechat") -> Order:
-    with closing(open_store(str(shop.folder / "data" / "checkout.db"))) as store:
+    with closing(open_store(shop.database)) as store:
         with store.read() as db:
             merchant = stores.merchants.all_of(db)[0]
         ask = Ask(merchant, "vmq", number, price, "9.9", method=method, title="Tea", shown=True)
@@ -25,7 +25,7 @@ def opened(shop: Console, number: str = "N1", price: int = 990, method: str = "w
 
 def pushed(shop: Console, amount: int | None) -> str:
     """The id of a payment as a phone reports it."""
-    with closing(open_store(str(shop.folder / "data" / "checkout.db"))) as store:
+    with closing(open_store(shop.database)) as store:
         with store.read() as db:
             device = stores.devices.all_of(db)[0]
         report = Report(device, "wechat", amount, f"ref {amount} {shop.clock.now}", "{}", shop.clock.now)
@@ -34,7 +34,7 @@ def pushed(shop: Console, amount: int | None) -> str:
 
 
 def audit(shop: Console) -> list[tuple[str, str]]:
-    with closing(open_store(str(shop.folder / "data" / "checkout.db"))) as store, store.read() as db:
+    with closing(open_store(shop.database)) as store, store.read() as db:
         return [(entry.action, entry.actor) for entry in stores.audit.latest(db)]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
+from contextlib import closing
 
 import pytest
 
@@ -29,7 +30,7 @@ def test_the_password_comes_from_a_pipe_and_goes_nowhere_but_the_hash(
     result = co("admin", "password", "--json")
     assert result.json == {"set": True, "sessions_ended": 0}
     assert PASSWORD not in result.out + result.err
-    with open_store(str(co.folder / "data" / "checkout.db")).read() as db:
+    with closing(open_store(co.database)) as opened, opened.read() as db:
         ((kept,),) = db.all("SELECT password FROM owner")
         notes = db.all("SELECT * FROM audit")
     assert kept.startswith("$argon2id$")
@@ -37,11 +38,11 @@ def test_the_password_comes_from_a_pipe_and_goes_nowhere_but_the_hash(
 
 
 def test_a_new_password_ends_every_session(co: Console, monkeypatch: pytest.MonkeyPatch) -> None:
-    opened = open_store(str(co.folder / "data" / "checkout.db"))
-    sessions.open_session(opened, address="", agent="", actor="a", new_id=ids.new_id, now=co.clock())
-    piped(monkeypatch, PASSWORD)
-    assert co.json("admin", "password")["sessions_ended"] == 1
-    rules.check(opened, PASSWORD, rules.STRANGERS, new_id=ids.new_id, now=co.clock())
+    with closing(open_store(co.database)) as opened:
+        sessions.open_session(opened, address="", agent="", actor="a", new_id=ids.new_id, now=co.clock())
+        piped(monkeypatch, PASSWORD)
+        assert co.json("admin", "password")["sessions_ended"] == 1
+        rules.check(opened, PASSWORD, rules.STRANGERS, new_id=ids.new_id, now=co.clock())
 
 
 def test_a_password_that_is_missing_or_too_short_is_refused(co: Console, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -52,7 +53,7 @@ def test_a_password_that_is_missing_or_too_short_is_refused(co: Console, monkeyp
 
 
 def test_a_lost_phone_is_signed_out(co: Console) -> None:
-    opened = open_store(str(co.folder / "data" / "checkout.db"))
-    cookie = sessions.open_session(opened, address="", agent="", actor="a", new_id=ids.new_id, now=co.clock())
-    assert co.json("admin", "sign-out") == {"sessions_ended": 1}
-    assert sessions.find(opened, cookie, co.clock()) is None
+    with closing(open_store(co.database)) as opened:
+        cookie = sessions.open_session(opened, address="", agent="", actor="a", new_id=ids.new_id, now=co.clock())
+        assert co.json("admin", "sign-out") == {"sessions_ended": 1}
+        assert sessions.find(opened, cookie, co.clock()) is None

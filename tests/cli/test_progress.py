@@ -17,15 +17,14 @@ from tests.world import product
 
 
 @pytest.fixture
-def environ(tmp_path: Path) -> dict[str, str]:
+def environ(database: str) -> dict[str, str]:
     """A shop with a few orders."""
-    path = str(tmp_path / "data" / "checkout.db")
-    opened: Store = open_store(path)
+    opened: Store = open_store(database)
     shop = Shop(opened).fill()
     for number in range(3):
         shop.open(f"N{number}")
     opened.close()
-    return {"CHECKOUT_DATABASE": path}
+    return {"CHECKOUT_DATABASE": database}
 
 
 def test_a_terminal_sees_how_far_an_export_is(environ: dict[str, str], tmp_path: Path) -> None:

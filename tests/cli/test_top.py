@@ -3,7 +3,6 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
@@ -22,8 +21,8 @@ from tests.terminal import terminal
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    opened = open_store(str(tmp_path / "data" / "checkout.db"))
+def store(database: str) -> Iterator[Store]:
+    opened = open_store(database)
     yield opened
     opened.close()
 
@@ -46,8 +45,8 @@ def shop(store: Store) -> Shop:
 
 
 @pytest.fixture
-def environ(tmp_path: Path, shop: Shop) -> dict[str, str]:
-    return {"CHECKOUT_DATABASE": str(tmp_path / "data" / "checkout.db"), "CHECKOUT_LANGUAGE": "en"}
+def environ(database: str, shop: Shop) -> dict[str, str]:
+    return {"CHECKOUT_DATABASE": database, "CHECKOUT_LANGUAGE": "en"}
 
 
 # In a real terminal
@@ -148,8 +147,8 @@ def test_no_line_is_wider_than_the_screen_and_none_is_too_many(
 
 def test_what_strangers_wrote_cannot_steer_the_terminal(shop: Shop, settings: Settings) -> None:
     with shop.store.transaction() as db:
-        db.run("UPDATE orders SET number = number || char(27) || '[2Jb' || char(8238), title = char(10) || 'x'")
-        db.run("UPDATE devices SET name = char(27) || ']0;owned' || char(7)")
+        db.run("UPDATE orders SET number = number || :number, title = :title", number="\x1b[2Jb\u202e", title="\nx")
+        db.run("UPDATE devices SET name = :name", name="\x1b]0;owned\x07")
     with shop.store.read() as db:
         seen = glance.look(db, settings, None, shop.now)
     text = "\n".join(glance.lines(seen, 200, 24, colors=False))

@@ -153,7 +153,7 @@ def test_a_server_waits_for_no_statement_long_and_a_command_does(address: str) -
                 assert {db.all("SHOW statement_timeout")[0][0] for db in (writing, reading)} == expected
         with serving.transaction() as db:
             assert db.one("SHOW lock_timeout") == ("5s",)
-            assert db.one("SHOW idle_in_transaction_session_timeout") == ("5s",)
+            assert db.one("SHOW idle_in_transaction_session_timeout") == ("4s",)
             db.run("SET LOCAL statement_timeout = '10ms'")
             with pytest.raises(StoreError, match="too long"):
                 db.one("SELECT pg_sleep(60)")

@@ -163,6 +163,7 @@ LISTS += [Wanted(1001, state=state) for state in State]
 LISTS += [Wanted(1001, state=State.PAID, ref="u-5"), Wanted(1001, since=START + 500, until=START + 600)]
 
 
+@pytest.mark.sqlite_only
 def test_lists_use_indexes_and_read_no_more_than_a_page_at_100000_orders(store: SqliteStore) -> None:
     with store.transaction() as db:
         stores.merchants.add(db, merchant())
