@@ -92,8 +92,9 @@ def _page(token: str, form: Form, doing: str = "") -> Response:
         events = timeline.of(db, order, now)
         told = store.deliveries.of_order(db, token)
         receipt = store.receipts.of_order(db, token)
+        phones = store.devices.names(db)
     return layout.page(
         "admin/order.html", PAGE, form=form, order=order, state=state, merchant=merchant, back=back,
         is_by_hand=is_by_hand, events=events, told=told, doing=doing, receipt=receipt,
-        number=parts().new_id("ref"),
+        number=parts().new_id("ref"), phones=phones,
     )  # fmt: skip

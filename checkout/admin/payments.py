@@ -50,6 +50,7 @@ def view() -> Response:
     return layout.page(
         "admin/payments.html", PAGE, lines=lines, asked=asked, states=list(STATES), accounts=accounts, devices=devices,
         pager=lists.pager(found.then), csv=layout.path("payments.csv", **kept),
+        phones={device.id: device.name for device in devices},
     )  # fmt: skip
 
 
@@ -71,11 +72,11 @@ def one(payment: str) -> Response:
         order = _order(db, found)
         refunds = store.refunds.of_payment(db, found.id)
         notes = store.audit.listed(db, subject=found.id)
-        devices = {device.id for device in store.devices.all_of(db)}
+        phones = store.devices.names(db)
     return layout.page(
         "admin/payment.html", PAGE, payment=found, order=order, why=_why(found, order), refunds=refunds,
         notes=[(note, _reason(note)) for note in notes], raw=_readable(found.raw),
-        is_open=found.judgement in STATES[REVIEW], has_device=found.device in devices,
+        is_open=found.judgement in STATES[REVIEW], phones=phones,
         waited=duration(max(0, found.received_at - order.created_at)) if order else "",
     )  # fmt: skip
 

@@ -117,11 +117,20 @@ def _page(form: Form, doing: str = "") -> Response:
         found = store.payments.listed(db, review=True, before=lists.before(), limit=_PAGE + 1)
         cases = [_case(db, payment) for payment in found[:_PAGE]]
         words = [_word(db, claim, found) for claim in store.receipts.claims_waiting(db)]
+        phones = store.devices.names(db)
         if form.errors.get("") and doing:
             form.errors[""] = f"{form.errors['']} {_fate(db, doing)}".strip()
     last = (found[_PAGE - 1].received_at, found[_PAGE - 1].id) if len(found) > _PAGE else None
     return layout.page(
-        "admin/review.html", PAGE, form=form, cases=cases, words=words, doing=doing, pager=lists.pager(last), at=now
+        "admin/review.html",
+        PAGE,
+        form=form,
+        cases=cases,
+        words=words,
+        doing=doing,
+        pager=lists.pager(last),
+        at=now,
+        phones=phones,
     )
 
 

@@ -59,6 +59,11 @@ def all_of(db: Rows) -> list[Device]:
     return [_device(row) for row in db.all(f"SELECT {_COLUMNS} FROM devices ORDER BY created_at, id")]
 
 
+def names(db: Rows) -> dict[str, str]:
+    """Id → name, of those that were revoked too."""
+    return dict(db.all("SELECT id, name FROM devices"))
+
+
 def working(db: Rows, kind: str) -> list[Device]:
     """The devices of a kind that were not revoked."""
     rows = db.all(

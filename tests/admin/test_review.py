@@ -53,7 +53,7 @@ def test_one_click_books_the_money_and_tells_the_shop(owner: Owner) -> None:
     order = opened(world, "N1", 1250, shown=True, title="Tea")
     payment = stray(world)
     page = owner.see("/admin/review")
-    for shown in ("CN¥12.34", "Tea", "CN¥0.16 less", "No waiting order has this amount."):
+    for shown in ("CN¥12.34", "Tea", "CN¥0.16 less", "No waiting order has this amount.", "reported by phone"):
         assert shown in page
     answer = owner.send("/admin/review", f"review/payments/{payment.id}/order", token=order.token)
     assert "Booked: order Tea is paid." in words(answer.text)
