@@ -76,6 +76,11 @@ def bare(root: Path | None, folder: Path) -> Bare:
 
 
 def here() -> Path | None:
-    """This machine's own system, where its root may be made read-only for one command."""
+    """This machine's own system, where its root may be made read-only for one command.
+
+    None for a script that runs the program of another processor: what translates it writes to /tmp.
+    """
+    if PROGRAM.read_bytes().startswith(b"#!"):
+        return None
     allowed = os.geteuid() == 0 and subprocess.run([*ALONE, "mount", "--bind", "/", "/mnt"], capture_output=True)
     return Path("/") if allowed and allowed.returncode == 0 else None
