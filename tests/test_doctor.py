@@ -113,7 +113,6 @@ def test_a_database_that_cannot_be_used_fails_and_the_rest_is_still_looked_at(cl
     assert "base URL" in {one.check for one in found}
 
 
-@pytest.mark.sqlite_only
 def test_a_database_of_another_user_is_told_with_whose_it_is(
     clinic: Clinic, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
