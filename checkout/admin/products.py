@@ -51,7 +51,10 @@ def change(product: str) -> Response:
     before, form = existing(product), forms.read(*product_forms.FIELDS, "password")
     with form.catching({Code.BAD_URL: "return_url"}):
         draft = product_forms.settings(form, before)
-        session.prove_if(form, (before.return_url, draft.return_url), (before.merchant, draft.merchant))
+        listed = set(draft.add_origins) - set(before.origins)  # pages there may name where their buyers return to
+        session.prove_if(
+            form, (before.return_url, draft.return_url), (before.merchant, draft.merchant), (set(), listed)
+        )
         catalogue.change(parts().store, product, draft, _reach(), **session.by())
         return layout.done(layout.path("products", product), _("Saved."))
     return _page(before, form, "settings")

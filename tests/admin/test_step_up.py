@@ -35,6 +35,7 @@ DANGEROUS = [
     (MERCHANT, "settings", {"mode": "compat"}),
     (MERCHANT, "settings", {"hosts": "thief.example"}),
     (BOOK, "settings", {"return_url": "https://thief.example/r"}),
+    (BOOK, "settings", {"origins": "https://thief.example"}),
     (BOOK, "goods", {"text": "Send the money to …"}),
     (BOOK, "goods", {"deliver": "return"}),
     ("hook", "settings", {"url": "https://thief.example/hook"}),
