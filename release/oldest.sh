@@ -68,7 +68,7 @@ mount -t proc proc "$root/proc"
 trap 'umount "$root/proc"' EXIT
 inside 'cd /root/project
   python3.11 -m pip install -q --root-user-action=ignore --no-deps --require-hashes -r requirements.txt
-  awk "/^[a-z]/ { wanted = /^(pyinstaller|pyinstaller-hooks-contrib|altgraph|setuptools|packaging|psycopg|psycopg-binary|psycopg-pool)==/ }
+  awk "/^[a-z]/ { wanted = /^(pyinstaller|pyinstaller-hooks-contrib|altgraph|setuptools|packaging|psycopg|psycopg-binary|psycopg-pool|typing-extensions)==/ }
     wanted && !/^ +#/" requirements-dev.txt >/root/build.txt
   python3.11 -m pip install -q --root-user-action=ignore --no-deps --require-hashes -r /root/build.txt
   python3.11 hatch_build.py

@@ -135,6 +135,12 @@ def test_it_asks_for_no_newer_glibc_than_debian_12_or_its_builder_has(program: P
     assert needed <= max(36, built_on)
 
 
+def test_it_carries_the_driver_of_postgresql(system: Bare) -> None:
+    nobody_listens = {"CHECKOUT_DATABASE": f"postgresql://shop@127.0.0.1:{free_port()}/shop"}
+    refused = system.run("./checkout", "merchant", "list", settings=nobody_listens)
+    assert (refused.returncode, "cannot be reached" in refused.stderr) == (1, True), refused.stderr
+
+
 def test_wrong_use_and_refusals_have_their_own_exit_codes(system: Bare) -> None:
     assert system.run("./checkout", "nothing").returncode == 2
     assert system.run("./checkout", "serve", settings={"CHECKOUT_BASE_URL": "nonsense"}).returncode == 1
