@@ -26,17 +26,20 @@ from gunicorn.workers.gthread import TConn, ThreadWorker  # type: ignore[import-
 from checkout.outgoing import Outgoing
 
 READING_S = 30  # from the first byte of a request to its last
+UPLOADING_S = 180  # the same on the owner's pages: a photo of 8 MB, from a phone
 CLOSING_S = 2  # for the client to hang up after our last byte
 TAKING_S = 60  # for a client to take a piece of its answer
 STALLED_S = 10  # the same where a thread waits after all: an answer that is made while it is sent
 _SEND_BUFFER = 256 * 1024  # our pages fit
 _MOST_HEAD = 32 * 1024
 _MOST_BODY = 1024 * 1024 + 64 * 1024
+_MOST_UPLOAD = 13 * 1024 * 1024  # what the owner's pages take
 _SMALL = 16 * 1024
 _MOST_HELD = 32 * 1024 * 1024  # bytes of unfinished requests that are not small, over all connections; of answers too
 _MOST_FILES = 256  # that are sent at once: `serve` leaves room for 512 besides the connections
 _SPARE = 8  # connections below the limit at which the listener would be left alone
 
+_OWNERS = re.compile(rb"[A-Z]+ [^ ?]*/admin/")
 _LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([^\r\n]*?)[ \t]*(?=\r\n)", re.IGNORECASE)
 _CHUNKED = re.compile(rb"\r\ntransfer-encoding:", re.IGNORECASE)
 _TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
@@ -73,14 +76,18 @@ def judge(received: bytes | bytearray, place: Place | None = None) -> Verdict:
         place = place or Place()
         place.at = place.at or head + 4
         verdict = _judge_chunks(received, place)
-        return Verdict.TOO_LONG if verdict is Verdict.WAIT and body > _MOST_BODY else verdict
+        return Verdict.TOO_LONG if verdict is Verdict.WAIT and body > _most_body(received) else verdict
     lengths = _LENGTH.findall(received, 0, head + 2)
     if not lengths or len(lengths) > 1 or not lengths[0].isdigit():
         return Verdict.WHOLE
-    length = int(lengths[0]) if len(lengths[0]) < 10 else _MOST_BODY + 1
-    if length > _MOST_BODY:
+    length = int(lengths[0]) if len(lengths[0]) < 10 else _MOST_UPLOAD + 1
+    if length > _most_body(received):
         return Verdict.TOO_LONG
     return Verdict.WHOLE if body >= length else Verdict.WAIT
+
+
+def _most_body(received: bytes | bytearray) -> int:
+    return _MOST_UPLOAD if _OWNERS.match(received) else _MOST_BODY
 
 
 def _judge_chunks(received: bytes | bytearray, place: Place) -> Verdict:
@@ -99,7 +106,7 @@ def _judge_chunks(received: bytes | bytearray, place: Place) -> Verdict:
             if end == b"\r\n\r\n":
                 return Verdict.WHOLE
             return Verdict.WAIT if b"\r\n\r\n".startswith(end) else Verdict.BROKEN
-        if size > _MOST_BODY:
+        if size > _most_body(received):
             return Verdict.TOO_LONG
         place.at = line + 2 + size + 2
     return Verdict.WAIT
@@ -228,7 +235,7 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]
         if not data:
             return
         if not conn.received:
-            conn.timeout = time.monotonic() + READING_S
+            conn.timeout = time.monotonic() + (UPLOADING_S if _OWNERS.match(data) else READING_S)
             self._waiting[conn] = self._waiting.pop(conn)
         conn.received += data
         verdict = judge(conn.received, conn.place)

@@ -149,6 +149,8 @@ def test_caddy_serves_https_forwards_the_buyer_and_closes_the_figures(tmp_path: 
             with suppress(OSError, HTTPException):  # it may hang up before it has heard all
                 reply = wire("POST", "/createOrder", {"Content-Type": "text/plain"}, b"x" * 2_000_000)
                 assert reply.status in (400, 413, 502)  # 502: Checkout hung up first
+            reply = wire("POST", "/admin/sign-in?lang=en", {"Content-Type": "text/plain"}, b"x" * 2_000_000)
+            assert "What was sent is too large" in reply.body.decode()  # says the page itself
         finally:
             process.terminate()
             process.wait(timeout=10)

@@ -89,6 +89,23 @@ def test_a_request_is_whole_when_its_head_and_its_body_are_here(received: bytes,
     assert judge(received) is verdict
 
 
+@pytest.mark.parametrize(
+    ("target", "size", "verdict"),
+    [
+        (b"/admin/accounts/wx/codes", 8_000_000, WAIT),
+        (b"/prefix/admin/accounts", 13_000_000, WAIT),
+        (b"/admin/accounts/wx/codes", 14_000_000, TOO_LONG),
+        (b"/admin/accounts/wx/codes", 10**12, TOO_LONG),
+        (b"/administration", 2_000_000, TOO_LONG),
+        (b"/createOrder?next=/admin/x", 2_000_000, TOO_LONG),
+    ],
+)
+def test_the_owners_pages_take_photos(target: bytes, size: int, verdict: Verdict) -> None:
+    assert judge(post(b"Content-Length: %d" % size).replace(b"/createOrder", target, 1)) is verdict
+    chunk = b"%x\r\n" % size
+    assert judge(post(b"Transfer-Encoding: chunked", body=chunk).replace(b"/createOrder", target, 1)) is verdict
+
+
 @given(body=st.binary(max_size=200), more=st.binary(max_size=20), cut=st.integers(min_value=0))
 def test_no_part_of_a_request_is_taken_for_the_whole(body: bytes, more: bytes, cut: int) -> None:
     whole = post(b"Content-Length: %d" % len(body), body=body)
