@@ -145,6 +145,7 @@ THREATS: dict[str, tuple[str, ...]] = {
     ),
     "what strangers write on the owner's terminal": (
         "cli/test_deliveries.py::test_what_a_shop_answered_cannot_steer_the_terminal",
+        "cli/test_deliveries.py::test_what_a_buyer_or_shop_wrote_turns_no_line_around",
         "protocols/test_bad_input.py::test_a_parameter_that_is_wrong_in_any_way_is_refused",
     ),
     "goods without money, and addresses that are guessed or passed on": (

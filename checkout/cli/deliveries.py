@@ -8,7 +8,6 @@ import click
 
 from checkout import audit, deliveries, store
 from checkout.cli.desk import Desk
-from checkout.cli.glance import plain
 from checkout.cli.output import as_json, details, show, table, when
 from checkout.cli.section import Section
 from checkout.errors import Code, Refusal
@@ -93,7 +92,7 @@ def _told(one: Delivery, tries: list[Attempt]) -> str:
         ("next try", _next(one)),
     ]
     rows = [
-        (t.number, when(t.at), t.status, f"{t.elapsed_ms} ms", t.error or plain(" ".join(t.answer.split())[:60]))
+        (t.number, when(t.at), t.status, f"{t.elapsed_ms} ms", t.error or " ".join(t.answer.split())[:60])
         for t in tries
     ]
     return f"{details(pairs)}\n\n{table(('TRY', 'AT', 'STATUS', 'TOOK', 'ANSWER'), rows, 'No tries yet.')}"

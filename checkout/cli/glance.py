@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from checkout import alerts, devices, preferences, sales, store
 from checkout.alerts import Plan
-from checkout.cli.output import width
+from checkout.cli.output import plain, width
 from checkout.interfaces import Rows
 from checkout.model import Device, Order, State
 from checkout.money import yuan
@@ -195,8 +195,3 @@ class _Page:
 
     def _color(self, color: str, text: str) -> str:
         return f"{color}{text}{_PLAIN}" if self._colors and color else text
-
-
-def plain(text: str) -> str:
-    """What others wrote, without what would move the cursor, colour the terminal or turn the line around."""
-    return "".join(char if char.isprintable() else "\ufffd" for char in text)

@@ -38,7 +38,7 @@ def next_steps(as_json: bool, *commands: str) -> None:
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[object]], empty: str) -> str:
     """Columns aligned by what terminals show (a Chinese character takes two cells)."""
-    cells = [["" if cell is None else str(cell) for cell in row] for row in rows]
+    cells = [["" if cell is None else plain(str(cell)) for cell in row] for row in rows]
     if not cells:
         return empty
     lines = [list(heads), *cells]
@@ -48,9 +48,14 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[object]], empty: str) ->
 
 def details(pairs: Iterable[tuple[str, object]]) -> str:
     """`name  value` lines; what is empty is left out."""
-    kept = [(name, str(value)) for name, value in pairs if value not in (None, "")]
+    kept = [(name, _lines(str(value))) for name, value in pairs if value not in (None, "")]
     longest = max(width(name) for name, _ in kept)
     return "\n".join(_line([name, value], [longest, 0]) for name, value in kept)
+
+
+def plain(text: str) -> str:
+    """What others wrote, without what would move the cursor, colour the terminal or turn the line around."""
+    return "".join(char if char.isprintable() or char == "\u3000" else "\ufffd" for char in text)
 
 
 def when(at: int | None) -> str:
@@ -60,6 +65,10 @@ def when(at: int | None) -> str:
 
 def yes(value: Any) -> str:
     return "yes" if value else "no"
+
+
+def _lines(text: str) -> str:
+    return "\n".join(map(plain, text.split("\n")))
 
 
 def _line(cells: list[str], widths: list[int]) -> str:

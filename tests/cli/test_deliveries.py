@@ -9,6 +9,13 @@ from tests.cli.conftest import Console
 from tests.cli.test_orders import opened, pushed
 
 
+def test_what_a_buyer_or_shop_wrote_turns_no_line_around(shop: Console) -> None:
+    order = opened(shop, "N\u202e1\u2066")
+    for shown in (shop("order", "list").out, shop("order", "show", order.token).out):
+        assert "N\ufffd1\ufffd" in shown
+        assert "\u202e" not in shown
+
+
 def test_what_a_shop_answered_cannot_steer_the_terminal(shop: Console) -> None:
     opened(shop)
     pushed(shop, 990)
