@@ -65,7 +65,8 @@ def run(
 
     `meddle` is SQL that breaks one behind the server's back, to see that it is noticed; a `deaf` shop hears nothing.
     `database`: a PostgreSQL address, else a SQLite file in `folder`."""
-    ledger, dice = Ledger(), random.Random(seed)
+    # On a slow machine one server of a shared database may be kept waiting for its turn for too long.
+    ledger, dice = Ledger(excused=frozenset({503} if database else ())), random.Random(seed)
     database = database or str(folder / "data" / "checkout.db")
     with shop(ledger, 0 if deaf else 0.9) as notify_url:
         set_up(database, notify_url)
