@@ -35,7 +35,7 @@ rm -rf "$root/root/project"
 mkdir -p "$root/root/project"
 tar --exclude=./build --exclude=./dist --exclude=./.venv --exclude=./.git -cf - . | tar -xf - -C "$root/root/project"
 translated=(proot -q qemu-aarch64-static -r "$root" -b /proc -b /dev)
-"${translated[@]}" -w /root/project /usr/bin/env -i PATH=/usr/bin:/bin HOME=/root LC_ALL=C.UTF-8 PYTHONPATH=/opt/site \
+"${translated[@]}" -w /root/project /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 PYTHONPATH=/opt/site \
   python3 -m PyInstaller --noconfirm --log-level ERROR release/checkout.spec
 install -m 0755 "$root/root/project/dist/checkout" dist/checkout-arm64
 ls -l dist/checkout-arm64
