@@ -14,7 +14,7 @@ import sqlite3
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException
@@ -33,6 +33,7 @@ from tests.world import DEVICE_KEY, MERCHANT_KEY, account, device, md5, merchant
 
 CONNECTIONS = 8
 _GIVE_UP_S = 5
+_LIFE_S = 120
 
 
 @dataclass
@@ -63,7 +64,8 @@ def run(
 ) -> Report:
     """Kills the server `cycles` times; `faults` are sentences about promises that were not kept.
 
-    `meddle` is SQL that breaks one behind the server's back, to see that it is noticed; a `deaf` shop hears nothing.
+    `meddle` is SQL that breaks one behind the server's back, to see that it is noticed: no life ends before there is
+    something to break. A `deaf` shop hears nothing.
     `database`: a PostgreSQL address, else a SQLite file in `folder`."""
     # On a slow machine one server of a shared database may be kept waiting for its turn for too long.
     ledger, dice = Ledger(excused=frozenset({503} if database else ())), random.Random(seed)
@@ -72,7 +74,7 @@ def run(
         set_up(database, notify_url)
         port = free_port()
         for cycle in range(cycles):
-            _one_life(folder, database, port, ledger, dice, cycle)
+            _one_life(folder, database, port, ledger, dice, cycle, _can_be_broken if meddle else _is_over)
         with closing(open_store(database)) as opened:
             if meddle:
                 with opened.transaction() as db:
@@ -83,7 +85,19 @@ def run(
                   max(ledger.restarts_s), faults)  # fmt: skip
 
 
-def _one_life(folder: Path, database: str, port: int, ledger: Ledger, dice: random.Random, cycle: int) -> None:
+def _is_over(ledger: Ledger) -> bool:
+    return True
+
+
+def _can_be_broken(ledger: Ledger) -> bool:
+    """Money was acknowledged, and so was an order that nobody is about to pay: each connection is at one order."""
+    return len(ledger.pushes) > 0 and len(ledger.orders) > len(ledger.pushes) + CONNECTIONS
+
+
+def _one_life(
+    folder: Path, database: str, port: int, ledger: Ledger, dice: random.Random, cycle: int,
+    may_end: Callable[[Ledger], bool],
+) -> None:  # fmt: skip
     environ = {"CHECKOUT_DATABASE": database, "CHECKOUT_ALLOW_PRIVATE": "1", "CHECKOUT_SECRET": "s" * 64,
                "CHECKOUT_BASE_URL": f"http://127.0.0.1:{port}"}  # fmt: skip
     began = time.monotonic()
@@ -99,6 +113,9 @@ def _one_life(folder: Path, database: str, port: int, ledger: Ledger, dice: rand
         for thread in threads:
             thread.start()
         time.sleep(dice.uniform(0.05, 0.6))
+        deadline = time.monotonic() + _LIFE_S
+        while not may_end(ledger) and time.monotonic() < deadline:
+            time.sleep(0.01)
         os.killpg(server.process.pid, signal.SIGKILL)
         stop.set()
         for thread in threads:
