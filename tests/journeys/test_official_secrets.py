@@ -51,7 +51,7 @@ def co(made: Official, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Co
         captured = capsys.readouterr()
         return captured.out, captured.err
 
-    return Console(tmp_path, made.world.clock, read)
+    return Console(tmp_path, settings.database, made.world.clock, read)
 
 
 def canaries(folder: Path) -> set[str]:
