@@ -21,6 +21,7 @@ if [ "${1:-}" = --own-base ]; then
   trap 'rm -rf "$root"' EXIT
   debootstrap --variant=minbase bookworm "$root" >"$root.log" || { tail -5 "$root.log" >&2; exit 1; }
   rm -rf "$root.log" "$root"/var/cache/apt/* "$root"/var/lib/apt/lists/* "$root"/usr/share/{doc,man,locale}/*
+  chmod 755 "$root"  # mktemp lets nobody else in, and the image would not either
   tar -C "$root" -cf - . | "${engine[@]}" import - "$base"
 fi
 
