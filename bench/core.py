@@ -6,7 +6,11 @@ from __future__ import annotations
 MODULES = {
     "checkout/accounts.py": ("tests/test_accounts.py",),
     "checkout/amounts.py": ("tests/test_amounts.py",),
-    "checkout/deliveries.py": ("tests/test_outgoing.py", "tests/test_deliveries.py", "tests/test_endpoints.py"),
+    "checkout/deliveries.py": (
+        "tests/test_delivered_messages.py",
+        "tests/test_deliveries.py",
+        "tests/test_endpoints.py",
+    ),
     "checkout/money.py": ("tests/test_money.py",),
     "checkout/orders.py": (
         "tests/test_opening.py",
