@@ -9,20 +9,18 @@ goes.
 
 from __future__ import annotations
 
-import re
 import selectors
 import socket
 import struct
 import time
 from concurrent.futures import Future
 from contextlib import suppress
-from dataclasses import dataclass
-from enum import Enum
 from functools import partial
 from typing import Any
 
 from gunicorn.workers.gthread import TConn, ThreadWorker  # type: ignore[import-untyped]
 
+from checkout.framing import Place, Verdict, expectation, is_for_owner, judge
 from checkout.outgoing import Outgoing
 
 READING_S = 30  # from the first byte of a request to its last
@@ -31,86 +29,13 @@ CLOSING_S = 2  # for the client to hang up after our last byte
 TAKING_S = 60  # for a client to take a piece of its answer
 STALLED_S = 10  # the same where a thread waits after all: an answer that is made while it is sent
 _SEND_BUFFER = 256 * 1024  # our pages fit
-_MOST_HEAD = 32 * 1024
-_MOST_BODY = 1024 * 1024 + 64 * 1024
-_MOST_UPLOAD = 13 * 1024 * 1024  # what the owner's pages take
 _SMALL = 16 * 1024
 _MOST_HELD = 32 * 1024 * 1024  # bytes of unfinished requests that are not small, over all connections; of answers too
 _MOST_FILES = 256  # that are sent at once: `serve` leaves room for 512 besides the connections
 _SPARE = 8  # connections below the limit at which the listener would be left alone
 
-_OWNERS = re.compile(rb"[A-Z]+ [^ ?]*/admin/")
-_LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([^\r\n]*?)[ \t]*(?=\r\n)", re.IGNORECASE)
-_CHUNKED = re.compile(rb"\r\ntransfer-encoding:", re.IGNORECASE)
-_TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
-_CHUNK = re.compile(rb"([0-9A-Fa-f]+)(?:;" + _TOKEN + rb"(?:=" + _TOKEN + rb")?)*")
-_MOST_CHUNK_LINE = 256
-_EXPECT = re.compile(rb"\r\nexpect:[ \t]*100-continue[ \t]*(?=\r\n)", re.IGNORECASE)
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _REFUSAL = "HTTP/1.1 {}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
-
-
-class Verdict(Enum):
-    WAIT = 1
-    WHOLE = 2  # or so wrong that the parser will refuse it without reading on
-    TOO_LONG = 3
-    BROKEN = 4
-
-
-@dataclass(slots=True)
-class Place:
-    """How far a body in chunks has been looked at: where its next chunk begins; 0: nowhere yet."""
-
-    at: int = 0
-
-
-def judge(received: bytes | bytearray, place: Place | None = None) -> Verdict:
-    """How far a request has come; what follows it does not matter. `place` remembers, from one part to the next."""
-    head = received.find(b"\r\n\r\n")
-    if head < 0:
-        return Verdict.TOO_LONG if len(received) > _MOST_HEAD else Verdict.WAIT
-    if head > _MOST_HEAD:
-        return Verdict.TOO_LONG
-    body = len(received) - head - 4
-    if _CHUNKED.search(received, 0, head + 2):
-        place = place or Place()
-        place.at = place.at or head + 4
-        verdict = _judge_chunks(received, place)
-        return Verdict.TOO_LONG if verdict is Verdict.WAIT and body > _most_body(received) else verdict
-    lengths = _LENGTH.findall(received, 0, head + 2)
-    if not lengths or len(lengths) > 1 or not lengths[0].isdigit():
-        return Verdict.WHOLE
-    length = int(lengths[0]) if len(lengths[0]) < 10 else _MOST_UPLOAD + 1
-    if length > _most_body(received):
-        return Verdict.TOO_LONG
-    return Verdict.WHOLE if body >= length else Verdict.WAIT
-
-
-def _most_body(received: bytes | bytearray) -> int:
-    return _MOST_UPLOAD if _OWNERS.match(received) else _MOST_BODY
-
-
-def _judge_chunks(received: bytes | bytearray, place: Place) -> Verdict:
-    """From chunk to chunk, as the parser reads: the bytes of a last chunk may also stand inside another one, and who
-    believed them there would have a thread wait for the rest."""
-    while place.at < len(received):
-        line = received.find(b"\r\n", place.at, place.at + _MOST_CHUNK_LINE)
-        if line < 0:
-            return Verdict.WAIT if len(received) < place.at + _MOST_CHUNK_LINE else Verdict.TOO_LONG
-        found = _CHUNK.fullmatch(received, place.at, line)
-        if found is None or received[place.at - 2 : place.at] != b"\r\n":
-            return Verdict.BROKEN  # the parser would find it when the application reads, too late for a 400
-        size = int(found[1], 16)
-        if size == 0:  # no client of ours sends trailers, which the parser would judge too late as well
-            end = bytes(received[line : line + 4])
-            if end == b"\r\n\r\n":
-                return Verdict.WHOLE
-            return Verdict.WAIT if b"\r\n\r\n".startswith(end) else Verdict.BROKEN
-        if size > _most_body(received):
-            return Verdict.TOO_LONG
-        place.at = line + 2 + size + 2
-    return Verdict.WAIT
-
 
 _REFUSALS = {
     Verdict.TOO_LONG: _REFUSAL.format("413 Content Too Large").encode(),
@@ -235,7 +160,7 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]
         if not data:
             return
         if not conn.received:
-            conn.timeout = time.monotonic() + (UPLOADING_S if _OWNERS.match(data) else READING_S)
+            conn.timeout = time.monotonic() + (UPLOADING_S if is_for_owner(data) else READING_S)
             self._waiting[conn] = self._waiting.pop(conn)
         conn.received += data
         verdict = judge(conn.received, conn.place)
@@ -245,7 +170,7 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]
             self._refuse(conn, _REFUSALS[verdict])
         elif self._holds_too_much(conn):
             self._refuse(conn, _REFUSALS[Verdict.TOO_LONG])
-        elif expected := _EXPECT.search(conn.received):
+        elif expected := expectation(conn.received):
             del conn.received[expected.start() : expected.end()]
             conn.place.at = 0
             self._send_now(conn, _CONTINUE)

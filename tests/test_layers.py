@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parent.parent
 LAYERS = [  # from the ground up; a module imports from its own layer and those above it in this list
     {"client", "errors", "logs", "money", "records"},
     {"events", "grants", "ids", "model", "qr", "rates", "signing", "xml"},
-    {"authorities", "http", "outgoing", "resources", "setting_values", "settings", "targets", "wire"},
+    {"authorities", "framing", "http", "outgoing", "resources", "setting_values", "settings", "targets", "wire"},
     {"channel", "interfaces"},
     {"store"},
     {"api_keys", "idempotency"}

@@ -21,9 +21,9 @@ from hypothesis import strategies as st
 from checkout import catalogue
 from checkout import store as stores
 from checkout.catalogue import Draft, Goods
+from checkout.framing import Place, Verdict, expectation, judge
 from checkout.merchants import Reach
 from checkout.model import Receipt
-from checkout.patience import Place, Verdict, judge
 from checkout.store import open_store
 from tests.servers import CHECKOUT, ROOT, ask, serving
 from tests.shop import Shop
@@ -104,6 +104,16 @@ def test_the_owners_pages_take_photos(target: bytes, size: int, verdict: Verdict
     assert judge(post(b"Content-Length: %d" % size).replace(b"/createOrder", target, 1)) is verdict
     chunk = b"%x\r\n" % size
     assert judge(post(b"Transfer-Encoding: chunked", body=chunk).replace(b"/createOrder", target, 1)) is verdict
+
+
+def test_only_a_whole_head_asks_to_be_told_to_go_on() -> None:
+    """Not the same words in a file that is sent; nor is a large body searched for them at each of its parts."""
+    asked = post(b"Expect: 100-Continue", b"Content-Length: 9")
+    found = expectation(asked)
+    assert found
+    assert found[0] == b"\r\nExpect: 100-Continue"
+    assert expectation(asked[:-3]) is None
+    assert expectation(post(b"Content-Length: 99", body=b"a\r\nExpect: 100-continue\r\nb")) is None
 
 
 @given(body=st.binary(max_size=200), more=st.binary(max_size=20), cut=st.integers(min_value=0))
