@@ -21,7 +21,7 @@ from typing import Any
 from gunicorn.workers.gthread import TConn, ThreadWorker  # type: ignore[import-untyped]
 
 from checkout.framing import Place, Verdict, expectation, is_for_owner, judge
-from checkout.outgoing import Outgoing
+from checkout.patient_socket import PatientSocket
 
 READING_S = 30  # from the first byte of a request to its last
 UPLOADING_S = 180  # the same on the owner's pages: a photo of 8 MB, from a phone
@@ -46,11 +46,11 @@ _REFUSALS = {
 class _Conn(TConn):  # type: ignore[misc]
     """A connection with what it has sent of its next request."""
 
-    sock: Outgoing
+    sock: PatientSocket
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
-        self.sock = Outgoing(self.sock)
+        self.sock = PatientSocket(self.sock)
         self.received = bytearray()
         self.place = Place()
         self.is_closing = False

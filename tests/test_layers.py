@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parent.parent
 LAYERS = [  # from the ground up; a module imports from its own layer and those above it in this list
     {"client", "errors", "logs", "money", "records"},
     {"events", "grants", "ids", "model", "qr", "rates", "signing", "xml"},
-    {"authorities", "framing", "http", "outgoing", "resources", "setting_values", "settings", "targets", "wire"},
+    {"authorities", "framing", "http", "patient_socket", "resources", "setting_values", "settings", "targets", "wire"},
     {"channel", "interfaces"},
     {"store"},
     {"api_keys", "idempotency"}
@@ -195,7 +195,7 @@ def test_only_the_store_knows_databases(tree: list[Module]) -> None:
 
 
 def test_only_http_talks_to_the_network(tree: list[Module]) -> None:
-    assert users(tree, NETWORK, {"client", "http", "outgoing", "patience", "serve", "wire"}) == []
+    assert users(tree, NETWORK, {"client", "http", "patience", "patient_socket", "serve", "wire"}) == []
 
 
 def test_nothing_becomes_a_float(tree: list[Module]) -> None:

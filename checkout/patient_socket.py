@@ -20,7 +20,7 @@ class _File:
     left: int
 
 
-class Outgoing(socket.socket):
+class PatientSocket(socket.socket):
     """Takes the place of `sock`. `sendall` and `sendfile` return at once; the loop calls `send_on` until `is_sent`."""
 
     def __init__(self, sock: socket.socket) -> None:

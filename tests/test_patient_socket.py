@@ -9,20 +9,20 @@ from pathlib import Path
 
 import pytest
 
-from checkout.outgoing import Outgoing
+from checkout.patient_socket import PatientSocket
 
 MUCH = os.urandom(3_000_000)  # more than any buffer between the two ends
 
 
 @pytest.fixture
-def ends() -> Iterator[tuple[Outgoing, socket.socket]]:
+def ends() -> Iterator[tuple[PatientSocket, socket.socket]]:
     ours, theirs = socket.socketpair()
-    out = Outgoing(ours)
+    out = PatientSocket(ours)
     with out, theirs:
         yield out, theirs
 
 
-def taken(out: Outgoing, theirs: socket.socket) -> bytes:
+def taken(out: PatientSocket, theirs: socket.socket) -> bytes:
     """All that the other end gets when it begins to read and the loop sends on."""
     out.setblocking(False)
     theirs.setblocking(False)
@@ -40,7 +40,7 @@ def open_files() -> int:
     return len(os.listdir("/proc/self/fd"))
 
 
-def test_what_is_taken_at_once_is_sent_at_once(ends: tuple[Outgoing, socket.socket]) -> None:
+def test_what_is_taken_at_once_is_sent_at_once(ends: tuple[PatientSocket, socket.socket]) -> None:
     out, theirs = ends
     out.sendall(b"head")
     out.sendall(b"body")
@@ -49,7 +49,7 @@ def test_what_is_taken_at_once_is_sent_at_once(ends: tuple[Outgoing, socket.sock
 
 
 def test_what_is_not_taken_keeps_its_order_and_loses_nothing(
-    ends: tuple[Outgoing, socket.socket], tmp_path: Path
+    ends: tuple[PatientSocket, socket.socket], tmp_path: Path
 ) -> None:
     out, theirs = ends
     (tmp_path / "goods").write_bytes(MUCH)
@@ -65,7 +65,7 @@ def test_what_is_not_taken_keeps_its_order_and_loses_nothing(
     assert (out.kept, out.files, open_files()) == (0, 0, before)
 
 
-def test_an_answer_too_large_to_keep_waits_for_its_client(ends: tuple[Outgoing, socket.socket]) -> None:
+def test_an_answer_too_large_to_keep_waits_for_its_client(ends: tuple[PatientSocket, socket.socket]) -> None:
     out, _theirs = ends
     out.settimeout(0.01)
     out.sendall(MUCH)
@@ -74,7 +74,7 @@ def test_an_answer_too_large_to_keep_waits_for_its_client(ends: tuple[Outgoing, 
 
 
 def test_a_client_that_has_gone_is_told_of_and_leaves_no_file_open(
-    ends: tuple[Outgoing, socket.socket], tmp_path: Path
+    ends: tuple[PatientSocket, socket.socket], tmp_path: Path
 ) -> None:
     out, theirs = ends
     (tmp_path / "goods").write_bytes(MUCH)
@@ -88,7 +88,7 @@ def test_a_client_that_has_gone_is_told_of_and_leaves_no_file_open(
     assert open_files() == before - 2
 
 
-def test_a_file_that_became_shorter_ends_the_answer(ends: tuple[Outgoing, socket.socket], tmp_path: Path) -> None:
+def test_a_file_that_became_shorter_ends_the_answer(ends: tuple[PatientSocket, socket.socket], tmp_path: Path) -> None:
     out, _theirs = ends
     (tmp_path / "goods").write_bytes(b"short")
     with (tmp_path / "goods").open("rb") as file:
