@@ -68,7 +68,7 @@ def run(folder: Path, nginx: str, *, machines: int, rounds: int) -> crash.Report
         with closing(open_store(database)) as opened:
             crash.deliver_all(opened, ledger)
             faults = ledger.unexpected + list(crash.faults_of(opened, database, ledger))
-    return crash.Report(2 * rounds, len(ledger.orders), len(ledger.pushes), sum(ledger.heard.values()), 0, faults)
+    return crash.Report(2 * rounds, len(ledger.orders), len(ledger.pushes), sum(ledger.heard.values()), [], faults)
 
 
 def _harm(network: Network, machines: list[many.Machine], dice: random.Random) -> None:

@@ -84,7 +84,7 @@ def run(folder: Path, database: str, *, machines: int, deaths: int, seconds: flo
             faults = ledger.unexpected + list(crash.faults_of(opened, database, ledger))
             if not deaths:
                 faults += [f"{number} was told {times} times" for number, times in ledger.heard.items() if times > 1]
-    return crash.Report(deaths, len(ledger.orders), len(ledger.pushes), sum(ledger.heard.values()), 0, faults)
+    return crash.Report(deaths, len(ledger.orders), len(ledger.pushes), sum(ledger.heard.values()), [], faults)
 
 
 def wait_until_all_is_told(database: str) -> None:
