@@ -14,7 +14,6 @@ Exit status 1: a fault was found.
 from __future__ import annotations
 
 import argparse
-import shutil
 import subprocess
 import sys
 from collections import Counter
@@ -24,7 +23,7 @@ from tempfile import TemporaryDirectory
 from urllib.parse import urlsplit
 
 from bench.driver import percentile
-from tests import postgres, servers
+from tests import postgres, proxies, servers
 from tests.soak import apart, arrivals, backups, crash, network, powercut, slow
 
 _BATCH = 250
@@ -141,10 +140,12 @@ def _life(options: argparse.Namespace) -> bool:
 
 
 def _apart(options: argparse.Namespace) -> bool:
-    nginx = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin") or "nginx"
+    if proxies.program("nginx") is None:
+        print("apart: not run. There is no nginx to put in front.")
+        return True
     with TemporaryDirectory(prefix="apart-") as folder:
         try:
-            report = apart.run(Path(folder), nginx, machines=options.machines, rounds=options.rounds)
+            report = apart.run(Path(folder), machines=options.machines, rounds=options.rounds)
         except (network.NotPermitted, postgres.Missing) as missing:
             print(f"apart: not run. {missing}")
             return True

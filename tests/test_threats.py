@@ -116,7 +116,6 @@ THREATS: dict[str, tuple[str, ...]] = {
     "slow clients, and many": (
         "soak/test_slow.py::test_the_bare_server_answers_among_slow_clients",
         "soak/test_slow.py::test_the_server_behind_the_documented_proxy_answers_too",
-        "soak/test_slow.py::test_the_server_behind_the_documented_caddy_answers_too",
         "test_patience.py::test_idle_and_slow_clients_hold_up_nobody",
         "test_patience.py::test_what_is_whole_is_refused_at_its_head_or_read_to_its_end",
         "test_patience.py::test_clients_that_ask_and_take_nothing_hold_up_nobody",

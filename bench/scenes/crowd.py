@@ -19,9 +19,10 @@ from bench import servers
 from bench.buyers import Buyer, Crowd, Tally
 from bench.driver import ask, percentile
 from bench.figures import Figure, Plan, Target, at_most, say
-from bench.front import Front, front, proxy
+from bench.front import Front, front
 from bench.servers import Server
 from bench.shop import Shop, data_of
+from tests import proxies
 
 _LIFE_S = 300  # of an order
 _OPENING_S = 25
@@ -32,7 +33,7 @@ def run(plan: Plan) -> Iterator[Figure]:
     pages = 5000 if plan.is_full else 1000
     kinds = [("nginx", 1), ("nginx", 2), ("caddy", 1)] if plan.is_full else [("nginx", 1)]
     for kind, workers in kinds:
-        if proxy(kind) is None:
+        if proxies.program(kind) is None:
             say(f"  crowd: {kind} is not installed")
             continue
         yield from _behind(kind, workers, pages, plan)

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import re
-import shutil
-import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from queue import Queue
@@ -22,18 +19,16 @@ from checkout.model import Method, Mode, Order, Product
 from checkout.products import client_digest
 from checkout.settings import load, secret_for
 from checkout.store import open_store
-from tests import certificates
+from tests import certificates, proxies
 from tests.clients import bufpay, epay, epay_v2
 from tests.clients.gogo import GogoClient
 from tests.clients.phone import Phone, java_double
 from tests.clients.vmq import VmqClient
 from tests.clients.wire import Wire, to_server
-from tests.conftest import skip_or_fail
-from tests.journeys.server import ROOT, Shops, serving
+from tests.journeys.server import Shops, serving
 from tests.servers import free_port
 from tests.world import DEVICE_KEY, MERCHANT_KEY, START, account, device, merchant
 
-NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
 SITES = ("root", "below", "below, prefix taken off")
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
@@ -64,8 +59,7 @@ class Front:
 
 @pytest.fixture(scope="module", params=SITES)
 def front(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Front]:
-    if NGINX is None:
-        skip_or_fail("nginx", "there is no nginx to stand behind")
+    proxies.required("nginx")
     folder, heard = tmp_path_factory.mktemp("front"), Queue[tuple[str, str, bytes]]()
     authority = certificates.authority(folder)
     certificate = authority.issue(folder, "127.0.0.1")
@@ -91,7 +85,7 @@ def front(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         v2_shop.notify_url = f"{shops.address}/v"
         phone = Phone(to_server(f"https://{host}", trust=str(authority.file)), f"{host}/{DEVICE_KEY}")
         try:
-            with _nginx(folder, request.param, public, backend, certificate):
+            with proxies.nginx(folder, _site(request.param, public, backend, certificate, folder), public):
                 yield Front(
                     base, backend, str(authority.file), folder, store, shops, heard, bufpay_shop, epay_shop,
                     v2_shop, phone,
@@ -118,54 +112,10 @@ def _furnish(store: Store) -> merchant_keys.RsaKeys:
     return merchant_keys.set_up(store, 1001, actor="test", new_id=ids.new_id, now=ids.now())
 
 
-@contextmanager
-def _nginx(folder: Path, site: str, port: int, backend: str, certificate: tuple[str, str]) -> Iterator[None]:
-    """A real nginx with the site of deploy/, in which only names, ports and paths are changed."""
-    assert NGINX is not None
-    place = urlsplit(backend).netloc
-    pid = folder / "nginx.pid"
-    temp = "\n".join(f"{kind}_temp_path {folder}/{kind};" for kind in ("client_body", "proxy"))
-    config = folder / "nginx.conf"
-    config.write_text(
-        f"pid {pid}; error_log {folder}/error.log; events {{}}\n"
-        f"http {{ access_log off; {temp}\n{_site(site, port, place, certificate, folder)}\n}}\n"
-    )
-    command = [NGINX, "-p", str(folder), "-c", str(config), "-g", "daemon off; master_process off;"]
-    with (folder / "nginx.log").open("wb") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log)
-    try:
-        for _ in range(200):
-            if pid.exists() and pid.read_text().strip():
-                break
-            assert process.poll() is None, (folder / "nginx.log").read_text()
-            time.sleep(0.02)
-        yield
-    finally:
-        process.terminate()
-        process.wait(timeout=10)
-
-
 def _site(site: str, port: int, backend: str, certificate: tuple[str, str], folder: Path) -> str:
-    certificate_file, key_file = certificate
     if site == "root":
-        text = (ROOT / "deploy" / "nginx.conf").read_text()
-        text = re.sub(r"server \{\n    listen 80;.*?\n\}\n", "", text, flags=re.DOTALL)
-        text = text.replace("listen 443 ssl;", f"listen 127.0.0.1:{port} ssl;").replace(
-            "    listen [::]:443 ssl;\n", ""
-        )
-        text = re.sub(r"ssl_certificate .*", f"ssl_certificate {certificate_file};", text)
-        text = re.sub(r"ssl_certificate_key .*", f"ssl_certificate_key {key_file};", text)
-        text = text.replace("/var/log/nginx/checkout.log", f"{folder}/access.log")
-    else:
-        inner = (ROOT / "deploy" / "nginx-subpath.conf").read_text()
-        if "taken off" in site:
-            inner = inner.replace("proxy_pass http://127.0.0.1:8000;", "proxy_pass http://127.0.0.1:8000/;", 1)
-        text = (
-            f"server {{ listen 127.0.0.1:{port} ssl; merge_slashes off;\n"
-            f"ssl_certificate {certificate_file}; ssl_certificate_key {key_file};\n{inner}\n}}"
-        )
-    assert "127.0.0.1:8000" in text
-    return text.replace("127.0.0.1:8000", backend)
+        return proxies.nginx_site(folder, port, backend, certificate)
+    return proxies.nginx_site_below(port, backend, certificate, takes_off="taken off" in site)
 
 
 def test_every_dialect_walks_its_road(front: Front) -> None:

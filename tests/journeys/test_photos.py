@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import io
-import os
 import re
-import shutil
-import subprocess
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,10 +18,9 @@ from werkzeug.test import encode_multipart
 from checkout import ids, owner, qr
 from checkout import store as stores
 from checkout.store import open_store
+from tests import proxies
 from tests.admin.desk import PASSWORD
-from tests.conftest import skip_or_fail
-from tests.servers import CHECKOUT, free_port, serving
-from tests.soak.test_slow import nginx_configuration, wait_for_proxy
+from tests.servers import CHECKOUT, serving
 from tests.world import START, account
 
 CODE = "wxp://f2f0another"
@@ -53,26 +49,17 @@ def shop(tmp_path: Path) -> Path:
 
 @contextmanager
 def behind(front: str, folder: Path) -> Iterator[str]:
+    if front != "nothing":
+        proxies.required(front)
     with serving(folder, *CHECKOUT, "serve", "--port", "{port}") as (_, url):
         if front == "nothing":
             yield url
             return
-        nginx = shutil.which("nginx", path="/usr/sbin:/usr/local/sbin:/usr/bin")
-        if nginx is None:
-            skip_or_fail("nginx", "there is no nginx to stand before the server")
-        port = free_port()
-        command = [str(nginx), "-e", str(folder / "error.log"), "-c", nginx_configuration(folder, port, url)]
-        # Large bodies go through files in a folder that only we may enter.
-        process = subprocess.Popen([*command, *(("-g", "user root;") if os.geteuid() == 0 else ())])
-        try:
-            wait_for_proxy(port)
+        with proxies.before(front, folder, url) as port:
             yield f"http://127.0.0.1:{port}"
-        finally:
-            process.terminate()
-            process.wait()
 
 
-@pytest.mark.parametrize("front", ["nothing", "nginx"])
+@pytest.mark.parametrize("front", ["nothing", *proxies.KINDS])
 def test_a_photo_of_a_payment_code_arrives_and_is_read(shop: Path, photo: bytes, front: str) -> None:
     browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(CookieJar()))
     with behind(front, shop) as url:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import random
 import re
-import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -19,7 +18,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from checkout.store import open_store
-from tests import postgres
+from tests import postgres, proxies
 from tests.servers import ROOT, free_port
 from tests.soak import crash, many
 from tests.soak.crash import CONNECTIONS, Ledger
@@ -31,7 +30,7 @@ _PATIENCE_S = 180  # of who asks again and again
 _CUT_S = 8  # longer than a server or the database waits for the other
 
 
-def run(folder: Path, nginx: str, *, machines: int, rounds: int) -> crash.Report:
+def run(folder: Path, *, machines: int, rounds: int) -> crash.Report:
     """In each round one machine is killed and started again, then one is cut off for some seconds. Raises
     `network.NotPermitted` and `postgres.Missing`."""
     ledger, dice, stop = Ledger(excused=_AWAY), random.Random(machines), threading.Event()
@@ -46,7 +45,7 @@ def run(folder: Path, nginx: str, *, machines: int, rounds: int) -> crash.Report
             for number in range(machines)
         ]
         try:
-            with _front(folder, nginx, [one.place for one in all_of_them]) as port:
+            with _front(folder, [one.place for one in all_of_them]) as port:
                 threads = [
                     threading.Thread(target=_sell, args=(port, ledger, stop, str(n)), daemon=True)
                     for n in range(CONNECTIONS)
@@ -139,24 +138,13 @@ def _database(network: Network) -> Iterator[str]:
 
 
 @contextmanager
-def _front(folder: Path, nginx: str, places: list[str]) -> Iterator[int]:
+def _front(folder: Path, places: list[str]) -> Iterator[int]:
     """nginx as the documentation has it for several machines, but for their addresses; gives its port."""
     port = free_port()
     text = (ROOT / "docs" / "postgresql.en.md").read_text()
     upstream, location = re.findall(r"```nginx\n(.*?)```", text, re.DOTALL)
     settings = re.findall(r"server \S+( .*;)", upstream)[0]
     servers = "\n".join(f"server {place}{settings}" for place in places)
-    temp = "\n".join(f"{kind}_temp_path {folder}/{kind};" for kind in ("client_body", "proxy"))
-    config = folder / "nginx.conf"
-    config.write_text(
-        f"pid {folder}/nginx.pid; error_log {folder}/nginx.log; events {{}}\n"
-        f"http {{\naccess_log off;\n{temp}\nupstream checkout {{\n{servers}\n}}\n"
-        f"server {{\nlisten 127.0.0.1:{port};\n{location}\n}}\n}}\n"
-    )
-    command = [nginx, "-p", str(folder), "-e", f"{folder}/nginx.log", "-c", str(config)]
-    process = subprocess.Popen([*command, "-g", "daemon off;"])
-    try:
+    site = f"upstream checkout {{\n{servers}\n}}\nserver {{\nlisten 127.0.0.1:{port};\n{location}\n}}"
+    with proxies.nginx(folder, site, port):
         yield port
-    finally:
-        process.terminate()
-        process.wait()

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import shutil
 import socket
-import subprocess
 from collections.abc import Iterator
 from contextlib import suppress
 from urllib.parse import urlsplit
 
 import pytest
 
-from tests.conftest import skip_or_fail
-from tests.servers import CHECKOUT, free_port, serving
-from tests.soak.test_slow import nginx_configuration, wait_for_proxy
+from tests import proxies
+from tests.servers import CHECKOUT, serving
 
 _HOST = b"Host: shop\r\n"
 _HIDDEN = b"GET /hidden HTTP/1.1\r\nHost: shop\r\n\r\n"
@@ -30,25 +27,17 @@ AMBIGUOUS = {
 }
 
 
-@pytest.fixture(scope="module", params=["bare", "behind nginx"])
+@pytest.fixture(scope="module", params=["bare", "nginx"])
 def port(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     folder = tmp_path_factory.mktemp("smuggling")
-    nginx = shutil.which("nginx", path="/usr/sbin:/usr/local/sbin:/usr/bin")
-    if request.param != "bare" and nginx is None:
-        skip_or_fail("nginx", "there is no nginx to stand before the server")
+    if request.param != "bare":
+        proxies.required(request.param)
     with serving(folder, *CHECKOUT, "serve", "--port", "{port}") as (_, url):
         if request.param == "bare":
             yield urlsplit(url).port or 0
             return
-        front = free_port()
-        config = nginx_configuration(folder, front, url)
-        process = subprocess.Popen([str(nginx), "-e", str(folder / "error.log"), "-c", config])
-        try:
-            wait_for_proxy(front)
+        with proxies.before(request.param, folder, url) as front:
             yield front
-        finally:
-            process.terminate()
-            process.wait()
 
 
 @pytest.mark.parametrize("case", AMBIGUOUS)
