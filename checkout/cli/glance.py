@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from checkout import alerts, devices, preferences, sales, store
 from checkout.alerts import Plan
@@ -16,36 +17,31 @@ from checkout.money import yuan
 from checkout.settings import Settings
 
 _ORDERS = 200
-_COLUMN = {"zh-CN": 0, "zh-TW": 1, "en": 2}
 _WORDS = {
-    "today": ("今天 {count} 单 ¥{sum}", "今天 {count} 單 ¥{sum}", "today {count} paid, CN¥{sum}"),
-    "phones": ("手机", "手機", "Phones"),
-    "queue": ("通知", "通知", "Queue"),
-    "alerts": ("提醒", "提醒", "Alerts"),
-    "orders": ("订单", "訂單", "Orders"),
-    "online": ("在线", "在線", "online"),
-    "offline": ("离线", "離線", "offline"),
-    "never": ("从未连接", "從未連接", "never heard of"),
-    "no phones": ("没有手机：checkout device add", "沒有手機：checkout device add", "none: checkout device add"),
-    "no orders": ("还没有订单。", "還沒有訂單。", "No orders yet."),
-    "nothing": ("一切正常", "一切正常", "nothing is wrong"),
-    "waiting": ("{count} 条待发", "{count} 條待發", "{count} to send"),
-    "trying": ("{count} 条重试中", "{count} 條重試中", "{count} being retried"),
-    "next": ("下一次 {wait}后", "下一次 {wait}後", "next in {wait}"),
-    "review": ("{count} 笔待确认", "{count} 筆待確認", "{count} to review"),
-    "claims": ("{count} 条买家留言", "{count} 條買家留言", "{count} messages of buyers"),
-    "pending": ("待付款", "待付款", "waiting"),
-    "paid": ("已付款", "已付款", "paid"),
-    "late": ("迟到付款", "遲到付款", "paid late"),
-    "expired": ("已过期", "已過期", "expired"),
-    "closed": ("已关闭", "已關閉", "closed"),
-    "wechat": ("微信", "微信", "WeChat"),
-    "alipay": ("支付宝", "支付寶", "Alipay"),
-    "quit": ("q 退出", "q 退出", "q quits"),
-    "s": ("秒", "秒", "s"),
-    "min": ("分钟", "分鐘", "min"),
-    "h": ("小时", "小時", "h"),
-    "d": ("天", "天", "d"),
+    "today": "today {count} paid, CN¥{sum}",
+    "phones": "Phones",
+    "queue": "Queue",
+    "alerts": "Alerts",
+    "orders": "Orders",
+    "online": "online",
+    "offline": "offline",
+    "never": "never heard of",
+    "no phones": "none: checkout device add",
+    "no orders": "No orders yet.",
+    "nothing": "nothing is wrong",
+    "waiting": "{count} to send",
+    "trying": "{count} being retried",
+    "next": "next in {wait}",
+    "review": "{count} to review",
+    "claims": "{count} messages of buyers",
+    "pending": "waiting",
+    "paid": "paid",
+    "late": "paid late",
+    "expired": "expired",
+    "closed": "closed",
+    "wechat": "WeChat",
+    "alipay": "Alipay",
+    "quit": "q quits",
 }
 _GREEN, _YELLOW, _RED, _DIM, _BOLD, _PLAIN = "\x1b[32m", "\x1b[33m", "\x1b[31m", "\x1b[2m", "\x1b[1m", "\x1b[0m"
 _COLORS = {"paid": _GREEN, "late": _YELLOW, "pending": _BOLD, "expired": _DIM, "closed": _DIM}
@@ -71,7 +67,7 @@ class Glance(Struct, frozen=True):
 def look(db: Rows, settings: Settings, free_bytes: int | None, now: int, orders: int = _ORDERS) -> Glance:
     """As the database says at this moment; no server needs to run."""
     settings = preferences.with_edits(settings, store.preferences.all_of(db))
-    plan = Plan.of(settings)
+    plan = replace(Plan.of(settings), language="en")  # as all of the command line
     working = [one for one in store.devices.all_of(db) if one.revoked_at is None]
     today = sales.by_day(db, 1, now)[-1]
     said = alerts.wrong_now(db, plan, free_bytes, now)
@@ -95,7 +91,6 @@ def lines(seen: Glance, columns: int, rows: int, *, colors: bool, hint: bool = F
 class _Page:
     def __init__(self, seen: Glance, columns: int, colors: bool) -> None:
         self._seen, self._columns, self._colors = seen, max(columns, 10), colors
-        self._language = _COLUMN[seen.plan.language]
 
     def head(self, hint: bool) -> list[str]:
         seen = self._seen
@@ -170,14 +165,13 @@ class _Page:
         return [*made, line.rstrip()]
 
     def _word(self, name: str, **values: object) -> str:
-        return _WORDS[name][self._language].format(**values)
+        return _WORDS[name].format(**values)
 
     def _for(self, seconds: int) -> str:
         """A span of time in its largest unit."""
-        gap = " " if self._language == 2 else ""
         for unit, size in (("d", 86_400), ("h", 3600), ("min", 60), ("s", 1)):
             if seconds >= 2 * size or unit == "s":
-                return f"{max(seconds, 0) // size}{gap}{self._word(unit)}"
+                return f"{max(seconds, 0) // size} {unit}"
         return ""
 
     def _clock(self, seconds: int) -> str:

@@ -1,11 +1,11 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 from collections.abc import Iterator
 
 import pytest
-from msgspec.structs import replace
 
 from checkout import ids
 from checkout import store as stores
@@ -126,19 +126,26 @@ def test_json_tells_the_same(co: Console, environ: dict[str, str], shop: Shop) -
 
 
 def test_an_empty_database_says_what_to_do(co: Console) -> None:
-    co.environ["CHECKOUT_LANGUAGE"] = "zh-CN"
     out = co("top").out
-    assert "没有手机：checkout device add" in out
-    assert "还没有订单。" in out
+    assert "none: checkout device add" in out
+    assert "No orders yet." in out
 
 
 @pytest.mark.parametrize("language", ["zh-CN", "zh-TW", "en"])
-@pytest.mark.parametrize("columns", [10, 20, 34, 35, 50, 80, 200])
-def test_no_line_is_wider_than_the_screen_and_none_is_too_many(
-    shop: Shop, settings: Settings, language: str, columns: int
+def test_whatever_the_shops_language_it_is_english_as_the_rest_of_the_command_line(
+    co: Console, environ: dict[str, str], shop: Shop, language: str
 ) -> None:
+    co.environ.update(environ | {"CHECKOUT_LANGUAGE": language})
+    co.clock.now = shop.now
+    out = co("top").out.replace("书桌上的手机", "desk").replace("会员一年", "member")
+    assert "Phone desk is offline" in out
+    assert not re.search("[\u4e00-\u9fff]", out)
+
+
+@pytest.mark.parametrize("columns", [10, 20, 34, 35, 50, 80, 200])
+def test_no_line_is_wider_than_the_screen_and_none_is_too_many(shop: Shop, settings: Settings, columns: int) -> None:
     with shop.store.read() as db:
-        seen = glance.look(db, replace(settings, language=language), None, shop.now)
+        seen = glance.look(db, settings, None, shop.now)
     for rows in (1, 5, 24):
         found = glance.lines(seen, columns, rows, colors=False, hint=True)
         assert len(found) <= rows
