@@ -20,6 +20,7 @@ from checkout.errors import StoreError
 from checkout.interfaces import NewId, Rows, Store
 from checkout.messenger import Handed, HandOver
 from checkout.model import Alert
+from checkout.places import OWNERS
 from checkout.records import Discreet
 from checkout.settings import Settings
 
@@ -50,7 +51,7 @@ class Plan(Discreet, frozen=True):
     def of(cls, settings: Settings) -> Plan:
         return cls(
             settings.alerts, settings.quiet_minutes, settings.alerts_tzinfo, settings.language, settings.shop_name,
-            f"{settings.base_url}/admin",
+            settings.base_url + OWNERS,
             conditions.Limits(settings.device_offline_after, settings.min_free_disk),
         )  # fmt: skip
 

@@ -37,6 +37,7 @@ from checkout.front import Later, is_below
 from checkout.interfaces import Chore, Clock, NewId, Send, Store
 from checkout.monitors import generic, smsforwarder, vmq_app
 from checkout.pages.polls import Polls
+from checkout.places import OWNERS
 from checkout.protocols.api import problems as api_problems
 from checkout.resources import resource_dir
 from checkout.settings import Settings, load
@@ -46,7 +47,6 @@ from checkout.worker import Worker
 
 log = logging.getLogger(__name__)
 
-_OWNERS = "/admin"
 _SWEPT_A_MINUTE = 20_000
 _SAFE_HEADERS = (
     ("X-Content-Type-Options", "nosniff"),
@@ -75,7 +75,7 @@ def create_app(
     live.install(app, settings)
     _register(app)
     app.wsgi_app = Polls(app, _SAFE_HEADERS)  # type: ignore[method-assign]
-    app.wsgi_app = Later(app.wsgi_app, _OWNERS, lambda: owners_pages(app))  # type: ignore[method-assign]
+    app.wsgi_app = Later(app.wsgi_app, OWNERS, lambda: owners_pages(app))  # type: ignore[method-assign]
     app.wsgi_app = Front(app.wsgi_app, settings, _knows(app))  # type: ignore[method-assign]
     if settings.log_level == "info":
         app.wsgi_app = access.Access(app.wsgi_app)  # type: ignore[method-assign]
@@ -156,7 +156,7 @@ def _knows(app: Flask) -> Callable[[str], bool]:
     routes = app.url_map.bind("")
 
     def knows(path: str) -> bool:
-        return is_below(path, _OWNERS) or bool(routes.allowed_methods(path))
+        return is_below(path, OWNERS) or bool(routes.allowed_methods(path))
 
     return knows
 
@@ -207,7 +207,7 @@ def _problem(status: int, message: str, wait: int = 0) -> Response:
     """In the words of whoever is asked: the native API's, else a page's."""
     if api_problems.is_ours(request.path):
         return api_problems.problem(status, message)
-    if is_below(request.path, _OWNERS):
+    if is_below(request.path, OWNERS):
         from checkout import admin
 
         return admin.problem(status, message)

@@ -10,12 +10,14 @@ import re
 from dataclasses import dataclass
 from enum import Enum
 
+from checkout.places import OWNERS
+
 _MOST_HEAD = 32 * 1024
 _MOST_BODY = 1024 * 1024 + 64 * 1024
 _MOST_UPLOAD = 13 * 1024 * 1024  # what the owner's pages take
 _MOST_CHUNK_LINE = 256
 
-_OWNERS = re.compile(rb"[A-Z]+ [^ ?]*/admin/")
+_OWNERS = re.compile(rb"[A-Z]+ [^ ?]*" + OWNERS.encode() + b"/")
 _LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([^\r\n]*?)[ \t]*(?=\r\n)", re.IGNORECASE)
 _CHUNKED = re.compile(rb"\r\ntransfer-encoding:", re.IGNORECASE)
 _TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"

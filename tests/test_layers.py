@@ -14,7 +14,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 LAYERS = [  # from the ground up; a module imports from its own layer and those above it in this list
-    {"client", "errors", "logs", "money", "records"},
+    {"client", "errors", "logs", "money", "places", "records"},
     {"events", "grants", "ids", "model", "qr", "rates", "signing", "xml"},
     {"authorities", "framing", "http", "patient_socket", "resources", "setting_values", "settings", "targets", "wire"},
     {"channel", "interfaces"},
@@ -155,6 +155,18 @@ def sql_texts(tree: list[Module]) -> list[str]:
     )
 
 
+def owners_places(tree: list[Module]) -> list[str]:
+    """Where the path of the owner's pages is written instead of imported."""
+    return sorted(
+        f"{module.name}:{node.lineno}"
+        for module in tree
+        if module.name != "places"
+        for node in module.nodes
+        if isinstance(node, ast.Constant) and id(node) not in module.docstrings
+        if re.search(r"(?<!\w)/admin\b", str(node.value))
+    )
+
+
 def impure(tree: list[Module]) -> list[str]:
     """Modules that read notifications and import more than turning text into an amount needs."""
     return [
@@ -206,6 +218,10 @@ def test_reading_notifications_is_pure(tree: list[Module]) -> None:
     assert impure(tree) == []
 
 
+def test_the_owners_place_is_written_once(tree: list[Module]) -> None:
+    assert owners_places(tree) == []
+
+
 # The rules themselves: each must find its fault.
 
 
@@ -244,3 +260,8 @@ def test_an_impure_reader_is_found() -> None:
     assert impure([Module("monitors.reading_text", "from checkout import store")])
     assert impure([Module("monitors.reading", "from checkout.monitors import vmq_app")])
     assert not impure([Module("monitors.reading", "import re\nfrom checkout.monitors.reading_text import fold")])
+
+
+def test_a_second_owners_place_is_found() -> None:
+    lines = ["x = f'{base}/admin/first'", "y = rb'[^ ]*/admin/'", "'''below /admin'''", "z = 'admin/order.html'"]
+    assert owners_places([Module("orders", "\n".join(lines))]) == ["orders:1", "orders:2"]

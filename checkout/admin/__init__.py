@@ -63,6 +63,7 @@ from checkout.admin import (
 )
 from checkout.admin.nav import Page
 from checkout.admin.problems import problem
+from checkout.places import OWNERS
 
 __all__ = ["blueprint", "problem"]
 
@@ -80,7 +81,7 @@ _MODULES: tuple[_Module, ...] = (
 
 
 def blueprint() -> Blueprint:
-    made = Blueprint("admin", __name__, url_prefix="/admin")
+    made = Blueprint("admin", __name__, url_prefix=OWNERS)
     for module in _MODULES:
         module.routes(made)
     for module in (order, notices, embed, webhooks, sign_in, status):

@@ -18,6 +18,7 @@ from checkout import sessions
 from checkout.admin import layout, problems, session, words
 from checkout.admin.nav import Page
 from checkout.errors import Code, Refusal
+from checkout.places import OWNERS
 from checkout.web import STATUS, parts
 
 _OPEN = {"admin.sign_in", "admin.signing_in", "admin.first", "admin.setting_first"}
@@ -82,8 +83,8 @@ def _origin(url: str) -> str:
 def _to_sign_in() -> Response:
     """Back to where one wanted to go afterwards; htmx loads the whole page anew."""
     prefix = urlsplit(parts().settings.base_url).path.rstrip("/")  # taken off the path before it came here
-    wanted = request.full_path.rstrip("?") if request.method == "GET" else "/admin"
-    place = layout.path("sign-in", **({"next": prefix + wanted} if wanted.strip("/") != "admin" else {}))
+    wanted = request.full_path.rstrip("?") if request.method == "GET" else OWNERS
+    place = layout.path("sign-in", **({"next": prefix + wanted} if wanted.rstrip("/") != OWNERS else {}))
     if request.headers.get("HX-Request"):
         return Response(status=401, headers={"HX-Redirect": layout.path("sign-in")})
     return layout.done(place)

@@ -14,6 +14,7 @@ from checkout.admin.nav import Page
 from checkout.admin.strip import strip
 from checkout.pages import answers, links
 from checkout.pages.assets import HTMX_CDN
+from checkout.places import OWNERS
 from checkout.web import parts
 
 _NOTICE = "checkout-notice"
@@ -62,7 +63,7 @@ def done(place: str, notice: str = "") -> Response:
 
 def path(*segments: str, **query: str) -> str:
     """`path("orders", token)` → `/admin/orders/<token>`."""
-    return links.path("admin", *filter(None, segments), **query)
+    return links.path(OWNERS.strip("/"), *filter(None, segments), **query)
 
 
 def here(**query: str) -> str:

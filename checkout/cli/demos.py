@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from checkout.cli.output import details
+from checkout.places import OWNERS
 
 if TYPE_CHECKING:
     from checkout.demo.stage import Stage
@@ -47,4 +48,5 @@ def _admin_url(stage: Stage) -> str:
 
     with closing(open_store(stage.database)) as store:
         link = owner.first_link(store, ids.now())
-    return f"{stage.base_url}/admin/first?link={link}   ← choose a password" if link else f"{stage.base_url}/admin"
+    place = f"{stage.base_url}{OWNERS}"
+    return f"{place}/first?link={link}   ← choose a password" if link else place

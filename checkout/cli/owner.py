@@ -12,6 +12,7 @@ from checkout.cli.desk import Desk
 from checkout.cli.output import as_json, next_steps, show
 from checkout.cli.section import Section
 from checkout.errors import Code, Refusal
+from checkout.places import OWNERS
 
 
 @click.group(cls=Section)
@@ -31,7 +32,7 @@ def password(desk: Desk, as_json: bool) -> None:
     ended = rules.set_password(desk.store, chosen, **desk.by)
     data = {"set": True, "sessions_ended": ended}
     show(data, as_json, lambda: f"The password is set; browsers signed out: {ended}.")
-    next_steps(as_json, f"sign in at {desk.settings.base_url}/admin")
+    next_steps(as_json, f"sign in at {desk.settings.base_url}{OWNERS}")
 
 
 @admin.command("sign-out")

@@ -12,6 +12,7 @@ from checkout import __version__, store
 from checkout.cli.desk import Desk
 from checkout.cli.output import as_json, show
 from checkout.errors import Refusal, StoreError
+from checkout.places import OWNERS
 from checkout.settings import Settings, SettingsError, load
 
 if TYPE_CHECKING:
@@ -52,7 +53,9 @@ def _invite(desk: Desk) -> None:
     link = owner.first_link(desk.store, desk.clock())
     desk.close()  # no connection may be open when the workers are forked
     if link:
-        click.echo(f"No password is set yet. Set it within the hour: {desk.settings.base_url}/admin/first?link={link}")
+        click.echo(
+            f"No password is set yet. Set it within the hour: {desk.settings.base_url}{OWNERS}/first?link={link}"
+        )
 
 
 @click.command()

@@ -1,0 +1,3 @@
+"""Where things are below the public address, for parts that must not know each other."""
+
+OWNERS = "/admin"
