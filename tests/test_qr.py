@@ -66,6 +66,13 @@ def test_the_picture_is_black_on_white_large_enough_and_at_an_integer_scale() ->
     assert picture(qr.png(TEXT, 1000)).width >= 1000
 
 
+def test_every_pixel_is_of_the_module_that_it_belongs_to() -> None:
+    image, rows = picture(qr.png(TEXT)).convert("L"), qr.matrix(TEXT)
+    scale = image.width // len(rows)
+    wanted = bytes(0 if dark else 255 for row in rows for _ in range(scale) for dark in row for _ in range(scale))
+    assert image.tobytes() == wanted
+
+
 def test_four_modules_of_white_lie_around_the_code() -> None:
     rows = qr.matrix(TEXT)
     for line in (*rows[:4], *rows[-4:], *zip(*rows, strict=True)):

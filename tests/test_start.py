@@ -21,6 +21,13 @@ def test_the_server_starts_without_the_libraries_that_it_may_need_later() -> Non
     assert loaded("checkout.cli.server, checkout.serve, checkout.app") == set()
 
 
+def test_a_picture_of_a_code_is_drawn_without_pillow() -> None:
+    program = "import sys; from checkout import qr; qr.png('wxp://a'); print(*sys.modules)"
+    run = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert "qrcode" in run.stdout.split()
+    assert "PIL" not in run.stdout.split()
+
+
 def test_a_command_that_manages_merchants_does_without_flask() -> None:
     program = "import sys, checkout.cli.merchants; print('flask' in sys.modules)"
     run = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
