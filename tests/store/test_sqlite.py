@@ -210,19 +210,6 @@ def test_closing_lets_every_thread_go_on_with_new_connections(store: Store) -> N
         stores.accounts.add(db, account(id="b"))
 
 
-def test_each_thread_reads_on_a_connection_of_its_own(store: Store) -> None:
-    seen: set[int] = set()
-    lock, all_here = threading.Lock(), threading.Barrier(4)
-
-    def look() -> None:
-        with store.read() as db, lock:
-            seen.add(id(db._connection))  # type: ignore[attr-defined]
-        all_here.wait(10)
-
-    in_threads(look, 4)
-    assert len(seen) == 4
-
-
 def test_the_room_on_the_disk_is_known(store: Store) -> None:
     room = store.free_bytes()
     assert room is not None
@@ -325,7 +312,7 @@ with store.transaction() as db:
     stores.accounts.add(db, account(id="parent"))
 with store.read() as db:
     assert stores.accounts.get(db, "parent")
-old = store._writer._connection, store._local.connection
+old = {store._writer._connection, *store._readers._all}
 inside, leave = threading.Event(), threading.Event()
 def hold():
     with store.transaction():
@@ -339,7 +326,8 @@ if not child:
     try:
         with store.read() as db:
             assert stores.accounts.get(db, "parent")
-        assert store._local.connection not in old
+        assert len(store._readers._all) == 1
+        assert not old & set(store._readers._all)
         assert store._writer._connection is None
         assert store._writer._turn.acquire(blocking=False)
         os._exit(0)

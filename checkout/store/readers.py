@@ -1,0 +1,67 @@
+"""The reading connections: each is one reader's at a time, and the one given back last is lent first.
+
+Threads that each kept one of their own would keep ten: a connection holds the database's schema, its statements and up
+to 2 MB of pages. Of eight threads that are all busy, hardly ever more than three read at the same moment.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+import weakref
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from checkout.interfaces import Rows
+
+KEPT = 4
+_CACHE_KIB = 512  # what the writer changes is read again anyway
+
+
+class Readers:
+    """Opens connections by `connect` when there are not enough and lends them as `rows`; at most `KEPT` wait for the
+    next reader."""
+
+    def __init__(self, connect: Callable[[], sqlite3.Connection], rows: Callable[[sqlite3.Connection], Rows]) -> None:
+        self._connect, self._rows = connect, rows
+        self._idle: list[sqlite3.Connection] = []
+        self._all: weakref.WeakSet[sqlite3.Connection] = weakref.WeakSet()
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def lent(self) -> Iterator[Rows]:
+        idle = self._idle
+        try:
+            reader = idle.pop()
+        except IndexError:
+            reader = self._opened()
+        try:
+            yield self._rows(reader)
+        finally:
+            # One from before a close is closed, one from before a fork is the parent's: neither may be touched.
+            if idle is not self._idle or len(idle) < KEPT:
+                idle.append(reader)
+            else:
+                reader.close()
+
+    def close(self) -> None:
+        """Closes every connection, also those that are lent; the next reader opens a new one."""
+        with self._lock:
+            self._idle = []
+            for connection in self._all:
+                connection.close()
+            self._all.clear()
+
+    def abandon(self) -> list[sqlite3.Connection]:
+        """In a forked child: lets the parent's connections go without touching them, and gives them to the caller."""
+        connections = list(self._all)
+        self.__init__(self._connect, self._rows)  # type: ignore[misc]
+        return connections
+
+    def _opened(self) -> sqlite3.Connection:
+        connection = self._connect()
+        connection.execute("PRAGMA query_only = ON")
+        connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
+        with self._lock:
+            self._all.add(connection)
+        return connection

@@ -1,0 +1,116 @@
+"""Who reads on which connection; tests/store/test_sqlite.py tells what is read."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from checkout.errors import StoreError
+from checkout.store.readers import KEPT
+from checkout.store.sqlite import SqliteStore
+from tests.servers import ROOT
+
+MANY = KEPT + 3
+
+
+@pytest.fixture
+def sqlite_store(tmp_path: Path) -> SqliteStore:
+    return SqliteStore(str(tmp_path / "checkout.db"))
+
+
+def in_threads(work: Callable[[], None], count: int) -> None:
+    threads = [threading.Thread(target=work) for _ in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def connections_of(store: SqliteStore, count: int) -> list[object]:
+    """Those of that many readings, all open at once."""
+    with ExitStack() as stack:
+        return [stack.enter_context(store.read())._connection for _ in range(count)]  # type: ignore[attr-defined]
+
+
+def test_those_who_read_at_once_read_on_connections_of_their_own(sqlite_store: SqliteStore) -> None:
+    seen: set[int] = set()
+    lock, all_here = threading.Lock(), threading.Barrier(MANY)
+
+    def look() -> None:
+        with sqlite_store.read() as db:
+            all_here.wait(60)
+            with lock:
+                seen.add(id(db._connection))  # type: ignore[attr-defined]
+            all_here.wait(60)
+
+    in_threads(look, MANY)
+    assert len(seen) == MANY
+    sqlite_store.close()
+
+
+def test_threads_that_read_in_turn_share_one(sqlite_store: SqliteStore) -> None:
+    first = connections_of(sqlite_store, 1)
+    for _ in range(3):
+        in_threads(lambda: first.extend(connections_of(sqlite_store, 1)), 1)
+    assert len(first) == 4
+    assert len({id(connection) for connection in first}) == 1
+    sqlite_store.close()
+
+
+def test_no_more_are_kept_than_are_needed_later(sqlite_store: SqliteStore) -> None:
+    before = connections_of(sqlite_store, MANY)
+    assert len(set(before)) == MANY
+    again = connections_of(sqlite_store, MANY)
+    assert len(set(before) & set(again)) == KEPT
+    sqlite_store.close()
+
+
+def test_one_whose_reading_failed_is_lent_again(sqlite_store: SqliteStore) -> None:
+    (before,) = connections_of(sqlite_store, 1)
+    with pytest.raises(StoreError), sqlite_store.read() as db:
+        db.one("SELECT broken")
+    assert connections_of(sqlite_store, 1) == [before]
+    sqlite_store.close()
+
+
+def test_one_that_was_closed_while_it_was_lent_is_not_lent_again(sqlite_store: SqliteStore) -> None:
+    with sqlite_store.read() as db:
+        sqlite_store.close()
+        with pytest.raises(StoreError):
+            db.one("SELECT 1")
+    with sqlite_store.read() as db:
+        assert db.one("SELECT 1") == (1,)
+    sqlite_store.close()
+
+
+FORKED = """
+import os, sys
+from checkout.store.sqlite import SqliteStore
+from tests.servers import ROOT
+store = SqliteStore(sys.argv[1])
+with store.read() as db:
+    child = os.fork()
+if not child:  # it has left the reading too
+    with store.read() as own:
+        ours = own._connection is not db._connection
+    os._exit(0 if ours and db.one("SELECT 1") == (1,) else 1)
+_, status = os.waitpid(child, 0)
+with store.read() as again:
+    assert again._connection is db._connection
+store.close()
+sys.exit(os.waitstatus_to_exitcode(status))
+"""
+
+
+def test_a_fork_within_a_reading_leaves_the_parents_connection_alone(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", FORKED, str(tmp_path / "checkout.db")],
+        capture_output=True, text=True, check=False, cwd=ROOT,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
