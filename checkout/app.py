@@ -42,6 +42,7 @@ from checkout.protocols.api import problems as api_problems
 from checkout.resources import resource_dir
 from checkout.settings import Settings, load
 from checkout.store import open_store
+from checkout.strangers import Strangers
 from checkout.web import MAX_BODY, STATUS, Front, Parts, rules_of
 from checkout.worker import Worker
 
@@ -116,7 +117,7 @@ def wire(
     settings: Settings, *, clock: Clock = ids.now, new_id: NewId = ids.new_id, send: Send | None = None
 ) -> tuple[Parts, Worker]:
     """Every part with what it needs; the command line uses the same."""
-    gates = channels.make_channels(settings)
+    gates, strangers = channels.make_channels(settings), Strangers()
     db_store, dialects = open_store(settings.database, serving=True), protocols.dialects()
     send = (
         send
@@ -128,17 +129,22 @@ def wire(
     )
     worker = Worker(
         db_store, dialects, send, clock,
-        channels=gates, new_id=new_id, site=settings.base_url, chores=_chores(settings, db_store),
+        channels=gates, new_id=new_id, site=settings.base_url, chores=_chores(settings, db_store, strangers),
     )  # fmt: skip
-    parts = Parts(settings, rules_of(settings), db_store, dialects, clock, new_id, send, worker.wake, gates)
+    parts = Parts(
+        settings, rules_of(settings), db_store, dialects, clock, new_id, send, worker.wake, gates, strangers=strangers
+    )
     return parts, worker
 
 
-def _chores(settings: Settings, db_store: Store) -> list[Chore]:
+def _chores(settings: Settings, db_store: Store, strangers: Strangers) -> list[Chore]:
     """What the worker looks after by the minute."""
 
     def forget_answers(now: int) -> None:
         idempotency.sweep(db_store, now, _SWEPT_A_MINUTE)
+
+    def write_strangers(now: int) -> None:
+        strangers.write(db_store)
 
     def sum_up_days(now: int) -> None:
         tallies.watch_amounts(db_store, now)
@@ -148,7 +154,7 @@ def _chores(settings: Settings, db_store: Store) -> list[Chore]:
     plan = backup.plan_of(settings)
     backups = [backup.chore(db_store, plan)] if plan else []
     tries = [attempts.chore(db_store, settings.keep_attempts_days)] if settings.keep_attempts_days else []
-    return [forget_answers, sum_up_days, *tries, *backups, Watch(db_store, settings).look]
+    return [forget_answers, write_strangers, sum_up_days, *tries, *backups, Watch(db_store, settings).look]
 
 
 def _knows(app: Flask) -> Callable[[str], bool]:

@@ -24,6 +24,7 @@ from checkout.model import Merchant
 from checkout.orders import Rules
 from checkout.prompts import Gates, Till
 from checkout.settings import Settings
+from checkout.strangers import Strangers
 
 __all__ = [
     "MAX_BODY",
@@ -73,6 +74,7 @@ class Parts(Struct, frozen=True):
     wake: Callable[[], None]  # tells the worker that a delivery has become due
     channels: Channels  # official gateways by the names of their sections
     gates: Gates = field(default_factory=Gates)  # what this process knows of them
+    strangers: Strangers = field(default_factory=Strangers)  # phones with wrong keys
 
     @property
     def till(self) -> Till:

@@ -87,6 +87,7 @@ ON_BOTH = frozenset(
         "tests.test_sales",
         "tests.test_selling",
         "tests.test_statistics",
+        "tests.test_strangers",
         "tests.test_tallies",
         "tests.test_worker",
     }

@@ -18,6 +18,7 @@ from checkout.http import Answer, Outgoing, Reason, Unreachable
 from checkout.interfaces import Store
 from checkout.model import DeliveryState, Mode
 from checkout.settings import Settings
+from checkout.store.strangers import Stranger
 from tests.channels.wechat import section
 from tests.shop import Shop
 from tests.world import START, account, device, merchant
@@ -225,6 +226,38 @@ def test_a_second_silent_phone_only_warns(clinic: Clinic) -> None:
     with clinic.store.transaction() as db:
         stores.devices.add(db, device(id="two", name="two", key="2" * 64, token="2" * 32), ["wx-main"])
     assert clinic.complaints() == [("phones", WARN)]
+
+
+def called(clinic: Clinic, whose: str, at: int = START - 10) -> None:
+    with clinic.store.transaction() as db:
+        stores.strangers.put(db, Stranger(whose, at, "10.0.0.9"))
+
+
+@pytest.mark.parametrize("whose", ["vmq", "phone"])
+def test_a_silent_phone_that_may_have_another_key_is_told_from_one_that_never_called(
+    clinic: Clinic, whose: str
+) -> None:
+    clinic.run("UPDATE devices SET beat_at = NULL")
+    called(clinic, whose)
+    (found,) = [one for one in clinic.sees() if one.status is WARN and one.check == "phones"]
+    assert "never heard of, but somebody called with a wrong key at 2026-" in found.message
+    assert "from 10.0.0.9" in found.message
+    assert "checkout device show phone, and scan" in found.fix
+
+
+def test_a_phone_that_is_online_is_told_only_when_its_own_address_was_called(clinic: Clinic) -> None:
+    called(clinic, "vmq")
+    assert clinic.complaints() == []
+    told = [one.message for one in clinic.sees() if one.check == "phones"]
+    assert [text for text in told if "called as vmq with the key of no phone" in text]
+    called(clinic, "phone")
+    assert clinic.complaints() == [("phones", WARN)]
+
+
+def test_calls_from_before_the_last_right_one_or_of_long_ago_are_not_told(clinic: Clinic) -> None:
+    called(clinic, "phone", START - 40)
+    called(clinic, "vmq", START - 86_400)
+    assert not [one for one in clinic.sees() if "wrong key" in one.message or "no phone" in one.message]
 
 
 def test_an_account_that_no_phone_watches_fails(clinic: Clinic) -> None:

@@ -16,6 +16,7 @@ from checkout.model import Device
 from checkout.monitors import pairing
 from checkout.pages.language import N_
 from checkout.pages.language import translated as _
+from checkout.strangers import Seen
 from checkout.web import parts
 
 PAGE = Page("devices", N_("Phones"), "M8 2h8a2 2 0 012 2v16a2 2 0 01-2 2H8a2 2 0 01-2-2V4a2 2 0 012-2zM11 18h2", 54)
@@ -106,10 +107,12 @@ def _list(form: Form) -> Response:
     found = devices.all_of(parts().store)
     with parts().store.read() as db:
         accounts, unwatched = _accounts(db), store.devices.unwatched_accounts(db)
+        seen = Seen.by(db, parts().clock())
         working = [(one, _state(one), _presence(db, one.device)) for one in found if one.device.revoked_at is None]
     return layout.page(
         "admin/devices.html", PAGE, form=form, accounts=accounts, unwatched=unwatched, kinds=devices.KINDS,
         working=working, day=drawing.day, percent=tables.percent, month=presence.WINDOWS["30 d"],
+        strangers=[call for kind in devices.KINDS if (call := seen.lately(kind))],
         revoked=[one for one in found if one.device.revoked_at is not None],
     )  # fmt: skip
 
@@ -119,12 +122,14 @@ def _page(found: Watching, form: Form, doing: str = "", *, shows: bool = False) 
     text = pairing.text(base, device) if shows else ""
     with parts().store.read() as db:
         others = [account for account in _accounts(db) if account not in found.accounts]
+        state, seen = _state(found), Seen.by(db, parts().clock())
         there, last = _presence(db, device), store.payments.of_device_at(db, device.id, device.push_at or 0)
     return layout.page(
         "admin/device.html", PAGE, form=form, blank=Form(), doing=doing, device=device, watched=found.accounts,
         others=others, there=there, day=drawing.day(there), uptimes=drawing.uptimes(there), last=last,
         percent=tables.percent, duration=tables.duration,
-        state=_state(found), shows=shows, is_scanned=device.kind in pairing.SCANNED, text=text,
+        state=state, shows=shows, stranger=seen.instead_of(device) if state == "online" else seen.perhaps(device),
+        is_scanned=device.kind in pairing.SCANNED, text=text,
         qr=pictures.drawn(text) if text else None, entries=pairing.entries(base, device) if shows else {},
         is_unreachable=any(form in base for form in _LOOPBACK),
     )  # fmt: skip

@@ -8,8 +8,11 @@ from checkout import channels, devices, merchants, receiving, store
 from checkout.doctor.finding import Finding, Patient, beijing, fail, ok, warn
 from checkout.interfaces import Rows, Store
 from checkout.model import Account, Device, Method
+from checkout.monitors import pairing
 from checkout.receiving import PERSONAL
 from checkout.setting_values import SettingsError
+from checkout.store.strangers import Stranger
+from checkout.strangers import Seen
 
 _DAY_S, _WEEK_S = 86_400, 7 * 86_400
 _MANY_TRIES = 3
@@ -85,9 +88,13 @@ def _phones(patient: Patient, db: Rows) -> Iterator[Finding]:
     online = [one for one in working if states[one.id] == "online"]
     if online:
         yield ok("phones", f"{_count(len(online), 'phone')} online: {', '.join(one.name for one in online)}.")
+    seen = Seen.by(db, patient.now)
     for one in working:
         if states[one.id] != "online":
-            yield _silent(one)
+            yield _silent(one, seen.perhaps(one))
+        elif call := seen.instead_of(one):
+            yield warn("phones", f"Phone {one.name} was called for with a wrong key {_when(call)}.", _pair_again(one))
+    yield from _strangers(working, states, seen)
     watched = {account for one in online for account in store.devices.accounts_of(db, one.id)}
     for account in store.accounts.all_of(db):
         if account.disabled_at is None and account.channel == PERSONAL and account.id not in watched:
@@ -101,13 +108,35 @@ def _unasked(db: Rows) -> Iterator[Finding]:
                    f"Look for it on its merchant pages, then: checkout order ask {watch.order_token}")  # fmt: skip
 
 
-def _silent(one: Device) -> Finding:
+def _strangers(working: list[Device], states: dict[str, str], seen: Seen) -> Iterator[Finding]:
+    """Calls that no silent phone explains."""
+    for kind in devices.KINDS:
+        silent = any(one.kind == kind and states[one.id] != "online" for one in working)
+        if not silent and (call := seen.lately(kind)):
+            yield ok("phones", f"Somebody called as {kind} with the key of no phone {_when(call)}: one that was revoked"
+                     " or paired elsewhere, or a stranger. What it said does not count.")  # fmt: skip
+
+
+def _silent(one: Device, call: Stranger | None) -> Finding:
+    if call is not None:
+        heard = "was never heard of" if one.beat_at is None else f"is offline since {beijing(one.beat_at)}"
+        return warn("phones", f"Phone {one.name} {heard}, but somebody called with a wrong key {_when(call)}.",
+                    _pair_again(one))  # fmt: skip
     if one.beat_at is None:
         return warn("phones", f"Phone {one.name} was never heard of.",
                     f"Scan its pairing code, checkout device show {one.name}, and start the app;"
                     " where the app says 签名校验不通过 it has another key: scan again.")  # fmt: skip
     return warn("phones", f"Phone {one.name} is offline since {beijing(one.beat_at)} (Beijing time).",
                 "Open its app, keep it from being put to sleep, and look at its network.")  # fmt: skip
+
+
+def _when(call: Stranger) -> str:
+    return f"at {beijing(call.at)} (Beijing time) from {call.address or 'an unknown address'}"
+
+
+def _pair_again(one: Device) -> str:
+    do = "scan what it prints" if one.kind in pairing.SCANNED else "enter anew what it prints"
+    return f"If that is this phone: checkout device show {one.name}, and {do}. If not, nothing that it said counts."
 
 
 def _unwatched(account: Account, db: Rows) -> Finding:

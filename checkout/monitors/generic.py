@@ -47,7 +47,7 @@ def routes() -> Blueprint:
 
 def receive(token: str) -> Response:
     now = parts().clock()
-    device = proofs.device_of(token, NAME)
+    device = proofs.device_of(token, NAME, now)
     values = fields(known=_KNOWN, free=_FREE)
     signed_at = _signed_at(values, device, now)
     has_money, has_notice = (any(name in values for name in names) for names in (_MONEY, _NOTICE))
@@ -127,7 +127,7 @@ def _signed_at(values: Mapping[str, str], device: Device, now: int) -> str:
         timestamp = values.get("ts", "")
         proofs.check_signature(values["sign"], device, proofs.of_time(timestamp), now)
     elif device.signed:
-        raise Refusal(Code.BAD_SIGNATURE, "This device signs its messages; this one is not signed.")
+        raise proofs.unsigned(device, "This device signs its messages; this one is not signed.", now)
     else:
         return ""
     proofs.check_time(timestamp, now)

@@ -11,7 +11,7 @@ from checkout import store
 from checkout.errors import Code, Refusal
 from checkout.model import Device
 from checkout.signing import equal, hmac_sha256, same_secret
-from checkout.web import parts
+from checkout.web import client_address, parts
 
 WINDOW_S = 600
 _MAX_SIGN = 512  # 44 characters, percent-encoded more than once
@@ -19,11 +19,12 @@ _MAX_SIGN = 512  # 44 characters, percent-encoded more than once
 _TIMESTAMP = re.compile(r"[0-9]{10}(?:[0-9]{3})?")
 
 
-def device_of(token: str, kind: str) -> Device:
+def device_of(token: str, kind: str, now: int) -> Device:
     """The working device of that token and kind: the address of one kind is no door for another. Refused: NOT_FOUND."""
     with parts().store.read() as db:
         device = store.devices.by_token(db, token)
     if device is None or device.kind != kind:
+        note(kind, now)
         raise Refusal(
             Code.NOT_FOUND, "No device of this kind has this address; copy it again from `checkout device show NAME`."
         )
@@ -38,7 +39,18 @@ def check_signature(given: str, device: Device, message: Callable[[str], bytes],
     macs = [hmac_sha256(key, message(key)) for key in device.keys(now)]
     given = _unquoted(given[:_MAX_SIGN])
     if not any([equal(given, mac.hex()) or same_secret(given, base64.b64encode(mac).decode()) for mac in macs]):
-        raise Refusal(Code.BAD_SIGNATURE, "The signature does not fit; compare the secret with `checkout device show`.")
+        raise unsigned(device, "The signature does not fit; compare the secret with `checkout device show`.", now)
+
+
+def unsigned(device: Device, sentence: str, now: int) -> Refusal:
+    """The refusal of a message that is not signed with a key of the device."""
+    note(device.id, now)
+    return Refusal(Code.BAD_SIGNATURE, sentence)
+
+
+def note(whose: str, now: int) -> None:
+    """That this request has a wrong key: see `strangers.Strangers.note`."""
+    parts().strangers.note(whose, client_address(), now)
 
 
 def check_time(timestamp: str, now: int) -> None:

@@ -41,7 +41,7 @@ def routes() -> Blueprint:
 
 def receive(token: str) -> Response:
     now = parts().clock()
-    device = proofs.device_of(token, NAME)
+    device = proofs.device_of(token, NAME, now)
     values = fields(known=_KNOWN, free=_FREE)
     _check(values, device, now)
     return messages.notification(_message(values, device, now), values["from"], values["title"], values["text"], now)
@@ -56,7 +56,7 @@ def _check(values: Mapping[str, str], device: Device, now: int) -> None:
     if not values["from"]:
         raise Refusal(Code.BAD_REQUEST, "The message does not say which app it is from.")
     if not values["sign"]:
-        raise Refusal(Code.BAD_SIGNATURE, "The message is not signed; enter the secret in the app.")
+        raise proofs.unsigned(device, "The message is not signed; enter the secret in the app.", now)
     if _MILLISECONDS.fullmatch(values["ts"]) is None:
         raise Refusal(Code.BAD_REQUEST, "The ts of the message must be a Unix time in milliseconds.")
     proofs.check_signature(values["sign"], device, proofs.of_time(values["ts"]), now)

@@ -18,6 +18,7 @@ from checkout import payments, store
 from checkout.errors import Code, Refusal
 from checkout.model import Device
 from checkout.money import fen_from_phone
+from checkout.monitors import proofs
 from checkout.payments import Report
 from checkout.protocols import words
 from checkout.protocols.family import METHODS
@@ -87,6 +88,7 @@ def _signer(values: Mapping[str, str], *signed: str, now: int) -> Device:
     for device in devices:
         if signed_by(sign, device.keys(now), *signed):
             return device
+    proofs.note(NAME, now)  # it may be any phone with this app, or none: only a right key tells whose it is
     raise Spoken(Code.BAD_SIGNATURE, words.WRONG_SIGN)
 
 

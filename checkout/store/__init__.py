@@ -39,6 +39,7 @@ from checkout.store import (
     sales,
     silences,
     slots,
+    strangers,
     tallies,
 )
 from checkout.store.sqlite import SqliteStore
@@ -75,6 +76,7 @@ __all__ = [
     "sales",
     "silences",
     "slots",
+    "strangers",
     "tallies",
 ]
 

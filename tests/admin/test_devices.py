@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from checkout import devices
+from checkout import store as stores
 from checkout.model import Device
+from checkout.store.strangers import Stranger
 from tests.admin.desk import PASSWORD, Owner, reason, words
 from tests.world import DEVICE_KEY
 
@@ -127,6 +129,29 @@ def test_other_kinds_are_told_what_to_enter(owner: Owner) -> None:
 
 def test_a_phone_that_is_not_there_is_not_found(owner: Owner) -> None:
     assert owner.client.get(f"{PLACE}/nobody").status_code == 404
+
+
+def called(owner: Owner, whose: str) -> None:
+    with owner.world.store.transaction() as db:
+        stores.strangers.put(db, Stranger(whose, owner.world.clock(), "10.0.0.9"))
+
+
+def test_a_phone_that_calls_with_another_key_is_told_from_one_that_does_not_call(owner: Owner) -> None:
+    assert "wrong key" not in owner.see(f"{PLACE}/phone")
+    called(owner, "vmq")
+    said = owner.see(f"{PLACE}/phone")
+    assert "Somebody called with a wrong key at" in said
+    assert "from 10.0.0.9" in said
+    assert "scan it again" in said
+    assert "with the key of no phone" in owner.see(PLACE)
+    owner.later(1)
+    owner.world.beat()
+    assert "wrong key" not in owner.see(f"{PLACE}/phone")
+    called(owner, "phone")
+    assert "wrong key" not in owner.see(f"{PLACE}/phone")  # of the same second as the right one
+    owner.later(1)
+    called(owner, "phone")
+    assert "wrong key" in owner.see(f"{PLACE}/phone")
 
 
 def _csrf(owner: Owner) -> str:
