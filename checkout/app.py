@@ -132,8 +132,9 @@ def wire(
         channels=gates, new_id=new_id, site=settings.base_url, chores=_chores(settings, db_store, strangers),
     )  # fmt: skip
     parts = Parts(
-        settings, rules_of(settings), db_store, dialects, clock, new_id, send, worker.wake, gates, strangers=strangers
-    )
+        settings, rules_of(settings), db_store, dialects, clock, new_id, send, worker.wake, worker.at_once, gates,
+        strangers=strangers,
+    )  # fmt: skip
     return parts, worker
 
 

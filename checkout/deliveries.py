@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from msgspec import Struct
 
 from checkout import logs, store
 from checkout.errors import Code, Refusal
 from checkout.http import Answer, Outgoing, Unreachable
-from checkout.interfaces import Clock, Dialects, NewId, Rows, Send, Store
+from checkout.interfaces import Clock, Dialects, NewId, Owed, Rows, Send, Store
 from checkout.model import Attempt, Delivery, DeliveryState, Endpoint, Merchant, Order
 from checkout.signing import webhook_secret, webhook_signature
 
@@ -26,6 +29,16 @@ LEASE_S = 30
 PAUSE_AFTER_S = 3 * 86_400
 _KEPT_ANSWER = 4096
 _GONE = 410
+
+
+class Tried(Struct, frozen=True):
+    """One try: `at` in Unix seconds; without an answer `error` says why."""
+
+    delivery: Delivery
+    at: int
+    answer: Answer | None
+    acknowledged: bool
+    error: str
 
 
 def owe(db: Rows, order: Order, event: str, *, new_id: NewId, now: int) -> None:
@@ -41,6 +54,12 @@ def owe(db: Rows, order: Order, event: str, *, new_id: NewId, now: int) -> None:
     store.deliveries.add(db, delivery)
 
 
+@contextmanager
+def later() -> Iterator[Owed]:
+    """The `interfaces.AtOnce` of a process without a worker: what is owed waits to be found."""
+    yield lambda db, token: None
+
+
 def pause(db: Rows, endpoint_id: str, why: str, now: int) -> bool:
     """Pauses an endpoint and holds what waits for it; False when it is paused already. `why`: hand, gone, failing."""
     paused = store.endpoints.pause(db, endpoint_id, why, now)
@@ -51,13 +70,29 @@ def pause(db: Rows, endpoint_id: str, why: str, now: int) -> bool:
 def claim(db_store: Store, delivery: Delivery, now: int) -> Delivery | None:
     """Takes a due delivery for one try. None: another worker has it."""
     with db_store.transaction() as db:
-        return store.deliveries.claim(db, delivery, now + LEASE_S)
+        return take(db, delivery, now)
+
+
+def take(db: Rows, delivery: Delivery, now: int) -> Delivery | None:
+    """`claim` within a transaction; what it gives may be sent when that is on the disk."""
+    return store.deliveries.claim(db, delivery, now + LEASE_S)
 
 
 def deliver(db_store: Store, dialects: Dialects, send: Send, claimed: Delivery, clock: Clock) -> bool:
     """One try at a claimed delivery: sends it and books the answer. True when the merchant has acknowledged."""
+    tried = send_once(db_store, dialects, send, claimed, clock)
+    if tried is None:
+        return False
+    with db_store.transaction() as db:
+        book(db, tried, clock())
+    tell(tried)
+    return tried.acknowledged
+
+
+def send_once(db_store: Store, dialects: Dialects, send: Send, claimed: Delivery, clock: Clock) -> Tried | None:
+    """Sends a claimed delivery once. None, and nothing was sent: its endpoint was removed or paused since."""
     if claimed.endpoint:
-        return _deliver_event(db_store, send, claimed, clock)
+        return _send_event(db_store, send, claimed, clock)
     with db_store.read() as db:
         order = store.orders.get(db, claimed.order_token)
         merchant = store.merchants.get(db, claimed.merchant)
@@ -66,34 +101,49 @@ def deliver(db_store: Store, dialects: Dialects, send: Send, claimed: Delivery, 
     assert merchant is not None
     started = clock()
     shown = receipt.token if receipt else ""
-    answer, acknowledged, error = _try(
+    return _try(
         claimed,
+        started,
         lambda: send(_message(dialects, claimed, order, merchant, shown, started)),
         lambda found: dialects[claimed.dialect].acknowledged(found),
     )
-    with db_store.transaction() as db:
-        store.deliveries.add_attempt(db, _attempt(claimed, started, answer, error))
-        _book(db, claimed, acknowledged, clock())
-    _tell(claimed, answer, acknowledged, error)
-    return acknowledged
 
 
-def _deliver_event(db_store: Store, send: Send, claimed: Delivery, clock: Clock) -> bool:
-    """One try at what goes to an endpoint; nothing is sent when that was removed or paused since."""
+def _send_event(db_store: Store, send: Send, claimed: Delivery, clock: Clock) -> Tried | None:
     with db_store.read() as db:
         endpoint = store.endpoints.get(db, claimed.endpoint)
     if endpoint is None or endpoint.paused_at is not None:
-        return False
+        return None
     started = clock()
-    answer, acknowledged, error = _try(
-        claimed, lambda: send(_event(claimed, endpoint, started)), lambda found: 200 <= found.status < 300
+    return _try(
+        claimed, started, lambda: send(_event(claimed, endpoint, started)), lambda found: 200 <= found.status < 300
     )
-    with db_store.transaction() as db:
-        store.deliveries.add_attempt(db, _attempt(claimed, started, answer, error))
-        _judge(db, claimed, answer, acknowledged, clock())
-        _book(db, claimed, acknowledged, clock())
-    _tell(claimed, answer, acknowledged, error)
-    return acknowledged
+
+
+def book(db: Rows, tried: Tried, now: int) -> None:
+    """Keeps what became of a try, and plans the next one where there is one."""
+    claimed = tried.delivery
+    store.deliveries.add_attempt(db, _kept(tried))
+    if claimed.endpoint:
+        _judge(db, claimed, tried.answer, tried.acknowledged, now)
+    delay = delay_after(claimed.attempts - claimed.tried_before)
+    if tried.acknowledged:
+        store.deliveries.acknowledge(db, claimed.id, now)
+    elif delay is None:
+        store.deliveries.fail(db, claimed, now)
+    else:
+        store.deliveries.postpone(db, claimed, now + delay)
+
+
+def tell(tried: Tried) -> None:
+    """Logs a try, once it is booked."""
+    delivery, answer = tried.delivery, tried.answer
+    answered = {"status": answer.status, "duration_ms": answer.elapsed_ms} if answer is not None else {}
+    logs.event(
+        "message.tried", delivery=delivery.id, about=delivery.event, order=delivery.order_token,
+        merchant=delivery.merchant, endpoint=delivery.endpoint, attempt=delivery.attempts,
+        acknowledged=tried.acknowledged, why=tried.error, **answered,
+    )  # fmt: skip
 
 
 def outgoing(db_store: Store, dialects: Dialects, delivery: Delivery, now: int) -> Outgoing | None:
@@ -172,36 +222,26 @@ def _event(delivery: Delivery, endpoint: Endpoint, now: int) -> Outgoing:
     return Outgoing("POST", endpoint.url, headers, body)
 
 
-def _try(
-    delivery: Delivery, send: Callable[[], Answer], acknowledged: Callable[[Answer], bool]
-) -> tuple[Answer | None, bool, str]:
-    """(the answer, whether it acknowledges, why there is none). A fault of ours is one more failed try: left to the
-    lease, it would be repeated twice a minute for ever."""
+def _try(delivery: Delivery, at: int, send: Callable[[], Answer], acknowledged: Callable[[Answer], bool]) -> Tried:
+    """A fault of ours is one more failed try: left to the lease, it would be repeated twice a minute for ever."""
     try:
         answer = send()
-        return answer, acknowledged(answer), ""
+        return Tried(delivery, at, answer, acknowledged(answer), "")
     except Unreachable as error:
-        return None, False, str(error)
+        return Tried(delivery, at, None, False, str(error))
     except Exception:
         log.exception("Delivery %s could not be tried", delivery.id)
-        return None, False, "The message could not be made or its answer not be read; the log says why."
+        why = "The message could not be made or its answer not be read; the log says why."
+        return Tried(delivery, at, None, False, why)
 
 
-def _tell(delivery: Delivery, answer: Answer | None, acknowledged: bool, error: str) -> None:
-    answered = {"status": answer.status, "duration_ms": answer.elapsed_ms} if answer is not None else {}
-    logs.event(
-        "message.tried", delivery=delivery.id, about=delivery.event, order=delivery.order_token,
-        merchant=delivery.merchant, endpoint=delivery.endpoint, attempt=delivery.attempts, acknowledged=acknowledged,
-        why=error, **answered,
-    )  # fmt: skip
-
-
-def _attempt(delivery: Delivery, at: int, answer: Answer | None, error: str) -> Attempt:
+def _kept(tried: Tried) -> Attempt:
+    claimed, answer = tried.delivery, tried.answer
     if answer is None:
-        return Attempt(delivery.id, delivery.attempts, at, None, 0, "", error)
+        return Attempt(claimed.id, claimed.attempts, tried.at, None, 0, "", tried.error)
     text = answer.body[:_KEPT_ANSWER].decode("utf-8", "replace").replace("\x00", "\ufffd")
     text = text.encode()[:_KEPT_ANSWER].decode("utf-8", "ignore")  # each replaced byte has become three
-    return Attempt(delivery.id, delivery.attempts, at, answer.status, answer.elapsed_ms, text, "")
+    return Attempt(claimed.id, claimed.attempts, tried.at, answer.status, answer.elapsed_ms, text, "")
 
 
 def _judge(db: Rows, delivery: Delivery, answer: Answer | None, acknowledged: bool, now: int) -> None:
@@ -214,13 +254,3 @@ def _judge(db: Rows, delivery: Delivery, answer: Answer | None, acknowledged: bo
         pause(db, delivery.endpoint, "gone", now)
     elif now - failing_since >= PAUSE_AFTER_S:
         pause(db, delivery.endpoint, "failing", now)
-
-
-def _book(db: Rows, delivery: Delivery, acknowledged: bool, now: int) -> None:
-    delay = delay_after(delivery.attempts - delivery.tried_before)
-    if acknowledged:
-        store.deliveries.acknowledge(db, delivery.id, now)
-    elif delay is None:
-        store.deliveries.fail(db, delivery, now)
-    else:
-        store.deliveries.postpone(db, delivery, now + delay)

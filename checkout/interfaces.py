@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -51,6 +51,13 @@ class Rows(Protocol):
     def run(self, sql: str, /, **values: Value) -> int:
         """Runs a statement and gives the number of rows that it changed; raises `Conflict`."""
         ...
+
+
+Owed = Callable[[Rows, str], None]
+"""Called within a transaction that made a message about an order due, with its token."""
+
+AtOnce = Callable[[], AbstractContextManager[Owed]]
+"""Put around such a transaction: what was owed goes out right after it."""
 
 
 class Store(Protocol):

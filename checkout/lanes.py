@@ -41,6 +41,11 @@ class Lanes:
             self._in_flight[host] += 1
             return True
 
+    def is_busy(self, lane: str) -> bool:
+        """Whether something is on its way in this lane, at whose end somebody looks for more."""
+        with self._lock:
+            return self._in_flight[lane] > 0
+
     def leave(self, lane: str) -> None:
         host = lane.removeprefix(HOOK)
         with self._lock:

@@ -1,4 +1,8 @@
-"""The messages that are due, handed to a pool in a fair order: who is slow, or owed much, delays nobody else."""
+"""The messages that are due, handed to a pool in a fair order: who is slow, or owed much, delays nobody else.
+
+What has just become due need not wait for a look: where its host has room, it is claimed in the transaction that made
+it due (`at_once`), and goes out when that is on the disk. One commit less, and no look at the rest.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +11,14 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from itertools import zip_longest
 from typing import Any
 
 from checkout import deliveries, store
-from checkout.interfaces import Clock, Dialects, Send, Store
+from checkout.errors import StoreError
+from checkout.interfaces import Clock, Dialects, Owed, Rows, Send, Store
 from checkout.lanes import Lanes, lane_of
 from checkout.model import Delivery
 
@@ -60,15 +67,50 @@ class Outbox:
         for row in zip_longest(*queues):
             yield from (delivery for delivery in row if delivery is not None)
 
-    def deliver(self, claimed: Delivery) -> None:
-        """One try."""
+    @contextmanager
+    def at_once(self) -> Iterator[Owed]:
+        """Put around a transaction; what is called in there with an order claims the callback that it owes."""
+        claimed: list[tuple[Delivery, str]] = []
+        others: list[Delivery] = []
+
+        def owed(db: Rows, token: str) -> None:
+            for delivery in store.deliveries.fresh(db, token):
+                lane = lane_of(delivery)
+                if delivery.endpoint or not self._lanes.enter(lane):
+                    others.append(delivery)
+                elif taken := self._claimed(lane, partial(deliveries.take, db, delivery, self._clock())):
+                    claimed.append((taken, lane))
+
+        try:
+            yield owed
+        except BaseException:
+            for _, lane in claimed:
+                self._lanes.leave(lane)
+            raise
+        for taken, lane in claimed:
+            self._begin(taken, lane)
+        if others:
+            self._pass_over(others)
+
+    def deliver(self, claimed: Delivery, lane: str) -> Delivery | None:
+        """One try. Gives the lane's next message, claimed in the transaction that books this one."""
         if claimed.endpoint:
             with self._lock:
                 self._tried[claimed.endpoint] = time.monotonic_ns()
+        tried = deliveries.send_once(self._store, self._dialects, self._send, claimed, self._clock)
         try:
-            deliveries.deliver(self._store, self._dialects, self._send, claimed, self._clock)
-        except Exception:
-            log.exception("Delivery %s failed; its lease brings it back", claimed.id)
+            with self._store.transaction() as db:
+                if tried is not None:
+                    deliveries.book(db, tried, self._clock())
+                following = self._next(db, lane)
+        except StoreError:
+            following = None
+            if tried is not None:  # what a merchant has acknowledged is worth a second try, by itself
+                with self._store.transaction() as db:
+                    deliveries.book(db, tried, self._clock())
+        if tried is not None:
+            deliveries.tell(tried)
+        return following
 
     def _due(self) -> Iterator[Delivery]:
         """Everything due, page by page; hosts that are busy are passed over, so they cannot hide the others. Orders'
@@ -87,34 +129,60 @@ class Outbox:
             yield from self.in_turn(queues)
 
     def _hand_over(self, delivery: Delivery, lane: str) -> None:
+        claimed = self._claimed(lane, partial(deliveries.claim, self._store, delivery, self._clock()))
+        if claimed is not None:
+            self._begin(claimed, lane)
+
+    def _claimed(self, lane: str, claim: Callable[[], Delivery | None]) -> Delivery | None:
+        """Claims a message for a lane that was entered, and leaves it again where that does not succeed."""
+        claimed = None
         try:
-            claimed = deliveries.claim(self._store, delivery, self._clock())
-        except BaseException:
-            self._lanes.leave(lane)
-            raise
-        if claimed is None:
-            self._lanes.leave(lane)
-        else:
+            claimed = claim()
+        finally:
+            if claimed is None:
+                self._lanes.leave(lane)
+        return claimed
+
+    def _begin(self, claimed: Delivery, lane: str) -> None:
+        try:
             self._submit(self._deliver_all, claimed, lane)
+        except RuntimeError:  # the worker has ended; or no thread can be started, then it waits for one in its lane
+            log.exception("Delivery %s could not begin; its lease brings it back", claimed.id)
+
+    def _pass_over(self, fresh: list[Delivery]) -> None:
+        """Remembers what goes to a busy host. Whoever is at that host finds it when he is done, or has wakened the
+        loop, which finds it in the database."""
+        look = False
+        for delivery in fresh:
+            lane = lane_of(delivery)
+            with self._lock:
+                queue = self._passed.setdefault(lane, deque())
+                if delivery.endpoint or len(queue) >= _REMEMBERED or not self._lanes.is_busy(lane):
+                    look = True
+                else:
+                    queue.append(delivery)
+        if look:
+            self._wake()
 
     def _deliver_all(self, claimed: Delivery | None, lane: str) -> None:
-        """A message, then those of the same lane that the last look has passed over."""
+        """A message, then those of the same lane that were passed over."""
         try:
             while claimed is not None:
-                self.deliver(claimed)
-                claimed = self._next(lane)
+                claimed = self.deliver(claimed, lane)
+        except Exception:
+            log.exception("Delivery %s failed; its lease brings it back", claimed.id if claimed else "")
         finally:
             self._lanes.leave(lane)
             self._wake()
 
-    def _next(self, lane: str) -> Delivery | None:
+    def _next(self, db: Rows, lane: str) -> Delivery | None:
         while not self._is_over():
             with self._lock:
                 passed = self._passed.get(lane)
                 delivery = passed.popleft() if passed else None
             if delivery is None:
                 break
-            claimed = deliveries.claim(self._store, delivery, self._clock())
+            claimed = deliveries.take(db, delivery, self._clock())
             if claimed is not None:
                 return claimed
         return None

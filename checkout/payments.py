@@ -9,9 +9,9 @@ from __future__ import annotations
 from msgspec import Struct
 from msgspec.structs import replace
 
-from checkout import announcements, audit, logs, refunds, settlement, store
+from checkout import announcements, audit, deliveries, logs, refunds, settlement, store
 from checkout.errors import Code, Refusal
-from checkout.interfaces import NewId, Rows, Store
+from checkout.interfaces import AtOnce, NewId, Rows, Store
 from checkout.model import Device, Judgement, Order, Payment, State
 
 # One phone app repeats a push after a second, under a new time, when it did not see our answer.
@@ -48,14 +48,16 @@ class Outcome(Struct, frozen=True):
     repeated: bool  # reported before: nothing was changed
 
 
-def receive(db_store: Store, report: Report, *, new_id: NewId, now: int) -> Outcome:
+def receive(db_store: Store, report: Report, *, new_id: NewId, now: int, at_once: AtOnce = deliveries.later) -> Outcome:
     """Stores the report and judges it, in one transaction. Returns only after the commit."""
     payment = _as_payment(report, new_id, now)
-    with db_store.transaction() as db:
+    with at_once() as owed, db_store.transaction() as db:
         if not store.payments.add(db, payment):
             return Outcome(payment, None, repeated=True)
         store.devices.pushed(db, report.device.id, now)
         paid = _judge(db, report, payment, new_id, now)
+        if paid is not None:
+            owed(db, paid.token)
     logs.event("payment.received", payment=payment.id, device=payment.device)
     if paid is not None:
         settlement.tell(paid, payment.id)

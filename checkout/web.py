@@ -18,7 +18,7 @@ from checkout.channel import Channels
 from checkout.errors import Code
 from checkout.fields import MAX_BODY, BadField, fields
 from checkout.front import Front, client_address
-from checkout.interfaces import Clock, Dialects, NewId, Send, Store
+from checkout.interfaces import AtOnce, Clock, Dialects, NewId, Send, Store
 from checkout.merchants import Reach
 from checkout.model import Merchant
 from checkout.orders import Rules
@@ -72,6 +72,7 @@ class Parts(Struct, frozen=True):
     new_id: NewId
     send: Send
     wake: Callable[[], None]  # tells the worker that a delivery has become due
+    at_once: AtOnce  # sends what has become due in a transaction right after it
     channels: Channels  # official gateways by the names of their sections
     gates: Gates = field(default_factory=Gates)  # what this process knows of them
     strangers: Strangers = field(default_factory=Strangers)  # phones with wrong keys

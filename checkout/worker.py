@@ -12,11 +12,12 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 
-from checkout import ids, inquiries, lanes, orders, refund_calls, store
+from checkout import deliveries, ids, inquiries, lanes, orders, refund_calls, store
 from checkout.channel import Channels
 from checkout.errors import StoreError
-from checkout.interfaces import Chore, Clock, Dialects, NewId, Send, Store
+from checkout.interfaces import Chore, Clock, Dialects, NewId, Owed, Send, Store
 from checkout.model import Refund
 from checkout.outbox import Outbox
 from checkout.store.gateways import Watch
@@ -69,6 +70,13 @@ class Worker:
     def wake(self) -> None:
         """A delivery has become due: look now."""
         self._wake.set()
+
+    def at_once(self) -> AbstractContextManager[Owed]:
+        """Around a transaction that makes a callback due: it need not wait for the next look, where this process has
+        a worker at all."""
+        if self._pid != os.getpid() or self._stopped.is_set():
+            return deliveries.later()
+        return self._outbox.at_once()
 
     def stop(self) -> None:
         """Ends the loop after the tries that are under way."""

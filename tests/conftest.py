@@ -77,6 +77,7 @@ ON_BOTH = frozenset(
         "tests.test_live",
         "tests.test_metrics",
         "tests.test_orders",
+        "tests.test_outbox",
         "tests.test_payment_search",
         "tests.test_payments",
         "tests.test_payments_repeats",

@@ -9,10 +9,10 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from checkout import orders, payments, settlement
+from checkout import deliveries, orders, payments, settlement
 from checkout import store as stores
 from checkout.amounts import Limits
-from checkout.interfaces import Store
+from checkout.interfaces import AtOnce, Store
 from checkout.model import AuditEntry, Delivery, Order, Payment
 from checkout.orders import Ask, Rules
 from checkout.payments import Outcome, Report
@@ -28,6 +28,7 @@ class Shop:
     store: Store
     now: int = START
     rules: Rules = field(default_factory=lambda: Rules(LIMITS, offline_after_s=180, min_free_disk=0))
+    at_once: AtOnce = deliveries.later
 
     def __post_init__(self) -> None:
         self._numbers = count(1)
@@ -88,7 +89,7 @@ class Shop:
         moment = at if at is not None else next(self._numbers)
         reference = f"{phone}:{method}:{amount}:{moment}"
         report = Report(reporter, method, amount, reference, "{}", self.now)
-        return payments.receive(self.store, report, new_id=self.new_id, now=self.now)
+        return payments.receive(self.store, report, new_id=self.new_id, now=self.now, at_once=self.at_once)
 
     def order(self, order: Order | str) -> Order:
         with self.store.read() as db:

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import pytest
 
 from checkout import orders, payments
 from checkout import store as stores
 from checkout.errors import Code, Conflict, Refusal
-from checkout.interfaces import Store
+from checkout.interfaces import Owed, Rows, Store
 from checkout.model import Judgement, Method, Payment, State
 from checkout.payments import REPEAT_WINDOW_S
 from tests.shop import Shop
@@ -112,6 +115,27 @@ def test_a_push_is_a_sign_of_life(shop: Shop) -> None:
         device = stores.devices.get(db, "phone")
     assert device is not None
     assert (device.push_at, device.beat_at) == (START, START)
+
+
+def test_what_a_paid_order_owes_is_told_of_within_the_transaction_and_nothing_else_is(shop: Shop) -> None:
+    told: list[tuple[str, int]] = []
+
+    @contextmanager
+    def at_once() -> Iterator[Owed]:
+        def owed(db: Rows, token: str) -> None:
+            told.append((token, len(stores.deliveries.of_order(db, token))))
+            assert shop.deliveries(shop.order(token)) == [], "seen outside before the commit"
+
+        yield owed
+
+    shop.at_once = at_once
+    order = shop.open()
+    shop.push(991)
+    shop.push(None)
+    assert told == []
+    shop.push(990, at=1)
+    shop.push(990, at=1)
+    assert told == [(order.token, 1)]
 
 
 # Repeats

@@ -3,113 +3,24 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections import Counter
-from collections.abc import Callable, Iterator
-from types import SimpleNamespace
-from typing import cast
-from urllib.parse import urlsplit
+from collections.abc import Iterator
 
 import pytest
 
 from checkout import deliveries
 from checkout import store as stores
 from checkout.errors import StoreError
-from checkout.http import Answer, Outgoing
-from checkout.interfaces import Dialects, Store
-from checkout.model import DeliveryState, Endpoint, Merchant, Order, State
-from checkout.worker import Worker
-from tests.shop import Shop
-from tests.world import START, FakeClock, answer
-
-PATIENCE_S = 30
-
-
-def callback(order: Order, merchant: Merchant, url: str, now: int, receipt: str = "") -> Outgoing:
-    return Outgoing("GET", f"{url}?order={order.number}")
-
-
-DIALECTS = cast(Dialects, {"vmq": SimpleNamespace(callback=callback, acknowledged=lambda found: found.status == 200)})
-
-
-class Merchants:
-    """The merchants' servers: hosts and addresses named in `hanging` do not answer until they are let go."""
-
-    def __init__(self) -> None:
-        self.hanging: set[str] = set()
-        self.let_go = threading.Event()
-        self.changed = threading.Condition()
-        self.sent: list[str] = []
-        self.in_flight: Counter[str] = Counter()
-        self.most: Counter[str] = Counter()
-
-    def send(self, request: Outgoing) -> Answer:
-        host = urlsplit(request.url).hostname or ""
-        with self.changed:
-            self.sent.append(request.url)
-            self.in_flight[host] += 1
-            self.most[host] = max(self.most[host], self.in_flight[host])
-            self.changed.notify_all()
-        if host in self.hanging or request.url.removeprefix("https://") in self.hanging:
-            self.let_go.wait(PATIENCE_S)
-        with self.changed:
-            self.in_flight[host] -= 1
-            self.changed.notify_all()
-        return answer()
-
-    def wait_for(self, happened: Callable[[], bool]) -> None:
-        with self.changed:
-            assert self.changed.wait_for(happened, PATIENCE_S)
-
-
-class Trade:
-    """A shop whose orders are paid, and the worker that tells the merchants."""
-
-    def __init__(self, shop: Shop, clock: FakeClock, merchants: Merchants, worker: Worker) -> None:
-        self.shop, self.clock, self.merchants, self.worker = shop, clock, merchants, worker
-
-    def owe(self, *urls: str) -> list[Order]:
-        """One paid order for each URL; all messages are due."""
-        found = []
-        for url in urls:
-            number = f"N{len(self.numbers())}"
-            order = self.shop.open(number, price=1000, notify_url=url)
-            self.shop.push(order.really_price)
-            found.append(order)
-        return found
-
-    def numbers(self) -> list[Order]:
-        with self.shop.store.read() as db:
-            return stores.orders.listed(db, stores.orders.Filter(limit=1000))
-
-    def state(self, order: Order) -> DeliveryState:
-        (owed,) = self.shop.deliveries(order)
-        return owed.state
-
-    def wait_until_delivered(self, orders: list[Order]) -> None:
-        """Polls the database: the worker books after the answer."""
-        done = threading.Event()
-        for _ in range(PATIENCE_S * 100):
-            if all(self.state(order) is DeliveryState.DELIVERED for order in orders):
-                return
-            done.wait(0.01)
-        pytest.fail("not everything was delivered")
+from checkout.interfaces import Store
+from checkout.lanes import lane_of
+from checkout.model import DeliveryState, State
+from tests.trade import PATIENCE_S, Trade, listen, trading
+from tests.world import START, FakeClock
 
 
 @pytest.fixture
-def merchants() -> Iterator[Merchants]:
-    made = Merchants()
-    yield made
-    made.let_go.set()
-
-
-@pytest.fixture
-def trade(store: Store, clock: FakeClock, merchants: Merchants) -> Iterator[Trade]:
-    shop = Shop(store).fill()
-    shop.change_account(max_offset=500)
-    worker = Worker(store, DIALECTS, merchants.send, clock)
-    yield Trade(shop, clock, merchants, worker)
-    merchants.let_go.set()
-    worker.stop()
+def trade(store: Store, clock: FakeClock) -> Iterator[Trade]:
+    with trading(store, clock) as made:
+        yield made
 
 
 def test_what_is_due_is_delivered_when_the_worker_is_woken(trade: Trade) -> None:
@@ -287,13 +198,14 @@ def test_a_fault_in_a_turn_is_logged_and_the_worker_goes_on(
 def test_a_delivery_that_cannot_be_booked_comes_back_with_its_lease(
     trade: Trade, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    failures = iter(range(1))
-    real = stores.deliveries.add_attempt
     failed = threading.Event()
+    failures = iter([None, failed.set])
+    real = stores.deliveries.add_attempt
 
     def add_attempt(*values: object) -> None:
-        if next(failures, None) is not None:
-            failed.set()
+        for tell in failures:
+            if tell:
+                tell()
             raise StoreError("The disk is full; make room, nothing that was acknowledged is lost.")
         real(*values)  # type: ignore[arg-type]
 
@@ -387,17 +299,6 @@ def test_each_delivery_is_tried_at_the_time_of_the_clock(trade: Trade) -> None:
 # Webhook endpoints
 
 
-def listen(trade: Trade, *urls: str) -> None:
-    with trade.shop.store.transaction() as db:
-        for number, url in enumerate(urls):
-            endpoint = Endpoint(
-                id=f"whk_{number}", merchant=1001, url=url, events="order.paid", description="",
-                secret="whsec_" + "c2VjcmV0" * 5, previous_secret="", previous_secret_until=0, failing_since=None,
-                paused_at=None, pause="", created_at=START,
-            )  # fmt: skip
-            stores.endpoints.add(db, endpoint)
-
-
 def test_endpoints_that_hang_on_the_shop_s_own_host_leave_a_place_for_its_callbacks(trade: Trade) -> None:
     listen(trade, "https://a.example/hook", "https://a.example/other")
     trade.merchants.hanging.add("a.example/hook")
@@ -447,7 +348,7 @@ def test_the_retries_of_an_endpoint_that_hangs_leave_its_neighbours_their_turn(t
         first = next(trade.worker._outbox.in_turn(queues))
         claimed = deliveries.claim(trade.shop.store, first, trade.clock())
         assert claimed is not None
-        trade.worker._outbox.deliver(claimed)
+        trade.worker._outbox.deliver(claimed, lane_of(claimed))
     tried = [url for url in trade.merchants.sent if "a.example" in url]
     assert tried[:3] == ["https://a.example/slow", "https://a.example/other", "https://a.example/third"]
 
@@ -457,8 +358,11 @@ def test_endpoints_that_fail_come_after_those_that_answer(trade: Trade) -> None:
     with trade.shop.store.transaction() as db:
         stores.endpoints.failed(db, "whk_0", START)
     orders = trade.owe("https://c.example/n", "https://c.example/n", "https://c.example/n")
+    trade.merchants.hanging.add("a.example/up")  # until all that is due was seen
     trade.worker.start()
-    trade.worker.wake()
+    trade.merchants.wait_for(lambda: trade.merchants.in_flight["a.example"] == 1)
+    trade.worker.turn()
+    trade.merchants.let_go.set()
     trade.wait_until_delivered(orders)
     trade.merchants.wait_for(lambda: len(trade.merchants.sent) == 9)
     tried = [url for url in trade.merchants.sent if "a.example" in url]

@@ -71,8 +71,7 @@ def money(message: Message, method: str, amount: int | None, now: int, note: str
         message.device, method, amount, message.reference, raw, message.happened_at, note,
         message.event, message.came_at, message.repeat_s,
     )  # fmt: skip
-    if payments.receive(shop.store, report, new_id=shop.new_id, now=now).order is not None:
-        shop.wake()
+    payments.receive(shop.store, report, new_id=shop.new_id, now=now, at_once=shop.at_once)
     return _answer({"ok": True}, 200)
 
 

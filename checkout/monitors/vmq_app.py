@@ -64,9 +64,7 @@ def push() -> Response:
     device = _signer(values, kind, price, t, now=now)
     _check_window(t, now)
     report = _report(device, kind, price, t, values)
-    outcome = payments.receive(shop.store, report, new_id=shop.new_id, now=now)
-    if outcome.order is not None:
-        shop.wake()
+    payments.receive(shop.store, report, new_id=shop.new_id, now=now, at_once=shop.at_once)
     return words.success()
 
 

@@ -53,6 +53,15 @@ def listed(
     return [_delivery(row) for row in rows]
 
 
+def fresh(db: Rows, token: str) -> list[Delivery]:
+    """Messages about an order that nobody has tried yet."""
+    rows = db.all(
+        f"SELECT {_COLUMNS} FROM deliveries WHERE order_token = :token AND state = 'waiting' AND attempts = 0",
+        token=token,
+    )
+    return [_delivery(row) for row in rows]
+
+
 def due(db: Rows, now: int, *, after: tuple[int, str] = (0, ""), limit: int = 100) -> list[Delivery]:
     """A page of orders' own callbacks whose time has come, the oldest first, without claiming them."""
     at, last = after

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from msgspec.structs import replace
 
 from checkout import logs
 from checkout.errors import StoreError
+from checkout.interfaces import Owed
 from checkout.monitors import messages
 from checkout.monitors.messages import digest
 from tests.clients.smsforwarder import WECHAT, Forwarder, Notification
@@ -106,17 +108,22 @@ def test_digests_tell_words_apart() -> None:
     assert len({digest("a", "b"), digest("ab"), digest("", "ab"), digest("b", "a"), digest('a", "b')}) == 5
 
 
-def test_the_worker_is_woken_when_an_order_was_paid(world: World) -> None:
-    woken: list[bool] = []
-    world.app.extensions["checkout"] = replace(world.parts, wake=lambda: woken.append(True))
+def test_the_worker_is_told_of_an_order_that_was_paid(world: World) -> None:
+    told: list[str] = []
+
+    @contextmanager
+    def at_once() -> Iterator[Owed]:
+        yield lambda db, token: told.append(token)
+
+    world.app.extensions["checkout"] = replace(world.parts, at_once=at_once)
     paid = b'{"method":"wechat","amount":"9.90","id":"%d"}'
     post(world, PATHS["generic"], paid % 1)
-    assert woken == []
-    world.create("N1")
+    assert told == []
+    token = world.create("N1")["data"]["orderId"]
     world.clock.go(10)
     for _ in range(2):
         post(world, PATHS["generic"], paid % 2)
-    assert woken == [True]
+    assert told == [token]
 
 
 # Secrets and faults.

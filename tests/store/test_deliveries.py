@@ -70,6 +70,20 @@ def states(shop: Shop, *named: str) -> list[str]:
 # Lists
 
 
+def test_fresh_are_the_messages_about_an_order_that_wait_for_their_first_try(
+    shop: Shop, put: Callable[..., Delivery]
+) -> None:
+    token = shop.open("N", method="").token
+    own = put("own", order_token=token)
+    hook = put("hook", order_token=token, endpoint="whk_1")
+    put("tried", order_token=token, endpoint="whk_2", attempts=1)
+    put("done", order_token=token, endpoint="whk_3", state=DELIVERED)
+    put("nobody", order_token=token, event="other", state=NONE)
+    put("another")
+    with shop.store.read() as db:
+        assert sorted(stores.deliveries.fresh(db, token), key=lambda one: one.id) == [hook, own]
+
+
 def test_a_page_begins_right_behind_the_last_row_of_the_one_before(shop: Shop, put: Callable[..., Delivery]) -> None:
     for name, at in (("a", 1), ("b", 2), ("c", 2), ("d", 2), ("e", 3)):
         put(name, created_at=at, endpoint="whk" if name in "bd" else "")

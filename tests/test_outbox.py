@@ -1,0 +1,176 @@
+"""What is owed goes out right after the transaction that owes it, whatever the loop sees."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+
+import pytest
+
+from checkout import deliveries
+from checkout import store as stores
+from checkout.errors import StoreError
+from checkout.interfaces import Store
+from checkout.model import DeliveryState
+from tests.trade import Trade, listen, trading
+from tests.world import START, FakeClock
+
+
+@pytest.fixture
+def trade(store: Store, clock: FakeClock) -> Iterator[Trade]:
+    with trading(store, clock) as made:
+        made.shop.at_once = made.worker.at_once
+        yield made
+
+
+@pytest.fixture
+def blind(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The loop finds no callback, so that what goes out was not found by it."""
+    monkeypatch.setattr(stores.deliveries, "due", lambda *values, **named: [])
+
+
+@pytest.mark.usefixtures("blind")
+def test_a_callback_goes_out_right_after_the_payment(trade: Trade) -> None:
+    trade.worker.start()
+    orders = trade.owe("https://a.example/n")
+    trade.wait_until_delivered(orders)
+    assert trade.merchants.sent == ["https://a.example/n?order=N0"]
+
+
+def test_a_callback_is_claimed_when_its_payment_is_on_the_disk(trade: Trade) -> None:
+    trade.merchants.hanging.add("a.example")
+    trade.worker.start()
+    (order,) = trade.owe("https://a.example/n")
+    (owed,) = trade.shop.deliveries(order)
+    assert (owed.state, owed.attempts, owed.due_at) == (DeliveryState.WAITING, 1, START + deliveries.LEASE_S)
+    with trade.shop.store.read() as db:
+        assert stores.deliveries.due(db, START + deliveries.LEASE_S - 1) == []
+        assert stores.deliveries.due(db, START + deliveries.LEASE_S) == [owed], "a dead worker's callback comes back"
+
+
+@pytest.mark.usefixtures("blind")
+def test_those_whose_host_is_busy_follow_when_it_has_answered(trade: Trade) -> None:
+    trade.merchants.hanging.add("a.example")
+    trade.worker.start()
+    orders = trade.owe(*["https://a.example/n"] * 6)
+    trade.merchants.wait_for(lambda: trade.merchants.in_flight["a.example"] == 2)
+    assert [trade.shop.deliveries(order)[0].attempts for order in orders] == [1, 1, 0, 0, 0, 0]
+    trade.merchants.let_go.set()
+    trade.wait_until_delivered(orders)
+    assert len(trade.merchants.sent) == 6
+    assert trade.merchants.most["a.example"] == 2
+
+
+def test_what_cannot_be_remembered_is_found_by_the_loop(trade: Trade, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("checkout.outbox._REMEMBERED", 1)
+    trade.merchants.hanging.add("a.example")
+    trade.worker.start()
+    orders = trade.owe(*["https://a.example/n"] * 6)
+    trade.merchants.let_go.set()
+    trade.wait_until_delivered(orders)
+    assert len(trade.merchants.sent) == 6
+
+
+@pytest.mark.usefixtures("blind")
+def test_a_payment_that_is_not_booked_sends_nothing_and_keeps_no_place_at_the_host(
+    trade: Trade, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trade.worker.start()
+    real, failures = stores.deliveries.claim, iter(range(3))
+
+    def claim(*values: object) -> object:
+        found = real(*values)  # type: ignore[arg-type]
+        if next(failures, None) is not None:
+            raise StoreError("The disk is full; make room, nothing that was acknowledged is lost.")
+        return found
+
+    monkeypatch.setattr(stores.deliveries, "claim", claim)
+    for _ in range(3):
+        with suppress(StoreError):
+            trade.owe("https://a.example/n")
+    assert [trade.shop.deliveries(order) for order in trade.numbers()] == [[], [], []]
+    paid = trade.owe("https://a.example/n", "https://a.example/n")
+    trade.wait_until_delivered(paid)
+    assert len(trade.merchants.sent) == 2
+
+
+@pytest.mark.usefixtures("blind")
+def test_a_transaction_that_fails_after_the_claim_gives_the_place_back(trade: Trade) -> None:
+    trade.worker.start()
+    (order,) = trade.owe("https://b.example/n")
+    trade.wait_until_delivered([order])
+    (told,) = trade.shop.deliveries(order)
+    deliveries.resend(trade.shop.store, told.id, START)
+    for _ in range(3):
+        with suppress(ZeroDivisionError), trade.worker.at_once() as owed, trade.shop.store.transaction() as db:
+            db.run("UPDATE deliveries SET attempts = 0")
+            owed(db, order.token)
+            raise ZeroDivisionError
+    paid = trade.owe("https://b.example/n", "https://b.example/n")
+    trade.wait_until_delivered(paid)
+    assert len(trade.merchants.sent) == 3
+
+
+def test_an_order_without_an_address_owes_nothing_to_claim(trade: Trade) -> None:
+    trade.worker.start()
+    with trade.shop.store.transaction() as db:
+        db.run("UPDATE merchants SET notify_url = ''")
+    (order,) = trade.owe("")
+    assert trade.state(order) is DeliveryState.NONE
+
+
+def test_webhook_endpoints_hear_of_it_too(trade: Trade) -> None:
+    listen(trade, "https://hook.example/h")
+    trade.worker.start()
+    orders = trade.owe("https://a.example/n")
+    trade.merchants.wait_for(lambda: len(trade.merchants.sent) == 2)
+    trade.wait_until_delivered(orders)
+    assert sorted(trade.merchants.sent)[1] == "https://hook.example/h"
+
+
+def test_without_a_worker_what_is_owed_waits_to_be_found(trade: Trade) -> None:
+    (order,) = trade.owe("https://a.example/n")
+    assert trade.shop.deliveries(order)[0].attempts == 0
+    trade.worker.start()
+    trade.wait_until_delivered([order])
+
+
+def test_a_worker_that_has_ended_claims_nothing(trade: Trade) -> None:
+    trade.worker.start()
+    trade.worker.stop()
+    (order,) = trade.owe("https://a.example/n")
+    assert trade.shop.deliveries(order)[0].attempts == 0
+
+
+def test_a_worker_that_ends_between_the_claim_and_the_try_leaves_it_to_the_lease(
+    trade: Trade, caplog: pytest.LogCaptureFixture
+) -> None:
+    trade.worker.start()
+    ready = trade.worker.at_once
+    trade.shop.at_once = lambda: ready_before
+    ready_before = ready()
+    trade.worker.stop()
+    (order,) = trade.owe("https://a.example/n")
+    (owed,) = trade.shop.deliveries(order)
+    assert (owed.state, owed.due_at) == (DeliveryState.WAITING, START + deliveries.LEASE_S)
+    assert "its lease brings it back" in caplog.text
+
+
+def test_an_acknowledgement_is_booked_by_itself_when_the_next_message_cannot_be_claimed(
+    trade: Trade, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trade.merchants.hanging.add("a.example")
+    trade.worker.start()
+    orders = trade.owe(*["https://a.example/n"] * 4)
+    trade.merchants.wait_for(lambda: trade.merchants.in_flight["a.example"] == 2)
+    real, failures = stores.deliveries.claim, iter(range(2))
+
+    def claim(*values: object) -> object:
+        if next(failures, None) is not None:
+            raise StoreError("The database is locked by another program; try again in a moment.")
+        return real(*values)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(stores.deliveries, "claim", claim)
+    trade.merchants.let_go.set()
+    trade.wait_until_delivered(orders)
+    assert len(trade.merchants.sent) == 4
