@@ -61,15 +61,18 @@ def fill(database: Path, orders: int) -> None:
 def _insert(connection: sqlite3.Connection, orders: int) -> None:
     dice, now = random.Random(7), ids.now()
     step = DAYS * DAY_S / orders
+    numbers = range(
+        orders - 1, -1, -1
+    )  # the oldest first, as they come: the other way round they take half as much again
     for start in range(0, orders, 20_000):
-        rows = [_order(dice, number, now - int(number * step)) for number in range(start, min(orders, start + 20_000))]
+        rows = [_order(dice, number, now - int(number * step)) for number in numbers[start : start + 20_000]]
         _many(connection, "orders", rows)
         paid = [row for row in rows if row["state"] == "paid"]
         _many(connection, "payments", [_payment(row) for row in paid])
         _many(connection, "deliveries", [_delivery(row) for row in paid])
-    stray = [_stray(number, now - number * 600) for number in range(40)]
+    stray = [_stray(number, now - number * 600) for number in range(39, -1, -1)]
     _many(connection, "payments", stray)
-    _many(connection, "audit", [_note(number, now - number * 60) for number in range(100_000)])
+    _many(connection, "audit", [_note(number, now - number * 60) for number in range(99_999, -1, -1)])
 
 
 def _many(connection: sqlite3.Connection, table: str, rows: list[dict[str, object]]) -> None:
