@@ -87,6 +87,11 @@ _RAISED: Texts = {
         "磁碟已滿（剩 {free} MB），新訂單已被拒絕。請立即清理磁碟。",
         "The disk is full ({free} MB left) and new orders are refused. Make room now.",
     ),
+    "damage": (
+        "数据库已损坏，新订单已被拒绝，到账仍会记录：{said}",
+        "資料庫已損壞，新訂單已被拒絕，到帳仍會記錄：{said}",
+        "New orders are refused, money is still noted: {said}",
+    ),
     "backup": (
         "备份失败了：{said} 请处理后再运行 checkout backup。",
         "備份失敗了：{said} 請處理後再執行 checkout backup。",
@@ -114,6 +119,7 @@ _CLEARED: Texts = {
     "review": ("所有收款都已处理。", "所有收款都已處理。", "No payment waits for review any more."),
     "stock": ("「{title}」已补货。", "「{title}」已補貨。", "{title} is in stock again."),
     "disk": ("磁盘空间已恢复。", "磁碟空間已恢復。", "There is room on the disk again."),
+    "damage": ("数据库完好，恢复接单。", "資料庫完好，恢復接單。", "The database is sound; orders are taken again."),
     "backup": ("备份成功了。", "備份成功了。", "The backup succeeded."),
     "gateway": (
         "官方网关「{channel}」恢复应答。",

@@ -34,6 +34,7 @@ from checkout.alerts import Watch
 from checkout.channels import routes as channel_routes
 from checkout.errors import Refusal, StoreError
 from checkout.front import Later, is_below
+from checkout.inspection import Inspection
 from checkout.interfaces import Chore, Clock, NewId, Send, Store
 from checkout.monitors import generic, smsforwarder, vmq_app
 from checkout.pages.polls import Polls
@@ -155,7 +156,8 @@ def _chores(settings: Settings, db_store: Store, strangers: Strangers) -> list[C
     plan = backup.plan_of(settings)
     backups = [backup.chore(db_store, plan)] if plan else []
     tries = [attempts.chore(db_store, settings.keep_attempts_days)] if settings.keep_attempts_days else []
-    return [forget_answers, write_strangers, sum_up_days, *tries, *backups, Watch(db_store, settings).look]
+    looks = [Inspection(db_store).look, forget_answers, write_strangers, sum_up_days]
+    return [*looks, *tries, *backups, Watch(db_store, settings).look]
 
 
 def _knows(app: Flask) -> Callable[[str], bool]:

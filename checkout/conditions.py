@@ -121,5 +121,7 @@ def _troubles(db: Rows, now: int) -> Iterator[Condition]:
         channel = troubles.channel_of(name)
         if name == troubles.BACKUP:
             yield Condition(name, "backup", 1, {"said": said})
+        elif name == troubles.DATABASE:
+            yield Condition(name, "damage", 1, {"said": said})
         elif channel and now - since >= GATEWAY_AFTER_S:
             yield Condition(name, "gateway", 1, {"channel": channel, "said": said})

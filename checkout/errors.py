@@ -54,3 +54,7 @@ class SettingsError(Exception):
 
 class StoreError(Exception):
     """The database cannot be used; the message names the way out."""
+
+
+class Damaged(StoreError):
+    """A check has read something in a database that cannot be so."""

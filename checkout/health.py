@@ -1,10 +1,10 @@
-"""GET /healthz: 200 only while the database answers and can be written."""
+"""GET /healthz: 200 only while the database answers, can be written, and is not known to be damaged."""
 
 from __future__ import annotations
 
 from flask import Blueprint, Response, jsonify
 
-from checkout.errors import StoreError
+from checkout.errors import Damaged, StoreError
 from checkout.web import parts
 
 _ROOM = 1024 * 1024  # bytes; below it the next payment might not fit
@@ -21,6 +21,9 @@ def healthz() -> Response:
     try:
         with parts().store.transaction():
             pass  # taking the writer's turn and giving it back writes nothing
+        parts().store.expect_sound()
+    except Damaged:
+        return _unwell("The database is damaged.")
     except StoreError as error:
         return _unwell(str(error))
     room = parts().store.free_bytes()

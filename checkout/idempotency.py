@@ -101,6 +101,12 @@ class _Within:
     def check(self) -> None:
         raise AssertionError("A transaction sees no damage.")
 
+    def check_rest(self) -> None:
+        raise AssertionError("A transaction leaves nothing out.")
+
+    def expect_sound(self) -> None:
+        self._outer.expect_sound()
+
     def copy_to(self, target: Path) -> None:
         raise AssertionError(f"A transaction is not copied to {target}.")
 

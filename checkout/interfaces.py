@@ -78,7 +78,15 @@ class Store(Protocol):
         ...
 
     def check(self) -> None:
-        """Reads the whole database; raises `StoreError` when it is damaged."""
+        """Reads the whole database; raises `Damaged`, or `StoreError` when it cannot be read now."""
+        ...
+
+    def check_rest(self) -> None:
+        """For a server that answers already: reads what `guard` had no time for. Raises as `check`."""
+        ...
+
+    def expect_sound(self) -> None:
+        """Before an order is taken. Raises `Damaged` when the last check, of whichever process, has found damage."""
         ...
 
     def copy_to(self, target: Path) -> None:

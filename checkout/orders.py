@@ -71,8 +71,9 @@ def open_order(
     """Opens the order, or gives back the pending one that was asked for before in the same words.
 
     Refused: DUPLICATE, NO_ACCOUNT, PHONE_OFFLINE, BUSY (with `retry_after`), DISK_FULL, and by `check`, which looks
-    at the database in the transaction of a new order.
+    at the database in the transaction of a new order. `StoreError`: it cannot be used, or is known to be damaged.
     """
+    db_store.expect_sound()
     room = db_store.free_bytes()
     if room is not None and room < rules.min_free_disk:
         raise Refusal(Code.DISK_FULL, "The disk is nearly full, so no new orders are taken; payments still are.")

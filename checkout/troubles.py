@@ -6,6 +6,7 @@ from checkout import store
 from checkout.interfaces import Store
 
 BACKUP = "backup"
+DATABASE = "database"
 _GATEWAY = "gateway:"
 _MAX_SAID = 300
 

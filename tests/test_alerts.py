@@ -332,6 +332,14 @@ def test_a_failed_backup_is_told_until_one_succeeds(shop: Shop) -> None:
     assert shop.look() == ["The backup succeeded."]
 
 
+def test_damage_is_told_until_the_database_is_sound(shop: Shop) -> None:
+    troubles.note(shop.listener.store, troubles.DATABASE, "The database checkout.db is damaged (page 7).", START)
+    (told,) = shop.look()
+    assert told == "New orders are refused, money is still noted: The database checkout.db is damaged (page 7)."
+    troubles.over(shop.listener.store, troubles.DATABASE)
+    assert shop.look() == ["The database is sound; orders are taken again."]
+
+
 def test_a_gateway_is_told_of_after_two_minutes_of_silence(shop: Shop) -> None:
     name = troubles.of_gateway("wechat")
     troubles.note(shop.listener.store, name, "It did not answer in time.", START)

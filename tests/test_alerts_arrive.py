@@ -28,6 +28,7 @@ RAISED = {
     "late": "Orders paid after their time in the last day: 1.",
     "stock": "Only 1 left of 书",
     "disk": "The disk is nearly full: 100 MB left",
+    "damage": "New orders are refused, money is still noted: Page 7.",
     "backup": "The backup failed: The disk is full.",
     "gateway": "The gateway wechat does not answer",
 }
@@ -39,6 +40,7 @@ OVER = {
     "review": "No payment waits for review any more.",
     "stock": "书 is in stock again.",
     "disk": "There is room on the disk again.",
+    "damage": "The database is sound; orders are taken again.",
     "backup": "The backup succeeded.",
     "gateway": "The gateway wechat answers again.",
 }
@@ -79,6 +81,7 @@ class Trouble:
                 " VALUES ('book', 1001, '书', 'Book', 100, 1, 5, 0)"
             )
             stores.devices.beat(db, "phone", self.clock() - 500)
+        troubles.note(self.store, troubles.DATABASE, "Page 7.", self.clock() - 500)
         troubles.note(self.store, troubles.BACKUP, "The disk is full.", self.clock() - 500)
         troubles.note(self.store, troubles.of_gateway("wechat"), "Connection refused.", self.clock() - 500)
 
@@ -91,6 +94,7 @@ class Trouble:
             db.run("UPDATE payments SET judgement = 'ignored' WHERE judgement IN ('unmatched', 'suspected')")
             db.run("UPDATE products SET stock = 50")
             stores.devices.beat(db, "phone", self.clock())
+        troubles.over(self.store, troubles.DATABASE)
         troubles.over(self.store, troubles.BACKUP)
         troubles.over(self.store, troubles.of_gateway("wechat"))
 

@@ -3,9 +3,10 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from typing import Any
 
+import pytest
 from msgspec.structs import replace
 
-from checkout.errors import StoreError
+from checkout.errors import Damaged, StoreError
 from checkout.interfaces import Rows
 from tests.world import World
 
@@ -53,3 +54,12 @@ def test_a_look_changes_nothing(world: World) -> None:
         before = db.one("PRAGMA data_version")
         world.client.get("/healthz")
         assert db.one("PRAGMA data_version") == before
+
+
+def test_it_is_unwell_while_the_database_is_known_to_be_damaged(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken() -> None:
+        raise Damaged("The database /var/lib/checkout.db is damaged.")
+
+    monkeypatch.setattr(world.store, "expect_sound", broken)
+    answer = world.client.get("/healthz")
+    assert (answer.status_code, answer.json) == (503, {"status": "unavailable", "reason": "The database is damaged."})

@@ -67,6 +67,7 @@ class SqliteStore:
         self._writer = Writer(self._connect, lambda error: StoreError(_sentence(error)))
         self._readers = Readers(self._connect, _SqliteRows)
         self._server_lock: guard.Lock | None = None
+        self._is_unread = False
         self._create_file()
         self._migrate()
         _forget_on_fork(self)
@@ -84,12 +85,20 @@ class SqliteStore:
         return disk.f_bavail * disk.f_frsize
 
     def guard(self) -> None:
-        guard.check_at_start(self.path)
+        self._is_unread = not guard.check_at_start(self.path)
         if self._server_lock is None:
             self._server_lock = guard.Lock(self.path)
 
     def check(self) -> None:
-        guard.check(self.path)
+        guard.examine(self.path)
+
+    def check_rest(self) -> None:
+        if self._is_unread:
+            self._is_unread = False
+            guard.examine(self.path)
+
+    def expect_sound(self) -> None:
+        guard.expect_sound(self.path)
 
     def copy_to(self, target: Path) -> None:
         copies.copy(self.path, target)

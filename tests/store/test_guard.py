@@ -13,7 +13,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from checkout.errors import StoreError
+from checkout.errors import Damaged, StoreError
 from checkout.interfaces import Store
 from checkout.store import guard
 from checkout.store.guard import Lock
@@ -117,22 +117,66 @@ def test_a_sound_database_passes(store: Store) -> None:
     store.guard()
 
 
-@pytest.mark.parametrize("size", [0, 1])
-def test_a_damaged_page_is_found_at_the_start_unless_the_file_is_large(
-    store: Store, size: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    database = next(tmp_path.rglob("checkout.db"))
-    content = bytearray(database.read_bytes())
+@pytest.fixture
+def file(store: Store, tmp_path: Path) -> Path:
+    """The file of `store`."""
+    return next(tmp_path.rglob("checkout.db"))
+
+
+def damage(file: Path) -> bytes:
+    """Gives what was there before."""
+    sound = file.read_bytes()
+    content = bytearray(sound)
     content[4096 * 3 : 4096 * 30] = b"\xff" * (4096 * 27)
-    database.write_bytes(content)
-    with pytest.raises(StoreError, match="checkout restore FILE"):
-        store.check()
-    monkeypatch.setattr(guard, "CHECKED_AT_START", size and len(content))
-    if size:
-        with pytest.raises(StoreError, match="is damaged"):
-            guard.check_at_start(database)
-    else:
-        guard.check_at_start(database)
+    file.write_bytes(content)
+    return sound
+
+
+def test_a_damaged_page_is_found_at_the_start(store: Store, file: Path) -> None:
+    damage(file)
+    with pytest.raises(Damaged, match="checkout restore FILE"):
+        store.guard()
+
+
+def test_a_large_file_is_read_after_the_start_and_before_the_next_one(
+    store: Store, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(guard, "CHECKED_AT_START", file.stat().st_size - 1)
+    sound = damage(file)
+    store.guard()
+    store.expect_sound()
+    with pytest.raises(Damaged, match="is damaged"):
+        store.check_rest()
+    with pytest.raises(Damaged, match="checkout restore FILE"):
+        store.expect_sound()
+    with pytest.raises(Damaged, match="is damaged"):
+        store.guard()
+    file.write_bytes(sound)
+    store.guard()
+    store.expect_sound()
+
+
+def test_what_was_read_at_the_start_is_not_read_again(store: Store, file: Path) -> None:
+    store.guard()
+    damage(file)
+    store.check_rest()
+
+
+def test_a_large_file_is_read_once(store: Store, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(guard, "CHECKED_AT_START", 0)
+    store.guard()
+    store.check_rest()
+    damage(file)
+    store.check_rest()
+
+
+def test_a_file_that_cannot_be_opened_now_is_not_called_damaged(tmp_path: Path) -> None:
+    place = tmp_path / "checkout.db"
+    place.mkdir()
+    with pytest.raises(StoreError, match="cannot be read") as caught:
+        guard.examine(place)
+    assert not isinstance(caught.value, Damaged)
+    assert [path.name for path in tmp_path.iterdir()] == ["checkout.db"]
 
 
 def test_looking_at_a_copy_leaves_nothing_beside_it(tmp_path: Path) -> None:
