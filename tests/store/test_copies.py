@@ -2,13 +2,15 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from checkout import store as stores
-from checkout.errors import StoreError
+from checkout.errors import Damaged, StoreError
 from checkout.interfaces import Store
 from checkout.store import copies, open_store
 from tests.world import START, merchant
@@ -39,11 +41,11 @@ def test_a_file_system_without_links_gets_its_copy_too(
 
 
 def test_a_disk_that_is_full_leaves_nothing_behind(store: Store, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def vacuum(_database: Path, draft: Path) -> None:
+    def pages(_database: Path, draft: Path) -> None:
         draft.write_bytes(b"half")
         raise sqlite3.OperationalError("database or disk is full")
 
-    monkeypatch.setattr(copies, "_vacuum", vacuum)
+    monkeypatch.setattr(copies, "_pages", pages)
     with pytest.raises(StoreError, match="could not be made: database or disk is full"):
         store.copy_to(folder / "b.db")
     assert names(folder) == []
@@ -52,9 +54,53 @@ def test_a_disk_that_is_full_leaves_nothing_behind(store: Store, folder: Path, m
 def test_a_copy_that_is_damaged_never_gets_its_name(
     store: Store, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(copies, "_vacuum", lambda _database, draft: draft.write_bytes(b"no database" * 500))
-    with pytest.raises(StoreError, match="damaged"):
+    monkeypatch.setattr(copies, "_pages", lambda _database, draft: draft.write_bytes(b"no database" * 500))
+    with pytest.raises(StoreError, match="was damaged on its way; the database is sound"):
         store.copy_to(folder / "b.db")
+    assert names(folder) == []
+    store.expect_sound()
+
+
+def test_a_backup_of_a_damaged_database_says_that_the_database_is(store: Store, folder: Path, tmp_path: Path) -> None:
+    store.close()
+    database = next(tmp_path.rglob("checkout.db"))
+    content = bytearray(database.read_bytes())
+    content[4096 * 3 : 4096 * 30] = b"\xff" * (4096 * 27)
+    database.write_bytes(content)
+    with pytest.raises(Damaged, match=re.escape(f"The database {database} is damaged")):
+        store.copy_to(folder / "b.db")
+    assert names(folder) == []
+    with pytest.raises(Damaged):
+        store.expect_sound()
+    copies.restore(database, _sound(tmp_path), START)
+    store.expect_sound()
+
+
+def _sound(tmp_path: Path) -> Path:
+    made = open_store(str(tmp_path / "sound.db"))
+    made.close()
+    return tmp_path / "sound.db"
+
+
+def test_a_copy_needs_no_files_beside_it(store: Store, folder: Path) -> None:
+    store.copy_to(folder / "b.db")
+    reader = sqlite3.connect(folder / "b.db")
+    with closing(reader):
+        assert reader.execute("PRAGMA journal_mode").fetchone() == ("delete",)
+        assert reader.execute("SELECT count(*) FROM orders").fetchone() == (0,)
+        assert names(folder) == ["b.db"]
+
+
+def test_a_database_that_another_program_has_for_itself_is_not_waited_for_without_end(
+    store: Store, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(copies, "_PATIENCE_S", 0)
+    store.close()
+    with closing(sqlite3.connect(next(tmp_path.rglob("checkout.db")), isolation_level=None)) as other:
+        other.execute("PRAGMA locking_mode = EXCLUSIVE")
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StoreError, match="could not be made: database is locked"):
+            store.copy_to(folder / "b.db")
     assert names(folder) == []
 
 
