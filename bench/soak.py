@@ -106,7 +106,8 @@ def _backup(options: argparse.Namespace) -> bool:
 
 
 def _fuzz(options: argparse.Namespace) -> bool:
-    command = [sys.executable, "-m", "pytest", "-q", "-o", "faulthandler_timeout=0", "tests/soak/test_fuzz.py"]
+    files = ("tests/soak/test_fuzz.py", "tests/soak/test_genuine.py")
+    command = [sys.executable, "-m", "pytest", "-q", "-o", "faulthandler_timeout=0", *files]
     return subprocess.run(["env", f"CHECKOUT_TEST_FUZZ={options.requests // 2}", *command]).returncode == 0
 
 

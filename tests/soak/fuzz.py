@@ -30,7 +30,7 @@ _FIELDS = [
     "order", "order_token", "scene", "openid", "client_ip", "biz_content", "charset", "total_amount",
     "trade_status", "xml", "resource",
 ]  # fmt: skip
-_NASTY = (
+NASTY = (
     "", " ", "0", "-1", "00", "1", "9.90", "1.0", "1e9", "NaN", "Infinity", "１.00", "0x10", "1_000", "9" * 400,
     "1.005", "null", "true", "[]", "{}", '{"a":', "a" * 3000, "\x00", "\x1b[2J", "a\r\nSet-Cookie: x=1",
     "<script>alert(1)</script>",
@@ -73,7 +73,7 @@ class Fuzzer:
         path, more = self._path(rule), self._request(method)
         report.requests += 1
         try:
-            with _patience():
+            with patience():
                 answer = self.client.open(path, method=method, **more)
                 answer.get_data()
         except Exception as error:
@@ -91,7 +91,7 @@ class Fuzzer:
                 end = path.index(f"{name}>") + len(name) + 1
                 path = path[:start] + quote(self._word(), safe="/") + path[end:]
         path = "/" + path.lstrip("/")  # the client would read two slashes as the name of a host
-        return path if self.dice.random() < 0.97 else path + quote(self.dice.choice(_NASTY))
+        return path if self.dice.random() < 0.97 else path + quote(self.dice.choice(NASTY))
 
     def _request(self, method: str) -> dict[str, Any]:
         fields = {self.dice.choice(_FIELDS): self._word() for _ in range(self.dice.randrange(9))}
@@ -134,7 +134,7 @@ class Fuzzer:
         if roll < 0.4:
             return self.dice.choice(self.known)
         if roll < 0.8:
-            return self.dice.choice(_NASTY)
+            return self.dice.choice(NASTY)
         return "".join(self.dice.choices(string.printable, k=self.dice.randrange(40)))
 
 
@@ -146,7 +146,7 @@ def _noise(dice: random.Random) -> Any:
 
 
 @contextmanager
-def _patience() -> Iterator[None]:
+def patience() -> Iterator[None]:
     def give_up(number: int, frame: object) -> None:
         raise TimeoutError(f"no answer within {HANGS_S} s")
 
