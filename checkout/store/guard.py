@@ -129,6 +129,7 @@ def check(database: Path, *, alone: bool = False) -> None:
         if not is_damage(error):
             raise StoreError(f"The database {database} cannot be read: {found}.") from error
     if found != "ok":
+        found = found.splitlines()[-1]  # the one before names the schema
         raise Damaged(f"The database {database} is damaged ({found}); {RESTORE}.")
 
 
