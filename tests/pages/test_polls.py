@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sqlite3
+from typing import NoReturn
 
 import pytest
 from flask import Flask
@@ -92,8 +92,8 @@ def test_a_buyer_who_says_that_he_has_paid_is_asked_for_more_when_it_is_of_no_us
 def test_a_database_that_fails_is_said_by_the_route(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     order, rev = waiting(world)
 
-    def broken(_store: SqliteStore) -> sqlite3.Connection:
+    def broken(_store: SqliteStore) -> NoReturn:
         raise StoreError("The database is locked by another program; try again in a moment.")
 
-    monkeypatch.setattr(SqliteStore, "_reading", broken)
+    monkeypatch.setattr(SqliteStore, "read", broken)
     assert world.client.get(f"/pay/{order.token}/poll?rev={rev}").status_code == 503
