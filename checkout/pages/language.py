@@ -8,12 +8,13 @@ from __future__ import annotations
 import io
 import logging
 from datetime import datetime, timedelta, timezone
-from functools import cache
+from functools import cache, lru_cache
 from gettext import GNUTranslations, NullTranslations
 from pathlib import Path
 from typing import Any
 
 from flask import Flask, g, has_request_context, request
+from markupsafe import Markup
 from werkzeug.datastructures import LanguageAccept
 
 from checkout.money import yuan
@@ -34,7 +35,7 @@ def install(app: Flask) -> None:
     extended: Any = env  # the extension adds methods that the stubs do not know
     extended.install_gettext_callables(translated, plural, newstyle=True)
     env.filters.update(money=money, yuan=yuan, beijing=beijing, moment=moment)
-    env.globals.update(language=current, languages=LANGUAGES)
+    env.globals.update(_=marked_up, language=current, languages=LANGUAGES)
 
 
 def current() -> str:
@@ -89,6 +90,22 @@ def symbol() -> str:
 
 def translated(text: str) -> str:
     return _catalogue(current()).gettext(text)
+
+
+def marked_up(text: str, /, **values: object) -> Markup:
+    """`_()` in templates: a text with its `%(name)s` filled in, which are escaped. The extension's own, which the
+    page's thirty texts would take a quarter of its time to ask, puts the same together anew each time."""
+    return _markup(current(), text) % values if values else _as_it_is(current(), text)
+
+
+@lru_cache(4096)
+def _as_it_is(language: str, text: str) -> Markup:
+    """A percent sign is written twice in a text."""
+    return _markup(language, text) % {}
+
+
+def _markup(language: str, text: str) -> Markup:
+    return Markup(_catalogue(language).gettext(text))  # noqa: S704 - the templates' own texts, never a stranger's
 
 
 def N_(text: str) -> str:  # noqa: N802 - gettext's own name

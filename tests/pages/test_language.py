@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from babel.messages.pofile import read_po
+from flask import render_template_string
 from msgspec.structs import replace
 
 from checkout.pages.language import of_tag
@@ -72,6 +73,14 @@ def test_texts_and_money_are_the_languages_own(world: World, lang: str, texts: l
     html = world.client.get(f"/pay/{opened(world).token}?lang={lang}").text
     for text in texts:
         assert text in html
+
+
+def test_values_in_texts_are_escaped_and_percent_signs_are_written_twice(world: World) -> None:
+    texts = """{{ _("<b>%(name)s</b> owes 5 %%", name=name) }} {{ _("5 %%") }} {{ _("Paid") }}"""
+    with world.app.test_request_context("/?lang=zh-CN"):
+        assert render_template_string(texts, name="<i>") == "<b>&lt;i&gt;</b> owes 5 % 5 % 已付款"
+    with world.app.test_request_context("/?lang=en"):
+        assert render_template_string(texts, name="%(x)s") == "<b>%(x)s</b> owes 5 % 5 % Paid"
 
 
 @pytest.mark.parametrize("language", ["zh_CN", "zh_TW"])
