@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 from msgspec import Struct
 
@@ -17,6 +18,8 @@ from checkout import store
 from checkout.errors import Code, Refusal
 from checkout.interfaces import Rows, Store
 from checkout.model import Answered
+
+T = TypeVar("T")
 
 KEPT_S = 86_400
 
@@ -91,6 +94,9 @@ class _Within:
     @contextmanager
     def transaction(self) -> Iterator[Rows]:
         yield self._db
+
+    def write(self, work: Callable[[Rows], T]) -> T:
+        return work(self._db)
 
     def free_bytes(self) -> int | None:
         return self._outer.free_bytes()

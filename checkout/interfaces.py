@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from checkout.http import Answer, Outgoing
 from checkout.model import Merchant, Order
 
 if TYPE_CHECKING:
     from flask import Blueprint
+
+T = TypeVar("T")
 
 Value = str | int | None
 Row = tuple[Any, ...]
@@ -67,6 +69,11 @@ class Store(Protocol):
 
     def transaction(self) -> AbstractContextManager[Rows]:
         """Read, then write, with nobody writing in between; committed at the end, rolled back on any exception."""
+        ...
+
+    def write(self, work: Callable[[Rows], T]) -> T:
+        """`work` as a transaction, cheaper where many come at once: another thread that writes already may do it. So
+        it looks at nothing that belongs to its thread (the request, what is logged of it) and waits for nobody."""
         ...
 
     def free_bytes(self) -> int | None:

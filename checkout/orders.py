@@ -77,18 +77,24 @@ def open_order(
     room = db_store.free_bytes()
     if room is not None and room < rules.min_free_disk:
         raise Refusal(Code.DISK_FULL, "The disk is nearly full, so no new orders are taken; payments still are.")
-    with db_store.transaction() as db:
-        before = store.orders.by_number(db, ask.merchant.id, ask.number)
-        if before and _answers(before, ask, now):
-            return _noted_as_shown(db, before, rules.limits, now) if ask.shown else before
-        if check:
-            check(db)
-        order = _new_order(ask, rules.limits, now, attempt=before.attempt + 1 if before else 1)
-        if ask.method:
-            order = _with_amount(db, order, ask.method, rules, now, shown=ask.shown, without=ask.without)
-        store.orders.add(db, order)
-    logs.event("order.opened", order=order.token, merchant=order.merchant, account=order.account)
+    order, is_new = db_store.write(lambda db: _opened(db, ask, rules, now, check))
+    if is_new:
+        logs.event("order.opened", order=order.token, merchant=order.merchant, account=order.account)
     return order
+
+
+def _opened(db: Rows, ask: Ask, rules: Rules, now: int, check: Callable[[Rows], None] | None) -> tuple[Order, bool]:
+    """The order that answers what is asked for, and whether it is a new one."""
+    before = store.orders.by_number(db, ask.merchant.id, ask.number)
+    if before and _answers(before, ask, now):
+        return (_noted_as_shown(db, before, rules.limits, now) if ask.shown else before), False
+    if check:
+        check(db)
+    order = _new_order(ask, rules.limits, now, attempt=before.attempt + 1 if before else 1)
+    if ask.method:
+        order = _with_amount(db, order, ask.method, rules, now, shown=ask.shown, without=ask.without)
+    store.orders.add(db, order)
+    return order, True
 
 
 def choose_method(db_store: Store, token: str, method: str, rules: Rules, now: int) -> Order:

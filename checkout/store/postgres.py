@@ -14,10 +14,11 @@ import re
 import threading
 import time
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+from typing import TypeVar
 
 import psycopg
 
@@ -27,6 +28,8 @@ from checkout.store import dumps
 from checkout.store.lines import Line, Lines, conninfo_of
 from checkout.store.migrations import postgres as migrations
 from checkout.store.postgres_errors import READ_ONLY, Silent, in_our_words, may_pass
+
+T = TypeVar("T")
 
 _RETRIES_S = (0.05, 0.2, 0.5, 1, 2)
 _TOKENS = re.compile(r"'(?:[^']|'')*'|\"[^\"]*\"|::|:([a-z_][a-z0-9_]*)|%")
@@ -113,6 +116,10 @@ class PostgresStore:
         finally:
             self._owner = 0
             self._turn.release()
+
+    def write(self, work: Callable[[Rows], T]) -> T:
+        with self.transaction() as db:
+            return work(db)
 
     def free_bytes(self) -> int | None:
         return None

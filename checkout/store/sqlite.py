@@ -11,15 +11,18 @@ import os
 import sqlite3
 import time
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 from checkout.errors import Conflict, StoreError
 from checkout.interfaces import Row, Rows, Value
 from checkout.store import copies, guard, migrations
 from checkout.store.readers import Readers
 from checkout.store.writer import Writer
+
+T = TypeVar("T")
 
 _PRAGMAS = (
     "PRAGMA synchronous = FULL",
@@ -79,6 +82,9 @@ class SqliteStore:
     def transaction(self) -> Iterator[Rows]:
         with self._writer.transaction() as connection:
             yield _SqliteRows(connection)
+
+    def write(self, work: Callable[[Rows], T]) -> T:
+        return self._writer.run(lambda connection: work(_SqliteRows(connection)))
 
     def free_bytes(self) -> int | None:
         disk = os.statvfs(self.path.parent)

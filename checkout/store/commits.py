@@ -1,0 +1,61 @@
+"""What shares a commit, and the transactions that are handed in to be done by whichever thread is writing."""
+
+from __future__ import annotations
+
+import queue
+import sqlite3
+import threading
+from collections.abc import Callable
+
+from checkout.errors import StoreError
+
+
+class Group:
+    """Transactions that share a commit."""
+
+    __slots__ = ("done", "error", "event", "size")
+
+    def __init__(self) -> None:
+        self.size = 0
+        self.done = False
+        self.error: StoreError | None = None
+        self.event: threading.Event | None = None  # made when somebody has to wait
+
+    def finish(self, error: StoreError | None) -> None:
+        self.error, self.done = error, True
+        if self.event is not None:
+            self.event.set()
+
+
+class Piece:
+    """A transaction that was handed in. It is over when what it did is on the disk, or undone."""
+
+    __slots__ = ("_calls", "_work", "error", "group", "is_done", "is_over", "result")
+
+    def __init__(self, work: Callable[[sqlite3.Connection], object]) -> None:
+        self._work = work
+        self._calls: queue.SimpleQueue[None] = queue.SimpleQueue()
+        self.group: Group | None = None
+        self.result: object = None
+        self.error: BaseException | None = None
+        self.is_done = self.is_over = False
+
+    def do(self, connection: sqlite3.Connection) -> None:
+        self.result = self._work(connection)
+        self.is_done = True
+
+    def end(self) -> None:
+        """Its own error counts only once the group, for whose work it may have failed, is on the disk."""
+        if self.group is not None and self.group.error is not None:
+            self.error = StoreError(str(self.group.error))
+        elif not self.is_done and self.error is None:
+            self.error = StoreError("The transaction was broken off; try again.")
+        self.is_over = True
+        self.call()
+
+    def wait(self) -> None:
+        """Until it is over, or its thread may find the turn free."""
+        self._calls.get()
+
+    def call(self) -> None:
+        self._calls.put(None)
