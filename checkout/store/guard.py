@@ -29,26 +29,26 @@ class Lock:
         self._alone = alone
         self._path = database.with_name(database.name + ".lock")
         self._owner = _owner()
-        self._file = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+        self.file = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
         deadline = time.monotonic() + _DYING_S
         try:
             while not self._taken():
                 self._complain_unless_dying(time.monotonic() < deadline)
                 time.sleep(0.05)
         except BaseException:
-            os.close(self._file)
+            os.close(self.file)
             raise
 
     def close(self) -> None:
-        if self._file >= 0:
-            os.close(self._file)
-            self._file = -1
+        if self.file >= 0:
+            os.close(self.file)
+            self.file = -1
 
     def _taken(self) -> bool:
         """The first takes it for itself and writes its number; workers of the same server share it."""
         if self._flock(fcntl.LOCK_EX):
-            os.ftruncate(self._file, 0)
-            os.pwrite(self._file, f"{self._owner}\n".encode(), 0)
+            os.ftruncate(self.file, 0)
+            os.pwrite(self.file, f"{self._owner}\n".encode(), 0)
             if self._alone:
                 return True
         # Turning one lock into the other is not atomic: whoever slipped in between has written its own number.
@@ -56,19 +56,19 @@ class Lock:
 
     def _flock(self, operation: int) -> bool:
         try:
-            fcntl.flock(self._file, operation | fcntl.LOCK_NB)
+            fcntl.flock(self.file, operation | fcntl.LOCK_NB)
         except BlockingIOError:
             return False
         return True
 
     def _holder(self) -> int:
-        written = os.pread(self._file, 32, 0).strip()
+        written = os.pread(self.file, 32, 0).strip()
         return int(written) if written.isdigit() else 0
 
     def _complain_unless_dying(self, may_wait: bool) -> None:
         """The workers of a server that was killed need a moment to notice; that is no reason to refuse."""
         holder = self._holder()
-        fcntl.flock(self._file, fcntl.LOCK_UN)
+        fcntl.flock(self.file, fcntl.LOCK_UN)
         if may_wait and not _is_alive(holder):
             return
         raise StoreError(f"Another server (process {holder}) uses this database; stop it first.")

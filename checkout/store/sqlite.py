@@ -20,6 +20,7 @@ from checkout.errors import Conflict, StoreError
 from checkout.interfaces import Row, Rows, Value
 from checkout.store import copies, guard, migrations
 from checkout.store.readers import Readers
+from checkout.store.turnstile import Turnstile
 from checkout.store.writer import Writer
 
 T = TypeVar("T")
@@ -94,6 +95,7 @@ class SqliteStore:
         self._is_unread = not guard.check_at_start(self.path)
         if self._server_lock is None:
             self._server_lock = guard.Lock(self.path)
+            self._writer.turnstile = Turnstile(self._server_lock.file)
 
     def check(self) -> None:
         guard.examine(self.path)
@@ -113,6 +115,7 @@ class SqliteStore:
         """Closes every connection; the next use opens new ones. A server's lock goes too."""
         self._close_connections()
         if self._server_lock is not None:
+            self._writer.turnstile = Turnstile()
             self._server_lock.close()
             self._server_lock = None
 

@@ -21,6 +21,7 @@ from typing import TypeVar
 
 from checkout.errors import StoreError
 from checkout.store.commits import Group, Piece
+from checkout.store.turnstile import Turnstile
 
 T = TypeVar("T")
 
@@ -29,12 +30,17 @@ _LOOK_AGAIN_S = 1
 
 
 class Writer:
-    """Opens its connection by `connect` when it is needed first; `translate` puts SQLite's errors into sentences."""
+    """Opens its connection by `connect` when it is needed first; `translate` puts SQLite's errors into sentences.
+    `turnstile`: where it waits for other processes."""
 
     def __init__(
-        self, connect: Callable[[], sqlite3.Connection], translate: Callable[[sqlite3.Error], StoreError]
+        self,
+        connect: Callable[[], sqlite3.Connection],
+        translate: Callable[[sqlite3.Error], StoreError],
+        turnstile: Turnstile | None = None,
     ) -> None:
         self._connect, self._translate = connect, translate
+        self.turnstile = turnstile or Turnstile()
         self._connection: sqlite3.Connection | None = None
         self._group: Group | None = None
         self._owner = 0
@@ -105,7 +111,7 @@ class Writer:
     def abandon(self) -> sqlite3.Connection | None:
         """In a forked child: lets the parent's connection go without touching it, and gives it to the caller."""
         connection = self._connection
-        self.__init__(self._connect, self._translate)  # type: ignore[misc]
+        self.__init__(self._connect, self._translate, self.turnstile)  # type: ignore[misc]
         return connection
 
     def _work_off(self) -> None:
@@ -166,7 +172,7 @@ class Writer:
         connection = self._opened()
         try:
             if self._group is None:
-                connection.execute("BEGIN IMMEDIATE")
+                self._begin(connection)
                 self._group = Group()
             else:
                 connection.execute("SAVEPOINT member")
@@ -174,6 +180,14 @@ class Writer:
             self._commit()  # what others have left here
             raise self._translate(error) from error
         return connection, self._group
+
+    def _begin(self, connection: sqlite3.Connection) -> None:
+        self.turnstile.enter()
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+        except BaseException:
+            self.turnstile.leave()
+            raise
 
     def _count_in(self, connection: sqlite3.Connection, group: Group) -> None:
         if group.size:
@@ -215,12 +229,11 @@ class Writer:
         except sqlite3.Error as error:
             self._end(connection, self._translate(error))
         else:
-            self._group = None
-            group.finish(None)
+            self._finish(group, None)
 
     def _end(self, connection: sqlite3.Connection, error: StoreError | None) -> None:
         """Rolls back. A connection that cannot even do that (the disk is gone) is thrown away."""
-        group, self._group = self._group, None
+        group = self._group
         assert group is not None
         try:
             if connection.in_transaction:
@@ -229,6 +242,11 @@ class Writer:
             self._connection = None
             with suppress(sqlite3.Error):
                 connection.close()
+        self._finish(group, error)
+
+    def _finish(self, group: Group, error: StoreError | None) -> None:
+        self._group = None
+        self.turnstile.leave()
         group.finish(error)
 
     def _wait_for(self, group: Group) -> None:
