@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from msgspec import Struct
 
 from checkout.interfaces import Row, Rows
@@ -126,5 +128,6 @@ def handed_out(db: Rows, code: str) -> bool:
     return found is not None
 
 
+@lru_cache(maxsize=256)
 def _account(row: Row) -> Account:
     return Account(row[0], Method(row[1]), *row[2:])

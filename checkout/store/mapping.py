@@ -6,8 +6,11 @@ from enum import Enum
 from functools import cache
 
 from msgspec import Struct
+from msgspec.structs import asdict
 
 from checkout.interfaces import Value
+
+_PLAIN = frozenset({str, int, type(None)})
 
 
 def columns(cls: type[Struct], table: str = "") -> str:
@@ -26,13 +29,11 @@ def insert(cls: type[Struct], table: str) -> str:
 
 def values(thing: Struct) -> dict[str, Value]:
     """The fields by name as the database takes them."""
-    return {name: _plain(getattr(thing, name)) for name in thing.__struct_fields__}
+    return {name: value if type(value) in _PLAIN else _plain(value) for name, value in asdict(thing).items()}
 
 
 def _plain(value: object) -> Value:
     if isinstance(value, bool):
         return int(value)
-    if isinstance(value, Enum):
-        return str(value.value)
-    assert value is None or isinstance(value, int | str)
-    return value
+    assert isinstance(value, Enum)
+    return str(value.value)

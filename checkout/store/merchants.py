@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import lru_cache
 
 from checkout.interfaces import Row, Rows
 from checkout.model import Merchant, Mode
@@ -66,6 +67,7 @@ def _values(merchant: Merchant) -> dict[str, str | int | None]:
     return flat
 
 
+@lru_cache(maxsize=256)
 def _merchant(row: Row) -> Merchant:
     (id_, name, key, old, until, mode, guard, reuse, notify, back, hosts, disabled, created, platform, theirs) = row
     return Merchant(
