@@ -57,6 +57,14 @@ class Ask(Struct, frozen=True):
         return hashlib.sha256(json.dumps([*same, self.product, self.quantity, *detail]).encode()).hexdigest()
 
 
+class Opened(Struct, frozen=True):
+    """The order that answers an `Ask`. `code`: as `code_of`, where the answer carries a code of the account's own."""
+
+    order: Order
+    is_new: bool
+    code: tuple[str, bool] | None
+
+
 class Rules(Struct, frozen=True):
     """The settings that the life of an order depends on."""
 
@@ -73,28 +81,42 @@ def open_order(
     Refused: DUPLICATE, NO_ACCOUNT, PHONE_OFFLINE, BUSY (with `retry_after`), DISK_FULL, and by `check`, which looks
     at the database in the transaction of a new order. `StoreError`: it cannot be used, or is known to be damaged.
     """
+    return open_with_code(db_store, ask, rules, now, check=check).order
+
+
+def open_with_code(
+    db_store: Store, ask: Ask, rules: Rules, now: int, *, check: Callable[[Rows], None] | None = None
+) -> Opened:
+    """As `open_order`, with the code that the answer carries: it costs less in the same transaction than after it."""
     db_store.expect_sound()
     room = db_store.free_bytes()
     if room is not None and room < rules.min_free_disk:
         raise Refusal(Code.DISK_FULL, "The disk is nearly full, so no new orders are taken; payments still are.")
-    order, is_new = db_store.write(lambda db: _opened(db, ask, rules, now, check))
-    if is_new:
+    opened = db_store.write(lambda db: _opened(db, ask, rules, now, check))
+    order = opened.order
+    if opened.is_new:
         logs.event("order.opened", order=order.token, merchant=order.merchant, account=order.account)
-    return order
+    return opened
 
 
-def _opened(db: Rows, ask: Ask, rules: Rules, now: int, check: Callable[[Rows], None] | None) -> tuple[Order, bool]:
-    """The order that answers what is asked for, and whether it is a new one."""
+def _opened(db: Rows, ask: Ask, rules: Rules, now: int, check: Callable[[Rows], None] | None) -> Opened:
     before = store.orders.by_number(db, ask.merchant.id, ask.number)
     if before and _answers(before, ask, now):
-        return (_noted_as_shown(db, before, rules.limits, now) if ask.shown else before), False
+        order, is_new = _noted_as_shown(db, before, rules.limits, now) if ask.shown else before, False
+    else:
+        order, is_new = _added(db, ask, rules, now, check, attempt=before.attempt + 1 if before else 1), True
+    code = code_of(db, order) if ask.shown and order.channel == accounts.PERSONAL else None
+    return Opened(order, is_new, code)
+
+
+def _added(db: Rows, ask: Ask, rules: Rules, now: int, check: Callable[[Rows], None] | None, attempt: int) -> Order:
     if check:
         check(db)
-    order = _new_order(ask, rules.limits, now, attempt=before.attempt + 1 if before else 1)
+    order = _new_order(ask, rules.limits, now, attempt)
     if ask.method:
         order = _with_amount(db, order, ask.method, rules, now, shown=ask.shown, without=ask.without)
     store.orders.add(db, order)
-    return order, True
+    return order
 
 
 def choose_method(db_store: Store, token: str, method: str, rules: Rules, now: int) -> Order:

@@ -21,14 +21,15 @@ from checkout import orders, prompts, store
 from checkout.accounts import PERSONAL, is_online
 from checkout.channel import PromptKind
 from checkout.errors import Code, Refusal
-from checkout.interfaces import Rows
+from checkout.merchants import Reach, check_url
 from checkout.model import DeliveryState, Merchant, Mode, Order, State
 from checkout.money import fen, yuan
+from checkout.orders import Opened
 from checkout.prompts import Wanted
 from checkout.protocols import words
 from checkout.protocols.words import Spoken
 from checkout.signing import same_secret, signed_by
-from checkout.web import check_merchant_url, client_address, is_known_host, parts, url_for_buyers
+from checkout.web import Parts, client_address, is_known_host, parts, url_for_buyers
 
 CREATE_FIELDS = frozenset(
     {
@@ -75,45 +76,40 @@ def read_create(values: Mapping[str, str]) -> Asked:
 
 
 def open_order(
-    asked: Asked, merchant: Merchant, dialect: str, *signed: str, now: int, title: str = "", content: str = "",
-    extra: Mapping[str, Any] | None = None,
-) -> Order:  # fmt: skip
+    shop: Parts, asked: Asked, merchant: Merchant, dialect: str, *signed: str, now: int, title: str = "",
+    content: str = "", extra: Mapping[str, Any] | None = None,
+) -> Opened:  # fmt: skip
     """Judges the signature over `signed`, the amount and the merchant's mode, then opens the order."""
     if not signed_by(asked.sign, merchant.keys(now), *signed):
         raise Refusal(Code.BAD_SIGNATURE, "The signature does not fit.")
     price = fen(asked.price)
-    _check_merchant(asked, merchant, now)
+    _check_merchant(shop, asked, merchant, now)
     ask = orders.Ask(
         merchant=merchant, dialect=dialect, number=asked.number, price=price, price_text=asked.price,
         method=METHODS[asked.type], title=title, content=content, param=asked.param, notify_url=asked.notify_url,
         return_url=asked.return_url, extra=json.dumps(extra) if extra else "{}", shown=not asked.is_html,
     )  # fmt: skip
-    return orders.open_order(parts().store, ask, parts().rules, now)
+    return orders.open_with_code(shop.store, ask, shop.rules, now)
 
 
-def created(order: Order, is_html: bool, now: int) -> Response:
+def created(opened: Opened, is_html: bool, now: int) -> Response:
     """JSON, or the page that sends a browser on."""
     if is_html:
-        return _onwards(url_for_buyers(f"/pay/{order.token}"))
-    return words.success(data_of(order, now))
+        return _onwards(url_for_buyers(f"/pay/{opened.order.token}"))
+    return words.success(data_of(parts(), opened.order, client_address(), now, code=opened.code))
 
 
-def data_of(order: Order, now: int) -> dict[str, Any]:
-    """The `data` of createOrder and getOrder. Refused: GATEWAY.
+def data_of(
+    shop: Parts, order: Order, client: str, now: int, *, code: tuple[str, bool] | None = None
+) -> dict[str, Any]:
+    """The `data` of createOrder and getOrder for the `client` at an address; `code` where it is known. Refused:
+    GATEWAY.
 
     Of an order that has ended the code leads to its page, which says so: its amount may be another order's by now. So
     it does where a gateway gives an address for browsers instead of a code: whoever scans it is sent on.
     """
-    code, is_auto = url_for_buyers(f"/pay/{order.token}"), False
-    if order.state_at(now) is State.PENDING:
-        shown = prompts.ready(parts().till, order, Wanted(client_ip=client_address()), now)
-        order, is_auto = shown.order, shown.is_typed
-        code = shown.prompt.text if shown.prompt.kind is PromptKind.QR else code
-    elif order.channel == PERSONAL:
-        with parts().store.read() as db:
-            is_auto = orders.code_of(db, order)[1]
-    with parts().store.read() as db:
-        state = _state(db, order, now)
+    if code is None:
+        order, code = _code_of(shop, order, client, now)
     assert order.really_price is not None
     return {
         "payId": order.number,
@@ -121,12 +117,24 @@ def data_of(order: Order, now: int) -> dict[str, Any]:
         "payType": TYPES[order.method],
         "price": yuan(order.price),
         "reallyPrice": yuan(order.really_price),
-        "payUrl": code,
-        "isAuto": 1 if is_auto else 0,
-        "state": state,
+        "payUrl": code[0],
+        "isAuto": 1 if code[1] else 0,
+        "state": _state(shop, order, now),
         "timeOut": max(1, (order.expires_at - order.created_at + 59) // 60),
         "date": order.created_at,
     }
+
+
+def _code_of(shop: Parts, order: Order, client: str, now: int) -> tuple[Order, tuple[str, bool]]:
+    """The order as it is now, what its code says, and whether the buyer types the amount."""
+    page = f"{shop.settings.base_url}/pay/{order.token}"
+    if order.state_at(now) is State.PENDING:
+        shown = prompts.ready(shop.till, order, Wanted(client_ip=client), now)
+        return shown.order, (shown.prompt.text if shown.prompt.kind is PromptKind.QR else page, shown.is_typed)
+    if order.channel != PERSONAL:
+        return order, (page, False)
+    with shop.store.read() as db:
+        return order, (page, orders.code_of(db, order)[1])
 
 
 def callback_values(order: Order) -> dict[str, str]:
@@ -160,7 +168,7 @@ def _required(values: Mapping[str, str], name: str, complaint: str) -> str:
     return value
 
 
-def _check_merchant(asked: Asked, merchant: Merchant, now: int) -> None:
+def _check_merchant(shop: Parts, asked: Asked, merchant: Merchant, now: int) -> None:
     """What the merchant's settings allow; each refusal names the command that switches."""
     command = f"checkout merchant set {merchant.id}"
     if merchant.disabled_at is not None:
@@ -175,7 +183,7 @@ def _check_merchant(asked: Asked, merchant: Merchant, now: int) -> None:
         if not url:
             continue
         try:
-            check_merchant_url(url, "notify" if name == "notifyUrl" else "return")
+            check_url(url, "notify" if name == "notifyUrl" else "return", Reach.of(shop.settings))
         except Refusal as refusal:
             raise Spoken(Code.BAD_URL, words.BAD_URL.format(name)) from refusal
         if is_strict and not is_known_host(url, merchant):
@@ -199,12 +207,13 @@ def _onwards(url: str) -> Response:
     return Response(page, mimetype="text/html", headers={"Content-Security-Policy": policy})
 
 
-def _state(db: Rows, order: Order, now: int) -> int:
+def _state(shop: Parts, order: Order, now: int) -> int:
     """-1 expired or closed, 0 waiting, 1 paid, 2 paid and not acknowledged yet (computed, no state of ours)."""
     state = order.state_at(now)
     if state is State.PENDING:
         return 0
     if state is not State.PAID:
         return -1
-    owed = [one.state for one in store.deliveries.of_order(db, order.token) if one.event == "order.paid"]
+    with shop.store.read() as db:
+        owed = [one.state for one in store.deliveries.of_order(db, order.token) if one.event == "order.paid"]
     return 2 if any(state in (DeliveryState.WAITING, DeliveryState.FAILED) for state in owed) else 1

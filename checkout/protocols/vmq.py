@@ -18,11 +18,12 @@ from checkout import orders, qr, returns, store
 from checkout.errors import Code, Refusal
 from checkout.http import Answer, Outgoing
 from checkout.model import Merchant, Mode, Order, State
+from checkout.orders import Opened
 from checkout.protocols import family, gogo, words
 from checkout.protocols.acknowledged import says
 from checkout.protocols.words import Spoken
 from checkout.signing import md5_of, signed_by
-from checkout.web import fields, parts, url_for_buyers
+from checkout.web import Parts, client_address, fields, parts, url_for_buyers
 
 NAME = "vmq"
 FAILURE = -1
@@ -67,15 +68,18 @@ def create_order(path: _Path) -> Response:
     values = fields(known=family.CREATE_FIELDS)
     if path is None and gogo.is_addressed(values):
         return gogo.create(values)
-    asked = family.read_create(values)
-    now = parts().clock()
+    asked, now = family.read_create(values), parts().clock()
+    return family.created(opened(parts(), asked, path, now), asked.is_html, now)
+
+
+def opened(shop: Parts, asked: family.Asked, path: _Path, now: int) -> Opened:
+    """The order that createOrder asks for. Refused: in the words of the family."""
     signed = (asked.number, asked.param, asked.type, asked.price)
-    order = family.open_order(asked, _merchant(path), NAME, *signed, now=now)
-    return family.created(order, asked.is_html, now)
+    return family.open_order(shop, asked, _merchant(shop, path), NAME, *signed, now=now)
 
 
 def get_order(order: Order, now: int) -> Response:
-    return words.success(family.data_of(order, now))
+    return words.success(family.data_of(parts(), order, client_address(), now))
 
 
 def check_order(order: Order, now: int) -> Response:
@@ -200,11 +204,11 @@ def _find(values: Mapping[str, str], path: _Path) -> Order | None:
 
 
 def _addressed(values: Mapping[str, str], path: _Path) -> Merchant:
-    return gogo.merchant_of(values) if path is None and gogo.is_addressed(values) else _merchant(path)
+    return gogo.merchant_of(values) if path is None and gogo.is_addressed(values) else _merchant(parts(), path)
 
 
-def _merchant(path: _Path) -> Merchant:
-    with parts().store.read() as db:
+def _merchant(shop: Parts, path: _Path) -> Merchant:
+    with shop.store.read() as db:
         merchant = store.merchants.default(db) if path is None else store.merchants.get(db, path)
     if merchant is None and path is None:
         raise Refusal(Code.NO_ACCOUNT, "There is no merchant yet: checkout merchant add.")

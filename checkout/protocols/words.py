@@ -9,6 +9,8 @@ from flask import Response
 from checkout.errors import Code, Refusal
 from checkout.web import BadField
 
+CONTENT_TYPE = "application/json; charset=utf-8"
+
 NO_NUMBER = "请传入商户订单号"
 NO_TYPE = "请传入支付方式=>1|微信 2|支付宝"
 BAD_TYPE = "支付方式错误=>1|微信 2|支付宝"
@@ -68,15 +70,24 @@ def sentence(refusal: Refusal) -> str:
     return _BY_CODE.get(refusal.code, refusal.message)
 
 
-def answer(code: int, message: str, data: object = None) -> Response:
-    body = _JSON.encode({"code": code, "msg": message, "data": data})
-    return Response(body, content_type="application/json; charset=utf-8")
+def text(code: int, message: str, data: object = None) -> str:
+    """The envelope."""
+    return _JSON.encode({"code": code, "msg": message, "data": data})
+
+
+def text_of_success(data: object = None) -> str:
+    return text(1, "成功", data)
+
+
+def text_of_refusal(refusal: Refusal, failure: int) -> str:
+    """With the dialect's own code of failure."""
+    return text(failure, sentence(refusal))
 
 
 def success(data: object = None) -> Response:
-    return answer(1, "成功", data)
+    return Response(text_of_success(data), content_type=CONTENT_TYPE)
 
 
 def refused(refusal: Refusal, failure: int) -> Response:
-    """HTTP 200 with the dialect's own code of failure."""
-    return answer(failure, sentence(refusal))
+    """HTTP 200."""
+    return Response(text_of_refusal(refusal, failure), content_type=CONTENT_TYPE)
