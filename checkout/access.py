@@ -15,7 +15,7 @@ from checkout import logs
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-_ROUTE = "checkout.route"
+ROUTE = "checkout.route"  # in the environment: (the route as it is written in the code, the order that it names)
 _POLL = re.compile(r"/pay/([0-9a-f]{32})/poll")  # answered before Flask knows its route
 _TOKEN = re.compile("[0-9a-f]{32}")
 _ORDERS = {"token": ("pay.", "admin."), "order": ("api.",)}  # what names an order in the paths of which blueprints
@@ -38,7 +38,7 @@ class Access:
             try:
                 return self._app(environ, start)
             finally:
-                route, order = environ.get(_ROUTE) or _poll(environ)
+                route, order = environ.get(ROUTE) or _poll(environ)
                 named = {"order": order} if order else {}
                 logs.event(
                     "request", method=environ.get("REQUEST_METHOD", ""), route=route, status=int(said[0][:3]),
@@ -55,7 +55,7 @@ def _note() -> None:
     rule = request.url_rule
     if rule is None:
         return
-    request.environ[_ROUTE] = (rule.rule, _order(rule.endpoint, request.view_args or {}))
+    request.environ[ROUTE] = (rule.rule, _order(rule.endpoint, request.view_args or {}))
 
 
 def _order(endpoint: str, values: dict[str, Any]) -> str:

@@ -40,6 +40,7 @@ from checkout.monitors import generic, smsforwarder, vmq_app
 from checkout.pages.polls import Polls
 from checkout.places import OWNERS
 from checkout.protocols.api import problems as api_problems
+from checkout.protocols.creates import Creates
 from checkout.resources import resource_dir
 from checkout.settings import Settings, load
 from checkout.store import open_store
@@ -76,6 +77,7 @@ def create_app(
     app = _bare({"checkout": parts, "checkout.worker": worker}, settings)
     live.install(app, settings)
     _register(app)
+    app.wsgi_app = Creates(app, _SAFE_HEADERS)  # type: ignore[method-assign]
     app.wsgi_app = Polls(app, _SAFE_HEADERS)  # type: ignore[method-assign]
     app.wsgi_app = Later(app.wsgi_app, OWNERS, lambda: owners_pages(app))  # type: ignore[method-assign]
     app.wsgi_app = Front(app.wsgi_app, settings, _knows(app))  # type: ignore[method-assign]

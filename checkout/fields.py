@@ -50,6 +50,11 @@ def fields(
     return _merged(query, _once(_body_pairs(asked), known, free))
 
 
+def of_form(encoded: bytes, known: Collection[str]) -> dict[str, str]:
+    """As `fields`, of a query or a form alone."""
+    return _once(_pairs(encoded), known, ())
+
+
 def _body_pairs(asked: Request) -> list[tuple[str, object]]:
     if (asked.content_length or 0) > MAX_BODY:
         raise Refusal(Code.BAD_REQUEST, "The body is too long: at most 64 KiB.")

@@ -155,3 +155,17 @@ def client(app: Flask) -> FlaskClient:
 def world(app: Flask, clock: FakeClock, outside: Outside) -> World:
     """A shop with one merchant, one account for each method and one phone that watches both."""
     return World.set_up(app, clock, outside)
+
+
+@pytest.fixture
+def dispatched(world: World, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The requests that reach Flask."""
+    seen: list[str] = []
+    original = Flask.full_dispatch_request
+
+    def noting(app: Flask) -> object:
+        seen.append("request")
+        return original(app)
+
+    monkeypatch.setattr(Flask, "full_dispatch_request", noting)
+    return seen

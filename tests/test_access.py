@@ -43,6 +43,14 @@ def test_the_route_is_named_and_the_order_that_the_path_names(
     ]  # fmt: skip
 
 
+def test_a_create_that_is_answered_before_flask_is_written_like_any_other(
+    talkative: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert talkative.create("N1", "9.90")["code"] == 1
+    (line,) = lines(caplog)
+    assert (line["method"], line["route"], line["status"]) == ("POST", "/createOrder", 200)
+
+
 @pytest.mark.parametrize(
     "path", ["/monitor/push/{secret}", "/monitor/smsforwarder/{secret}", "/{secret}", "/receipt/{secret}", "/a/%00"]
 )

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import NoReturn
 
 import pytest
-from flask import Flask
 
 from checkout.errors import StoreError
 from checkout.model import Order
@@ -13,20 +12,6 @@ from checkout.rates import FULL, POLL
 from checkout.store.sqlite import SqliteStore
 from tests.pages.shop import opened, rev_in, settled
 from tests.world import World
-
-
-@pytest.fixture
-def dispatched(world: World, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The requests that reach Flask."""
-    seen: list[str] = []
-    original = Flask.full_dispatch_request
-
-    def noting(app: Flask) -> object:
-        seen.append("request")
-        return original(app)
-
-    monkeypatch.setattr(Flask, "full_dispatch_request", noting)
-    return seen
 
 
 def waiting(world: World) -> tuple[Order, str]:
