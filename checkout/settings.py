@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import re
 import secrets
-import tomllib
 from collections.abc import Iterator, Mapping
 from datetime import tzinfo
 from difflib import get_close_matches
@@ -21,12 +20,14 @@ from urllib.parse import urlsplit
 from msgspec import field
 from msgspec.structs import replace
 
+from checkout import toml
 from checkout.records import Discreet
 from checkout.setting_values import READERS, Raw, SettingsError, zone_of
 
 __all__ = ["Settings", "SettingsError", "load", "secret_for"]
 
 PREFIX = "CHECKOUT_"
+_MAX_FILE = 65_536  # bytes; the reader of TOML takes a long time over a long hostile file
 _LOOPBACK = re.compile(r"127(?:\.[0-9]{1,3}){3}")
 NOT_SETTINGS = ("CHECKOUT_CONFIG", "CHECKOUT_NPM_REGISTRY")  # read elsewhere
 NOT_SETTINGS_PREFIXES = ("CHECKOUT_TEST_", "CHECKOUT_BENCH_")
@@ -174,14 +175,19 @@ def _config_path(environ: Mapping[str, str], cwd: Path) -> Path | None:
 
 def _read_toml(path: Path) -> dict[str, Any]:
     try:
-        # utf-8-sig: Windows editors put a mark in front that TOML does not know.
-        return tomllib.loads(path.read_bytes().decode("utf-8-sig"))
+        with path.open("rb") as file:
+            content = file.read(_MAX_FILE + 1)
     except OSError as error:
         raise SettingsError(f"{path} cannot be read: {error.strerror}.") from error
+    if len(content) > _MAX_FILE:
+        raise SettingsError(f"{path} is longer than 64 KiB: is it the settings' file?")
+    try:
+        # utf-8-sig: Windows editors put a mark in front that TOML does not know.
+        return toml.loads(content.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
-        line = path.read_bytes()[: error.start].count(b"\n") + 1
+        line = content[: error.start].count(b"\n") + 1
         raise SettingsError(f"{path} is not UTF-8 (at line {line}).") from error
-    except tomllib.TOMLDecodeError as error:
+    except toml.Unreadable as error:
         raise SettingsError(f'{path}: {error}; text stands in "quotation marks".') from error
 
 

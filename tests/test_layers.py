@@ -14,7 +14,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 LAYERS = [  # from the ground up; a module imports from its own layer and those above it in this list
-    {"client", "errors", "logs", "money", "places", "records"},
+    {"client", "errors", "logs", "money", "places", "records", "toml"},
     {"events", "grants", "ids", "model", "qr", "rates", "signing", "xml"},
     {"authorities", "framing", "http", "patient_socket", "resources", "setting_values", "settings", "targets", "wire"},
     {"channel", "interfaces"},
@@ -43,7 +43,10 @@ DATABASE = {"psycopg", "psycopg_pool", "sqlite3", "sqlite_utils"}
 NETWORK = {"http.client", "requests", "socket", "urllib.request", "urllib3"}
 PURE = {"__future__", "collections", "dataclasses", "enum", "functools", "importlib", "msgspec", "re"}
 PURE |= {"tomllib", "typing"}
-PURE_OURS = ("checkout.errors.", "checkout.money.", "checkout.model.", "checkout.monitors.reading", "checkout.records.")
+PURE_OURS = (
+    "checkout.errors.", "checkout.money.", "checkout.model.", "checkout.monitors.reading", "checkout.records.",
+    "checkout.toml",
+)  # fmt: skip
 SQL = re.compile(
     r"^\s*(SELECT|INSERT|UPDATE|DELETE|WITH|CREATE|ALTER|DROP|PRAGMA|VACUUM|BEGIN)\s"
     r"|\b(SELECT\s.+\sFROM|(INSERT|REPLACE)\s+INTO|UPDATE\s.+\sSET|DELETE\s+FROM|ON\s+CONFLICT|RETURNING)\s",

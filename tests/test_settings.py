@@ -381,3 +381,18 @@ def test_postgresql_needs_a_secret_that_all_its_machines_share(tmp_path: Path) -
     settings = load({"CHECKOUT_DATABASE": "postgresql://h/d"}, tmp_path)
     with pytest.raises(SettingsError, match=r"^CHECKOUT_SECRET must be set"):
         secret_for(settings)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("# " + "x" * 65_536, "longer than 64 KiB"),
+        ("a = " + "[" * 60_000, "nested too deeply"),
+        (".".join("a" * 30_000) + " = 1", "more than 32 parts"),
+        ("order_ttl = " + "9" * 5000, "a number is too long"),
+    ],
+)
+def test_a_file_that_is_no_settings_file_is_refused_with_a_sentence(tmp_path: Path, content: str, said: str) -> None:
+    (tmp_path / "checkout.toml").write_text(content)
+    with pytest.raises(SettingsError, match=said):
+        load({}, tmp_path)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from functools import cache
 from importlib import resources
 from typing import Any, TypeVar
 
+from checkout import toml
 from checkout.errors import Code, Refusal
 from checkout.monitors.reading_rules import App, Rule, Rules, Verdict, claim_of
 from checkout.monitors.reading_text import Template, fold, template
@@ -41,8 +41,8 @@ def parse_rules(text: str) -> Rules:
 
 def _toml(text: str) -> _Table:
     try:
-        return _Table("The rules", tomllib.loads(text))
-    except (ValueError, RecursionError) as error:  # ValueError: TOMLDecodeError, and a number of 5,000 digits
+        return _Table("The rules", toml.loads(text))
+    except toml.Unreadable as error:
         raise _mistake(f"The rules are not valid TOML: {error}.") from error
 
 
