@@ -24,7 +24,7 @@ _CREATE = re.compile(
 _COLUMN = re.compile(
     r'(?m)^\s*[`"]?(\w+)[`"]?\s+(?:\w*INT\w*|DOUBLE|FLOAT|DECIMAL|VARCHAR|CHARACTER|CHAR|TEXT)', re.IGNORECASE
 )
-_SKIP = re.compile(r"(?:\s|--[^\n]*\n?|#[^\n]*\n?|/\*.*?\*/)+", re.DOTALL)
+_SKIP = re.compile(r"(?:\s|--[^\n]*\n?|#[^\n]*\n?|/\*.*?\*/)++", re.DOTALL)  # possessive: no way back is kept
 _PLAIN = re.compile(r"[^,()'\s]+")
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "0": "\0", "Z": "\x1a", "b": "\b"}
 
@@ -38,19 +38,26 @@ def read(text: str, known: dict[str, tuple[str, ...]]) -> dict[str, Table]:
 
 
 def _csv(text: str, known: dict[str, tuple[str, ...]]) -> dict[str, Table]:
-    try:
-        rows = list(csv.reader(io.StringIO(text), strict=True))
-    except csv.Error as error:
-        raise Refusal(Code.BAD_REQUEST, f"The file is neither a database dump nor CSV: {error}.") from error
-    heads = [head.strip().lower() for head in rows[0]] if rows else []
+    rows = _csv_rows(text)
+    heads = [head.strip().lower() for head in next(rows, [])]
     name = next((name for name, columns in known.items() if set(columns) <= set(heads)), None)
     if name is None:
         wanted = " or ".join(known)
         raise Refusal(Code.BAD_REQUEST, f"The file is no dump, and its first line is not that of a table {wanted}.")
-    for number, row in enumerate(rows[1:], start=2):
+    found: Table = []
+    for number, row in enumerate(rows, start=2):
         if row and len(row) != len(heads):
             raise Refusal(Code.BAD_REQUEST, f"Row {number} of the CSV file has {len(row)} values, not {len(heads)}.")
-    return {name: [dict(zip(heads, row, strict=True)) for row in rows[1:] if row]}
+        if row:
+            found.append(dict(zip(heads, row, strict=True)))
+    return {name: found}
+
+
+def _csv_rows(text: str) -> Iterator[list[str]]:
+    try:
+        yield from csv.reader(io.StringIO(text), strict=True)
+    except csv.Error as error:
+        raise Refusal(Code.BAD_REQUEST, f"The file is neither a database dump nor CSV: {error}.") from error
 
 
 class _Dump:
