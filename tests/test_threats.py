@@ -112,6 +112,7 @@ THREATS: dict[str, tuple[str, ...]] = {
         "test_xml.py::test_a_deep_message_is_refused",
         "test_xml.py::test_a_long_message_is_refused_unread",
         "test_http.py::test_of_a_hundred_megabytes_only_the_first_64_kib_are_taken",
+        "soak/test_memory.py::test_the_worst_that_may_be_sent_takes_little_memory",
     ),
     "slow clients, and many": (
         "soak/test_slow.py::test_the_bare_server_answers_among_slow_clients",
