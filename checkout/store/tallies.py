@@ -131,6 +131,7 @@ def first_at(db: Rows) -> int | None:
 
 
 def waiting_since(db: Rows) -> int | None:
-    """When the oldest order was opened that still waits."""
-    row = db.one("SELECT min(created_at) FROM orders WHERE state = 'pending' AND expires_at > 0")
+    """When the oldest order was opened that still waits. The plus keeps SQLite from looking for it among all orders,
+    the oldest first, instead of among those that wait."""
+    row = db.one("SELECT min(+created_at) FROM orders WHERE state = 'pending' AND expires_at > 0")
     return row[0] if row else None
