@@ -74,6 +74,7 @@ class Outbox:
         others: list[Delivery] = []
 
         def owed(db: Rows, token: str) -> None:
+            give_back()  # a transaction that is done again has undone what it had claimed
             for delivery in store.deliveries.fresh(db, token):
                 lane = lane_of(delivery)
                 if delivery.endpoint or not self._lanes.enter(lane):
@@ -81,11 +82,15 @@ class Outbox:
                 elif taken := self._claimed(lane, partial(deliveries.take, db, delivery, self._clock())):
                     claimed.append((taken, lane))
 
+        def give_back() -> None:
+            others.clear()
+            while claimed:
+                self._lanes.leave(claimed.pop()[1])
+
         try:
             yield owed
         except BaseException:
-            for _, lane in claimed:
-                self._lanes.leave(lane)
+            give_back()
             raise
         for taken, lane in claimed:
             self._begin(taken, lane)
@@ -98,16 +103,19 @@ class Outbox:
             with self._lock:
                 self._tried[claimed.endpoint] = time.monotonic_ns()
         tried = deliveries.send_once(self._store, self._dialects, self._send, claimed, self._clock)
+
+        def book(db: Rows) -> None:
+            if tried is not None:
+                deliveries.book(db, tried, self._clock())
+
+        def go_on(db: Rows) -> Delivery | None:
+            book(db)
+            return self._next(db, lane)
+
         try:
-            with self._store.transaction() as db:
-                if tried is not None:
-                    deliveries.book(db, tried, self._clock())
-                following = self._next(db, lane)
-        except StoreError:
-            following = None
-            if tried is not None:  # what a merchant has acknowledged is worth a second try, by itself
-                with self._store.transaction() as db:
-                    deliveries.book(db, tried, self._clock())
+            following = self._store.write(go_on)
+        except StoreError:  # what a merchant has acknowledged is worth a second try, by itself
+            following = self._store.write(book)
         if tried is not None:
             deliveries.tell(tried)
         return following

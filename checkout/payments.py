@@ -51,17 +51,24 @@ class Outcome(Struct, frozen=True):
 def receive(db_store: Store, report: Report, *, new_id: NewId, now: int, at_once: AtOnce = deliveries.later) -> Outcome:
     """Stores the report and judges it, in one transaction. Returns only after the commit."""
     payment = _as_payment(report, new_id, now)
-    with at_once() as owed, db_store.transaction() as db:
+
+    def stored(db: Rows) -> Outcome:
         if not store.payments.add(db, payment):
             return Outcome(payment, None, repeated=True)
         store.devices.pushed(db, report.device.id, now)
         paid = _judge(db, report, payment, new_id, now)
         if paid is not None:
             owed(db, paid.token)
+        return Outcome(payment, paid, repeated=False)
+
+    with at_once() as owed:
+        outcome = db_store.write(stored)
+    if outcome.repeated:
+        return outcome
     logs.event("payment.received", payment=payment.id, device=payment.device)
-    if paid is not None:
-        settlement.tell(paid, payment.id)
-    return Outcome(payment, paid, repeated=False)
+    if outcome.order is not None:
+        settlement.tell(outcome.order, payment.id)
+    return outcome
 
 
 def link(db_store: Store, payment_id: str, token: str, *, reason: str, actor: str, new_id: NewId, now: int) -> Order:

@@ -111,6 +111,28 @@ def test_a_transaction_that_fails_after_the_claim_gives_the_place_back(trade: Tr
     assert len(trade.merchants.sent) == 3
 
 
+@pytest.mark.usefixtures("blind")
+def test_a_transaction_that_is_done_again_claims_once(trade: Trade) -> None:
+    trade.worker.start()
+    (order,) = trade.owe("https://b.example/n")
+    trade.wait_until_delivered([order])
+    (told,) = trade.shop.deliveries(order)
+    deliveries.resend(trade.shop.store, told.id, START)
+    with trade.worker.at_once() as owed:
+        for _ in range(3):
+            with suppress(ZeroDivisionError), trade.shop.store.transaction() as db:
+                db.run("UPDATE deliveries SET attempts = 0")
+                owed(db, order.token)
+                raise ZeroDivisionError
+        with trade.shop.store.transaction() as db:
+            db.run("UPDATE deliveries SET attempts = 0")
+            owed(db, order.token)
+    trade.wait_until_delivered([order])
+    assert len(trade.merchants.sent) == 2
+    paid = trade.owe("https://b.example/n", "https://b.example/n")
+    trade.wait_until_delivered(paid)
+
+
 def test_an_order_without_an_address_owes_nothing_to_claim(trade: Trade) -> None:
     trade.worker.start()
     with trade.shop.store.transaction() as db:
