@@ -11,6 +11,7 @@ from werkzeug.test import TestResponse
 from checkout import live
 from checkout.errors import StoreError
 from checkout.interfaces import Rows
+from checkout.protocols import family
 from checkout.store.sqlite import SqliteStore
 from tests.protocols.support import rows
 from tests.world import MERCHANT_KEY, START, World, md5
@@ -140,6 +141,17 @@ def test_a_database_that_fails_is_said_by_the_route(world: World, monkeypatch: p
     assert world.client.post("/createOrder", data=asked()).status_code == 503
     monkeypatch.undo()
     assert world.client.post("/createOrder", data=asked()).get_json()["code"] == 1
+
+
+def test_a_fault_of_ours_is_said_and_logged_by_the_route(
+    world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(_values: object) -> object:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(family, "read_create", broken)
+    assert world.client.post("/createOrder", data=asked()).status_code == 500
+    assert caplog.text.count("Unexpected error on /createOrder") == 1
 
 
 def test_a_waiting_order_is_answered_again_with_its_own_code(world: World, dispatched: list[str]) -> None:
