@@ -29,8 +29,14 @@ class Shop:
         self.numbers = itertools.count(1)
         self._fen = itertools.count(1_000_000, 2_000)
 
-    def furnish(self) -> Shop:
-        """Its accounts and its phone; other shops of the same server use them too."""
+    def furnish(self, more_accounts: int = 0) -> Shop:
+        """Its accounts and its phone; other shops of the same server use them too. `more_accounts` for WeChat, each
+        with a phone of its own."""
+        for number in range(more_accounts):
+            name = f"{self._name}-wx{number}"
+            words = ("--method", "wechat", "--code", f"wxp://bench{number}", "--max-offset", "10.00")
+            command(self.server, "account", "add", name, *words)
+            command(self.server, "device", "add", f"{name}-phone", "--account", name)
         for name, method, code in (("wx", "wechat", "wxp://bench"), ("ali", "alipay", "https://qr.alipay.com/bench")):
             words = ("--method", method, "--code", code, "--max-offset", "10.00")
             command(self.server, "account", "add", f"{self._name}-{name}", *words)

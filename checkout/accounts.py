@@ -7,11 +7,12 @@ from bisect import bisect
 from collections.abc import Collection, Iterable
 from itertools import accumulate
 
-from checkout import amounts, store
+from checkout import amounts, store, turns
 from checkout.errors import Code, Refusal
 from checkout.interfaces import Rows
 from checkout.model import Account, Rest
 from checkout.store.accounts import Watched
+from checkout.turns import ALONE, Turn
 
 PERSONAL = "personal"
 _BEIJING_S = 8 * 3600
@@ -28,23 +29,26 @@ def take_slot(
     now: int,
     *,
     without: Collection[str] = (),
+    turn: Turn = ALONE,
 ) -> tuple[Account, int]:
     """Takes an amount (fen) near `price` on one of the method's accounts for the order `token`.
 
     An account at an official gateway needs no amount of its own: the gateway says which order was paid. `without`
     names accounts that are passed over. Refused: NO_ACCOUNT (none set up), PHONE_OFFLINE (all block while their phone
     is silent), BUSY (every amount is held, or every daily cap reached; `retry_after` in seconds).
+    Raises `TooNarrow` when it must look at an account that is not in the turn.
     """
     watched = [one for one in store.accounts.open_for(db, method) if one.account.id not in without]
     willing = _willing(watched, method, offline_after_s, now)
     waits = []
-    for account in _rotated(willing, offline_after_s, now):
+    for account in _rotated(willing, offline_after_s, now, turn):
+        turn.expect(turns.accounts([account.id]))
         if not _under_cap(db, account, price, now):
             waits.append(_DAY_S - (now + _BEIJING_S) % _DAY_S)
             continue
         if account.channel != PERSONAL:
             return account, price
-        amount, wait = _try(db, account, price, token, rest, now)
+        amount, wait = _try(db, account, price, token, rest, now, turn)
         if amount is not None:
             return account, amount
         waits.append(wait)
@@ -53,6 +57,19 @@ def take_slot(
         f"No account has an amount near this price for {min(waits)} s yet; another account, or a higher cap, helps.",
         retry_after=min(waits),
     )
+
+
+def likely(
+    db: Rows, method: str, offline_after_s: int, now: int, *, without: Collection[str] = ()
+) -> list[str]:  # fmt: skip
+    """The words of an account that `take_slot` would choose, and of its neighbours; none when it would refuse."""
+    watched = [one for one in store.accounts.open_for(db, method) if one.account.id not in without]
+    try:
+        willing = _willing(watched, method, offline_after_s, now)
+    except Refusal:
+        return []
+    first = next(iter(_rotated(willing, offline_after_s, now, ALONE)))
+    return turns.accounts(store.accounts.neighbours(db, first.id))
 
 
 def is_online(beat_at: int | None, offline_after_s: int, now: int) -> bool:
@@ -75,13 +92,17 @@ def _is_ready(one: Watched, offline_after_s: int, now: int) -> bool:
     return one.account.channel != PERSONAL or is_online(one.beat_at, offline_after_s, now)
 
 
-def _rotated(watched: list[Watched], offline_after_s: int, now: int) -> Iterable[Account]:
-    """Watched accounts before unwatched ones, each group shuffled by weight."""
+def _rotated(watched: list[Watched], offline_after_s: int, now: int, turn: Turn) -> Iterable[Account]:
+    """Watched accounts before unwatched ones, each group shuffled by weight; those of the turn come first in theirs,
+    as one of them was drawn already."""
     if len(watched) == 1:
         return [watched[0].account]
     online = [one.account for one in watched if _is_ready(one, offline_after_s, now)]
     offline = [one.account for one in watched if one.account not in online]
-    return [*_shuffled(online), *_shuffled(offline)]
+    groups = (_shuffled(online), _shuffled(offline))
+    for group in groups:
+        group.sort(key=lambda account: not turn.has(*turns.accounts([account.id])))
+    return [*groups[0], *groups[1]]
 
 
 def _shuffled(accounts: list[Account]) -> list[Account]:
@@ -100,10 +121,14 @@ def _under_cap(db: Rows, account: Account, price: int, now: int) -> bool:
     return store.accounts.received_since(db, account.id, midnight) + price <= account.daily_cap
 
 
-def _try(db: Rows, account: Account, price: int, token: str, rest: Rest, now: int) -> tuple[int | None, int]:
+def _try(
+    db: Rows, account: Account, price: int, token: str, rest: Rest, now: int, turn: Turn
+) -> tuple[int | None, int]:
     """(amount taken, 0), or (None, seconds until one will be free)."""
     low, high = amounts.span(price, account.offset, account.max_offset)
-    resting = store.slots.resting(db, store.accounts.neighbours(db, account.id), low, high, now)
+    neighbours = store.accounts.neighbours(db, account.id)
+    turn.expect(turns.accounts(neighbours))
+    resting = store.slots.resting(db, neighbours, low, high, now)
     while True:
         amount = amounts.choose(amounts.candidates(price, account.offset, account.max_offset), resting, now)
         if amount is None:

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 
 from msgspec import Struct
 
-from checkout import logs, store
+from checkout import logs, store, turns
 from checkout.errors import Code, Refusal
 from checkout.http import Answer, Outgoing, Unreachable
 from checkout.interfaces import Clock, Dialects, NewId, Owed, Rows, Send, Store
@@ -69,8 +69,7 @@ def pause(db: Rows, endpoint_id: str, why: str, now: int) -> bool:
 
 def claim(db_store: Store, delivery: Delivery, now: int) -> Delivery | None:
     """Takes a due delivery for one try. None: another worker has it."""
-    with db_store.transaction() as db:
-        return take(db, delivery, now)
+    return db_store.in_turn(lambda _: [turns.delivery(delivery.id)], lambda db, _: take(db, delivery, now))
 
 
 def take(db: Rows, delivery: Delivery, now: int) -> Delivery | None:

@@ -7,19 +7,17 @@ key too: nothing happened, so the same request may be tried again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
 
 from msgspec import Struct
 
 from checkout import store
 from checkout.errors import Code, Refusal
-from checkout.interfaces import Rows, Store
+from checkout.interfaces import Rows, Store, T
 from checkout.model import Answered
-
-T = TypeVar("T")
+from checkout.turns import ALONE, Turn
 
 KEPT_S = 86_400
 
@@ -95,8 +93,8 @@ class _Within:
     def transaction(self) -> Iterator[Rows]:
         yield self._db
 
-    def write(self, work: Callable[[Rows], T]) -> T:
-        return work(self._db)
+    def in_turn(self, words: Callable[[Rows], Iterable[str] | None], work: Callable[[Rows, Turn], T]) -> T:
+        return work(self._db, ALONE)
 
     def free_bytes(self) -> int | None:
         return self._outer.free_bytes()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from checkout.http import Answer, Outgoing
 from checkout.model import Merchant, Order
+from checkout.turns import Turn
 
 if TYPE_CHECKING:
     from flask import Blueprint
@@ -71,9 +72,12 @@ class Store(Protocol):
         """Read, then write, with nobody writing in between; committed at the end, rolled back on any exception."""
         ...
 
-    def write(self, work: Callable[[Rows], T]) -> T:
-        """`work` as a transaction, cheaper where many come at once: another thread that writes already may do it. So
-        it looks at nothing that belongs to its thread (the request, what is logged of it) and waits for nobody."""
+    def in_turn(self, words: Callable[[Rows], Iterable[str] | None], work: Callable[[Rows, Turn], T]) -> T:
+        """`work` in a transaction beside which others may write what has none of its words (`checkout.turns`).
+
+        `words` reads what they are, None where it must be alone; a store with one writer does not ask. `work` may run
+        twice, the first time undone, or on another thread that writes already: it has no effects but in the database,
+        looks at nothing that belongs to its thread (the request, what is logged of it) and waits for nobody."""
         ...
 
     def free_bytes(self) -> int | None:

@@ -14,11 +14,12 @@ from collections.abc import Callable, Collection
 from msgspec import Struct
 from msgspec.structs import replace
 
-from checkout import accounts, amounts, announcements, logs, store
+from checkout import accounts, amounts, announcements, logs, store, turns
 from checkout.amounts import Limits
 from checkout.errors import Code, Refusal
 from checkout.interfaces import Rows, Store
 from checkout.model import Merchant, Order, State
+from checkout.turns import ALONE, Turn
 
 # Where the buyer chooses on our own page; a merchant that named the method gets what it asked for.
 SWITCHING = frozenset({"embed", "api"})
@@ -92,29 +93,35 @@ def open_with_code(
     room = db_store.free_bytes()
     if room is not None and room < rules.min_free_disk:
         raise Refusal(Code.DISK_FULL, "The disk is nearly full, so no new orders are taken; payments still are.")
-    opened = db_store.write(lambda db: _opened(db, ask, rules, now, check))
+    opened = db_store.in_turn(
+        lambda db: _words_of(db, ask, rules, now), lambda db, turn: _opened(db, ask, rules, now, check, turn)
+    )
     order = opened.order
     if opened.is_new:
         logs.event("order.opened", order=order.token, merchant=order.merchant, account=order.account)
     return opened
 
 
-def _opened(db: Rows, ask: Ask, rules: Rules, now: int, check: Callable[[Rows], None] | None) -> Opened:
+def _opened(
+    db: Rows, ask: Ask, rules: Rules, now: int, check: Callable[[Rows], None] | None, turn: Turn
+) -> Opened:  # fmt: skip
     before = store.orders.by_number(db, ask.merchant.id, ask.number)
     if before and _answers(before, ask, now):
-        order, is_new = _noted_as_shown(db, before, rules.limits, now) if ask.shown else before, False
+        order, is_new = _noted_as_shown(db, before, rules.limits, now, turn) if ask.shown else before, False
     else:
-        order, is_new = _added(db, ask, rules, now, check, attempt=before.attempt + 1 if before else 1), True
+        order, is_new = _added(db, ask, rules, now, check, turn, attempt=before.attempt + 1 if before else 1), True
     code = code_of(db, order) if ask.shown and order.channel == accounts.PERSONAL else None
     return Opened(order, is_new, code)
 
 
-def _added(db: Rows, ask: Ask, rules: Rules, now: int, check: Callable[[Rows], None] | None, attempt: int) -> Order:
+def _added(
+    db: Rows, ask: Ask, rules: Rules, now: int, check: Callable[[Rows], None] | None, turn: Turn, *, attempt: int
+) -> Order:  # fmt: skip
     if check:
         check(db)
     order = _new_order(ask, rules.limits, now, attempt)
     if ask.method:
-        order = _with_amount(db, order, ask.method, rules, now, shown=ask.shown, without=ask.without)
+        order = _with_amount(db, order, ask.method, rules, now, shown=ask.shown, without=ask.without, turn=turn)
     store.orders.add(db, order)
     return order
 
@@ -164,8 +171,10 @@ def show(db_store: Store, order: Order, limits: Limits, now: int) -> Order:
     Gives the order as it is now: one that ended meanwhile must not be shown any more."""
     if order.shown_at is not None or order.state_at(now) is not State.PENDING or order.really_price is None:
         return order
-    with db_store.transaction() as db:
-        return _noted_as_shown(db, order, limits, now)
+    return db_store.in_turn(
+        lambda db: [turns.number(order.merchant, order.number), *turns.accounts([order.account])],
+        lambda db, turn: _noted_as_shown(db, order, limits, now, turn),
+    )
 
 
 def close(db_store: Store, token: str, limits: Limits, now: int) -> Order:
@@ -214,6 +223,16 @@ def existing(db: Rows, token: str) -> Order:
     return order
 
 
+def _words_of(db: Rows, ask: Ask, rules: Rules, now: int) -> list[str] | None:
+    """What opening the order touches; None for what is sold here, as stock and limits know no account."""
+    if ask.product or ask.client:
+        return None
+    words = [turns.number(ask.merchant.id, ask.number)]
+    if ask.method:
+        words += accounts.likely(db, ask.method, rules.offline_after_s, now, without=ask.without)
+    return words
+
+
 def _answers(before: Order, ask: Ask, now: int) -> bool:
     """Whether the earlier order under this number is the answer; False: a new attempt may be opened."""
     state = before.state_at(now)
@@ -245,17 +264,19 @@ def _expire(db: Rows, now: int, limit: int) -> int:
 
 
 def _with_amount(
-    db: Rows, order: Order, method: str, rules: Rules, now: int, *, shown: bool, without: Collection[str] = ()
-) -> Order:
+    db: Rows, order: Order, method: str, rules: Rules, now: int, *, shown: bool, without: Collection[str] = (),
+    turn: Turn = ALONE,
+) -> Order:  # fmt: skip
     """The order with an account and an amount that no other waiting order has.
 
     Orders whose time is over are written down as expired first: should the clock step back afterwards, none of them
     waits again for an amount that stands for another order by then."""
     if store.orders.any_expiring(db, now):
+        turn.expect_alone()
         _expire(db, now, _ALL)
     rest = amounts.rest_of_shown(order.expires_at, rules.limits) if shown else amounts.rest_of_unshown(order.expires_at)
     account, amount = accounts.take_slot(
-        db, method, order.price, order.token, rest, rules.offline_after_s, now, without=without
+        db, method, order.price, order.token, rest, rules.offline_after_s, now, without=without, turn=turn
     )
     return replace(
         order, method=method, account=account.id, channel=account.channel, really_price=amount,
@@ -263,11 +284,12 @@ def _with_amount(
     )  # fmt: skip
 
 
-def _noted_as_shown(db: Rows, order: Order, limits: Limits, now: int) -> Order:
+def _noted_as_shown(db: Rows, order: Order, limits: Limits, now: int, turn: Turn) -> Order:
     shown = store.orders.show(db, order.token, now) if order.really_price is not None else None
     if shown is None:
         return existing(db, order.token)
     assert shown.really_price is not None
+    turn.expect(turns.accounts([shown.account]))
     rest = amounts.rest_of_shown(shown.expires_at, limits)
     store.slots.set_rest(db, shown.token, shown.account, shown.really_price, rest)
     return shown

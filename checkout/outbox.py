@@ -16,11 +16,12 @@ from functools import partial
 from itertools import zip_longest
 from typing import Any
 
-from checkout import deliveries, store
+from checkout import deliveries, store, turns
 from checkout.errors import StoreError
 from checkout.interfaces import Clock, Dialects, Owed, Rows, Send, Store
 from checkout.lanes import Lanes, lane_of
 from checkout.model import Delivery
+from checkout.turns import ALONE, Turn
 
 log = logging.getLogger(__name__)
 
@@ -104,21 +105,28 @@ class Outbox:
                 self._tried[claimed.endpoint] = time.monotonic_ns()
         tried = deliveries.send_once(self._store, self._dialects, self._send, claimed, self._clock)
 
-        def book(db: Rows) -> None:
+        def book(db: Rows, _: Turn) -> None:
             if tried is not None:
                 deliveries.book(db, tried, self._clock())
 
-        def go_on(db: Rows) -> Delivery | None:
-            book(db)
-            return self._next(db, lane)
+        def go_on(db: Rows, turn: Turn) -> Delivery | None:
+            book(db, turn)
+            return self._next(db, lane) if turn == ALONE else None
 
         try:
-            following = self._store.write(go_on)
+            following = self._store.in_turn(lambda _: self._words_of(claimed, lane), go_on)
         except StoreError:  # what a merchant has acknowledged is worth a second try, by itself
-            following = self._store.write(book)
+            following = self._store.in_turn(lambda _: self._words_of(claimed, lane), book)
         if tried is not None:
             deliveries.tell(tried)
         return following
+
+    def _words_of(self, claimed: Delivery, lane: str) -> list[str] | None:
+        """What booking a try touches; None where it is judged what that says of an endpoint, or another message of
+        the lane follows."""
+        with self._lock:
+            follows = bool(self._passed.get(lane))
+        return None if claimed.endpoint or follows else [turns.delivery(claimed.id)]
 
     def _due(self) -> Iterator[Delivery]:
         """Everything due, page by page; hosts that are busy are passed over, so they cannot hide the others. Orders'

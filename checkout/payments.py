@@ -9,10 +9,11 @@ from __future__ import annotations
 from msgspec import Struct
 from msgspec.structs import replace
 
-from checkout import announcements, audit, deliveries, logs, refunds, settlement, store
+from checkout import announcements, audit, deliveries, logs, refunds, settlement, store, turns
 from checkout.errors import Code, Refusal
-from checkout.interfaces import AtOnce, NewId, Rows, Store
+from checkout.interfaces import AtOnce, NewId, Owed, Rows, Store
 from checkout.model import Device, Judgement, Order, Payment, State
+from checkout.turns import Turn
 
 # One phone app repeats a push after a second, under a new time, when it did not see our answer.
 REPEAT_WINDOW_S = 3
@@ -51,21 +52,12 @@ class Outcome(Struct, frozen=True):
 def receive(db_store: Store, report: Report, *, new_id: NewId, now: int, at_once: AtOnce = deliveries.later) -> Outcome:
     """Stores the report and judges it, in one transaction. Returns only after the commit."""
     payment = _as_payment(report, new_id, now)
-
-    def stored(db: Rows) -> Outcome:
-        if not store.payments.add(db, payment):
-            return Outcome(payment, None, repeated=True)
-        store.devices.pushed(db, report.device.id, now)
-        paid = _judge(db, report, payment, new_id, now)
-        if paid is not None:
-            owed(db, paid.token)
-        return Outcome(payment, paid, repeated=False)
-
     with at_once() as owed:
-        outcome = db_store.write(stored)
-    if outcome.repeated:
-        return outcome
-    logs.event("payment.received", payment=payment.id, device=payment.device)
+        outcome = db_store.in_turn(
+            lambda db: _words_of(db, payment, now), lambda db, turn: _book(db, report, payment, owed, new_id, now, turn)
+        )
+    if not outcome.repeated:
+        logs.event("payment.received", payment=payment.id, device=payment.device)
     if outcome.order is not None:
         settlement.tell(outcome.order, payment.id)
     return outcome
@@ -103,12 +95,37 @@ def ignore(db_store: Store, payment_id: str, *, reason: str, actor: str, new_id:
         audit.note(db, actor, "payment.ignore", payment_id, {"reason": reason}, new_id, now)
 
 
-def _judge(db: Rows, report: Report, payment: Payment, new_id: NewId, now: int) -> Order | None:
+def _words_of(db: Rows, payment: Payment, now: int) -> list[str] | None:
+    """What judging the payment touches; None for an order of what is sold here, as stock knows no account."""
+    accounts = store.devices.accounts_of(db, payment.device, payment.method)
+    words = [turns.device(payment.device), *turns.accounts(accounts)]
+    for _, token in store.slots.holders(db, accounts, payment.amount, now) if payment.amount is not None else ():
+        order = store.orders.get(db, token)
+        if order is None or order.product:
+            return None
+        words += [turns.number(order.merchant, order.number), *turns.accounts([order.account])]
+    return words
+
+
+def _book(
+    db: Rows, report: Report, payment: Payment, owed: Owed, new_id: NewId, now: int, turn: Turn
+) -> Outcome:  # fmt: skip
+    if not store.payments.add(db, payment):
+        return Outcome(payment, None, repeated=True)
+    store.devices.pushed(db, report.device.id, now)
+    paid = _judge(db, report, payment, new_id, now, turn)
+    if paid is not None:
+        owed(db, paid.token)
+    return Outcome(payment, paid, repeated=False)
+
+
+def _judge(db: Rows, report: Report, payment: Payment, new_id: NewId, now: int, turn: Turn) -> Order | None:
     """The order that the payment settles, or None with the reason noted on the payment."""
     if payment.amount is None:
         _file(db, payment, Judgement.UNREADABLE, payment.note or "The amount could not be read.", new_id, now)
         return None
     accounts = store.devices.accounts_of(db, payment.device, payment.method)
+    turn.expect(turns.accounts(accounts))
     holders = store.slots.holders(db, accounts, payment.amount, now)
     if len(holders) != 1:
         note = "No waiting order has this amount." if not holders else "Several waiting orders have this amount."
@@ -117,6 +134,9 @@ def _judge(db: Rows, report: Report, payment: Payment, new_id: NewId, now: int) 
     ((account, token),) = holders
     order = store.orders.get(db, token)
     assert order is not None
+    turn.expect([turns.number(order.merchant, order.number), *turns.accounts([order.account])])
+    if order.product:
+        turn.expect_alone()
     found = replace(payment, account=account)
     if doubt := _doubt(db, report, found, order, now):
         _file(db, payment, Judgement.SUSPECTED, doubt, new_id, now, order)

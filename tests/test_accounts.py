@@ -115,6 +115,7 @@ def test_watched_accounts_come_first_whatever_their_weight(shop: Shop) -> None:
     assert {shop.open(f"N{number}").account for number in range(10)} == {"wx-watched"}
 
 
+@pytest.mark.sqlite_only  # where several write at once the dice fall once more, to know beforehand whose turn it is
 def test_of_two_accounts_the_one_with_weight_two_comes_first_two_times_in_three(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -321,6 +322,7 @@ def test_a_cap_at_an_account_lets_the_others_take_the_order(shop: Shop) -> None:
     assert {shop.open(f"N{number}").account for number in range(5)} == {"wx-second"}
 
 
+@pytest.mark.sqlite_only  # where several write at once the dice fall once more, to know beforehand whose turn it is
 def test_the_wait_is_the_shortest_of_all_accounts(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     shop.change_account(daily_cap=500)
     shop.add_account(id="wx-second", code="wxp://second", max_offset=0)

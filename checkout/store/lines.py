@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -23,8 +23,11 @@ from checkout.interfaces import Row
 from checkout.store.postgres_errors import SILENT, Silent, in_our_words
 
 READERS = 8  # of each process; PostgreSQL itself allows 100 connections unless it is told otherwise
+WRITERS = 4
 PATIENCE_S = 5  # of a server for its turn, for the lock, and for the end of a short absence
 ANSWER_S = 8  # of a server for one answer; PostgreSQL itself ends a statement before
+LONGEST_USE_S = 60  # then a line is made anew: who only reads must find the server that has taken over, too
+BUSY = "The database is busy; try again in a moment."
 NAME = "checkout"  # by which PostgreSQL lists our lines
 _CONNECTION = {  # a machine that was cut off is noticed within seconds; any of them may be set in the address
     "connect_timeout": "5",
@@ -53,6 +56,8 @@ class Line(psycopg.Connection[Row]):
     """One connection. `owner`: whom to tell when it was silent for too long; without one it waits for ever."""
 
     owner: Lines | None = None
+    since: float = 0  # when it was asked for, by the monotonic clock
+    warned: bool = False  # whether PostgreSQL has warned of something
 
     def wait(self, gen: Any, *more: Any, **options: Any) -> Any:
         """`Silent` when there is no answer in time."""
@@ -64,16 +69,20 @@ class Line(psycopg.Connection[Row]):
             self.owner.lose(self)
             raise
 
+    def notice(self, told: psycopg.errors.Diagnostic) -> None:
+        self.warned = self.warned or told.severity_nonlocalized == "WARNING"
+
 
 class Lines:
-    """Opens lines to the database of `conninfo`, and keeps some for reading."""
+    """Opens lines to the database of `conninfo`, and keeps some for reading and some for writing."""
 
     def __init__(self, conninfo: str, *, serving: bool) -> None:
         self.outage = _Outage()
         self.patience_s = PATIENCE_S if serving else 0
         self._conninfo, self._serving = conninfo, serving
-        self._idle: list[Line] = []
-        self._room = threading.BoundedSemaphore(READERS)
+        self._place = ("", 0)
+        self.reading = Shelf(self.to_read, READERS)
+        self.writing = Shelf(self.to_write, WRITERS)
 
     def anew(self) -> Lines:
         """The same without a line or a lock of this one, for a forked process."""
@@ -85,28 +94,15 @@ class Lines:
     def to_read(self) -> Line:
         return self._opened(_READING[self._serving])
 
-    def take(self) -> Line:
-        """A line to read on: one that is idle, or a new one, at most `READERS` at a time."""
-        if not self._room.acquire(timeout=PATIENCE_S):
-            raise StoreError("The database is busy; try again in a moment.")
-        try:
-            with suppress(IndexError):  # another thread may take the last one in between
-                return self._idle.pop()
-            return self.to_read()
-        except BaseException:
-            self._room.release()
-            raise
-
-    def give(self, line: Line) -> None:
-        if not line.closed:
-            self._idle.append(line)
-        self._room.release()
-
     def close(self) -> None:
-        """Those that are idle."""
-        while self._idle:
-            with suppress(IndexError):
-                self._idle.pop().close()
+        """Those that are idle, and the others when they come back: they may lead to a server that is none any more."""
+        self.reading.close()
+        self.writing.close()
+
+    def retire(self) -> None:
+        """For the end: closes those that are idle, and keeps none any more."""
+        self.reading.keeps = self.writing.keeps = False
+        self.close()
 
     def lose(self, line: Line) -> None:
         """It was silent for too long: the idle ones will be no better."""
@@ -115,10 +111,12 @@ class Lines:
         self.close()
 
     def _opened(self, setting: str) -> Line:
+        since = time.monotonic()
         with self.outage.looking(), in_our_words():
             line = Line.connect(self._conninfo, autocommit=True, cursor_factory=psycopg.ClientCursor)
             try:
-                line.owner = self if self._serving else None
+                line.owner, line.since = (self if self._serving else None), since
+                line.add_notice_handler(line.notice)
                 line.adapters.register_loader("numeric", _Whole)
                 line.execute(setting.encode())
                 with suppress(psycopg.errors.Error):
@@ -126,7 +124,58 @@ class Lines:
             except BaseException:
                 line.close()
                 raise
+            self._notice_place(line, since)
             return line
+
+    def _notice_place(self, line: Line, since: float) -> None:
+        """Where another of several servers has taken over, nothing more is asked on lines to the one before."""
+        place = (line.info.host, line.info.port)
+        if place != self._place:
+            self._place = place
+            self.reading.close(since)
+            self.writing.close(since)
+
+
+class Shelf:
+    """Lines of one kind, made by `opened`, at most `most` of them at a time."""
+
+    def __init__(self, opened: Callable[[], Line], most: int) -> None:
+        self._opened = opened
+        self._idle: list[Line] = []
+        self._room = threading.BoundedSemaphore(most)
+        self._since = 0.0
+        self.keeps = True
+
+    @property
+    def is_empty(self) -> bool:
+        return not self._idle
+
+    def take(self, timeout: float = PATIENCE_S) -> Line:
+        """A line that is idle, or a new one."""
+        if not (self._room.acquire(timeout=timeout) if timeout >= 0 else self._room.acquire()):
+            raise StoreError(BUSY)
+        try:
+            with suppress(IndexError):  # another thread may take the last one in between
+                return self._idle.pop()
+            return self._opened()
+        except BaseException:
+            self._room.release()
+            raise
+
+    def give(self, line: Line) -> None:
+        oldest = max(self._since, time.monotonic() - LONGEST_USE_S)
+        if self.keeps and not line.closed and line.since >= oldest:
+            self._idle.append(line)
+        else:
+            line.close()
+        self._room.release()
+
+    def close(self, since: float | None = None) -> None:
+        """Those that are idle, and those made before `since` (now) when they come back."""
+        self._since = time.monotonic() if since is None else since
+        while self._idle:
+            with suppress(IndexError):
+                self._idle.pop().close()
 
 
 class _Outage:
@@ -181,6 +230,8 @@ def conninfo_of(address: str) -> str:
             "CHECKOUT_DATABASE is not understood: write postgresql://user:password@host:5432/name, with %XX for"
             " special characters in the password."
         ) from None
+    if "," in str(given.get("host") or ""):
+        given.setdefault("target_session_attrs", "read-write")  # of several servers, the one that writes
     return make_conninfo(**{**_CONNECTION, **{name: str(value) for name, value in given.items() if value is not None}})
 
 

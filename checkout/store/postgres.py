@@ -1,38 +1,43 @@
-"""The PostgreSQL driver: a small pool of connections that read, and one connection of the process that writes.
+"""The PostgreSQL driver: a small pool of connections that read, and a smaller one of those that write.
 
-A transaction begins by locking the one row of a table, so that one writer works at a time over all processes and
-machines: the promise that SQLite's BEGIN IMMEDIATE gives, and what all rules rely on. It costs that every write waits
-for the commit before it (a millisecond or less on a local disk, a few on a replicated one), and it needs nothing that
-the engines that speak PostgreSQL's language lack: no advisory locks, savepoints or sequences. A body cannot be run
-twice, so only the taking of the lock is tried again.
+A transaction begins by locking rows of one table, over all processes and machines. Most lock all of them: one writer at
+a time, the promise that SQLite's BEGIN IMMEDIATE gives and that a rule may rely on without a thought. Those that are
+frequent say what they touch (`checkout.turns`) and lock only what that falls on, so that orders of different accounts
+are opened and paid side by side. It needs nothing that the engines that speak PostgreSQL's language lack: no advisory
+locks, savepoints or sequences. What fails because others were in the way is done again alone.
 """
 
 from __future__ import annotations
 
 import os
 import re
+import secrets
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
-from typing import TypeVar
 
 import psycopg
 
-from checkout.errors import StoreError
-from checkout.interfaces import Row, Rows, Value
+from checkout.errors import Conflict, StoreError
+from checkout.interfaces import Row, Rows, T, Value
 from checkout.store import dumps
-from checkout.store.lines import Line, Lines, conninfo_of
+from checkout.store.lines import BUSY, Line, Lines, conninfo_of
 from checkout.store.migrations import postgres as migrations
-from checkout.store.postgres_errors import READ_ONLY, Silent, in_our_words, may_pass
-
-T = TypeVar("T")
+from checkout.store.postgres_errors import READ_ONLY, Silent, in_each_others_way, in_our_words, may_pass, state_of
+from checkout.turns import ALONE, TooNarrow, Turn
 
 _RETRIES_S = (0.05, 0.2, 0.5, 1, 2)
+_SHORTEST_S = 0.005  # before a transaction that collided is done again, up to ten times as long
+_TRIES_ALONE = 3
 _TOKENS = re.compile(r"'(?:[^']|'')*'|\"[^\"]*\"|::|:([a-z_][a-z0-9_]*)|%")
+
+
+class _Collision(Exception):
+    """Transactions were in each other's way, and this one was undone."""
 
 
 class _PostgresRows:
@@ -63,11 +68,11 @@ class _ReadingRows(_PostgresRows):
     __slots__ = ("_lines",)
 
     def __init__(self, lines: Lines) -> None:
-        super().__init__(lines.take())
+        super().__init__(lines.reading.take())
         self._lines = lines
 
     def give_back(self) -> None:
-        self._lines.give(self._connection)
+        self._lines.reading.give(self._connection)
 
     def _execute(self, sql: str, values: dict[str, Value]) -> psycopg.Cursor[Row]:
         try:
@@ -89,9 +94,8 @@ class PostgresStore:
         self._conninfo = conninfo = conninfo_of(address)
         self._lines = Lines(conninfo, serving=serving)
         self._graveyard: list[object] = []
-        self._turn = threading.Lock()
-        self._owner = 0
-        self._writer: Line | None = None
+        self._alone = threading.Lock()
+        self._local = threading.local()
         if is_to_migrate:
             _migrate(conninfo)
         _forget_on_fork(self)
@@ -106,20 +110,30 @@ class PostgresStore:
 
     @contextmanager
     def transaction(self) -> Iterator[Rows]:
-        if self._owner == threading.get_ident():
-            raise StoreError("A transaction cannot begin within a transaction of the same thread.")
-        self._take_turn()
+        """Those of one process wait for each other here already, so that they wait on one connection only."""
+        self._expect_none_open()
+        if not self._alone.acquire(timeout=self._patience()):
+            raise StoreError(BUSY)
         try:
-            self._owner = threading.get_ident()
-            with self._begun() as connection:
-                yield _PostgresRows(connection)
+            with self._begun(migrations.LOCK_ALL, migrations.TURNS) as db:
+                yield db
         finally:
-            self._owner = 0
-            self._turn.release()
+            self._alone.release()
 
-    def write(self, work: Callable[[Rows], T]) -> T:
+    def in_turn(self, words: Callable[[Rows], Iterable[str] | None], work: Callable[[Rows, Turn], T]) -> T:
+        self._expect_none_open()
+        with self.read() as db:
+            taken = words(db)
+        if taken is not None:
+            taken = frozenset(taken)
+            lock, rows = migrations.lock(taken)
+            with suppress(TooNarrow, Conflict, _Collision), _told_apart(), self._begun(lock, rows) as db:
+                return work(db, Turn(taken))
+        for _ in range(_TRIES_ALONE - 1):
+            with suppress(_Collision), _told_apart(), self.transaction() as db:
+                return work(db, ALONE)
         with self.transaction() as db:
-            return work(db)
+            return work(db, ALONE)
 
     def free_bytes(self) -> int | None:
         return None
@@ -149,61 +163,79 @@ class PostgresStore:
             line.close()
 
     def close(self) -> None:
-        """Closes every connection; the next use opens new ones."""
-        with self._turn:
-            if self._writer is not None:
-                self._writer.close()
-                self._writer = None
-        self._lines.close()
+        """Closes every connection, those in use when they come back. Whoever uses it again opens one each time."""
+        self._lines.retire()
 
-    def _take_turn(self) -> None:
-        is_away = self._lines.outage.is_long and (self._writer is None or self._writer.closed)
-        if not self._turn.acquire(timeout=0 if is_away else self._lines.patience_s or -1):
-            raise StoreError("The database is busy; try again in a moment.")
+    def _expect_none_open(self) -> None:
+        if getattr(self._local, "writes", False):
+            raise StoreError("A transaction cannot begin within a transaction of the same thread.")
+
+    def _patience(self) -> float:
+        """For a turn within the process, in seconds; -1: as long as it takes."""
+        is_away = self._lines.outage.is_long and self._lines.writing.is_empty
+        return 0 if is_away else self._lines.patience_s or -1
 
     @contextmanager
-    def _begun(self) -> Iterator[Line]:
-        connection = self._lock()
+    def _begun(self, lock: str, rows: int) -> Iterator[Rows]:
+        line = self._lines.writing.take(self._patience())
+        self._local.writes = True
         try:
-            yield connection
-            with in_our_words():
-                done = connection.execute("COMMIT")
-            if done.statusmessage != "COMMIT":  # it says ROLLBACK when an error was passed over in between
-                raise StoreError("The database undid the transaction; try again.")
+            line = self._locked(line, lock, rows)
+            yield _PostgresRows(line)
+            _commit(line)
         except BaseException:
-            _roll_back(connection)
+            _roll_back(line)
             raise
+        finally:
+            self._local.writes = False
+            self._lines.writing.give(line)
 
-    def _lock(self) -> Line:
-        """Begins; tries again when the connection turns out to be lost or the lock was refused."""
+    def _locked(self, line: Line, lock: str, rows: int) -> Line:
+        """Begins; tries again, on a new line, when this one turns out to be lost, the lock was refused, or the server
+        is none any more."""
         for delay in (*_RETRIES_S, None):
             try:
-                return self._locked()
+                if line.closed:
+                    line = self._lines.to_write()
+                return _lock(line, lock, rows)
             except StoreError as error:
-                if self._writer is not None:
-                    _roll_back(self._writer)
-                    if getattr(error.__cause__, "sqlstate", "") == READ_ONLY:
-                        self._writer.close()  # the next one may find the server that has taken over
-                if delay is None or not may_pass(error) or self._lines.outage.is_long:
+                _roll_back(line)
+                is_copy = state_of(error) == READ_ONLY
+                if is_copy:
+                    self._lines.close()  # all of them lead to it; new ones may find the server that has taken over
+                    line.close()
+                is_hopeless = not may_pass(error) and not (is_copy and delay == _RETRIES_S[0])
+                if delay is None or is_hopeless or self._lines.outage.is_long:
+                    line.close()
                     raise
                 time.sleep(delay)
         raise AssertionError("the last try returns or raises")
 
-    def _locked(self) -> Line:
-        connection = self._write_on()
-        with in_our_words():
-            connection.execute(migrations.LOCK)
-        return connection
-
-    def _write_on(self) -> Line:
-        if self._writer is None or self._writer.closed:
-            self._writer = self._lines.to_write()
-        return self._writer
-
     def _forget(self) -> None:
         """In a forked child: a connection of the parent must neither be used nor closed, so all are let go."""
-        self._graveyard.append((self._writer, self._lines))
-        self._turn, self._owner, self._writer, self._lines = threading.Lock(), 0, None, self._lines.anew()
+        self._graveyard.append(self._lines)
+        self._alone, self._local, self._lines = threading.Lock(), threading.local(), self._lines.anew()
+
+
+def _lock(line: Line, lock: str, rows: int) -> Line:
+    with in_our_words():
+        done = line.execute(lock.encode())
+        done.nextset()
+        if done.rowcount != rows:
+            raise StoreError("The table of turns is incomplete; restart Checkout, which fills it.")
+    return line
+
+
+def _commit(line: Line) -> None:
+    """`StoreError` also where PostgreSQL says that it gave up waiting for a copy that must have it: then what is
+    written may be lost with this server, and nobody may be told that it is safe."""
+    line.warned = False
+    with in_our_words():
+        done = line.execute("COMMIT")
+    if done.statusmessage != "COMMIT":  # it says ROLLBACK when an error was passed over in between
+        raise StoreError("The database undid the transaction; try again.")
+    if line.warned:
+        raise StoreError("PostgreSQL cannot say whether its copy has this; try again.")
 
 
 def _migrate(conninfo: str) -> None:
@@ -227,8 +259,22 @@ def _place(found: re.Match[str]) -> str:
     return f"%({name})s" if name else found[0].replace("%", "%%")
 
 
+@contextmanager
+def _told_apart() -> Iterator[None]:
+    """`_Collision`, a moment later, where the transaction may be done again as it was."""
+    try:
+        yield
+    except StoreError as error:
+        if not in_each_others_way(error):
+            raise
+        time.sleep(_SHORTEST_S * (1 + secrets.randbelow(10)))
+        raise _Collision from error
+
+
 def _roll_back(connection: Line) -> None:
     """A connection that cannot even do this is of no use any more."""
+    if connection.closed:
+        return
     try:
         connection.execute("ROLLBACK")
     except psycopg.Error:

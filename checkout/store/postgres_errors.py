@@ -51,6 +51,17 @@ def may_pass(error: StoreError) -> bool:
     )
 
 
+def state_of(error: StoreError) -> str:
+    """The SQLSTATE, "" where PostgreSQL did not say one."""
+    cause = error.__cause__
+    return (cause.sqlstate or "") if isinstance(cause, psycopg.Error) else ""
+
+
+def in_each_others_way(error: StoreError) -> bool:
+    """Whether transactions were: this one was undone, even where it is its commit that failed."""
+    return state_of(error) in ("40001", "40P01")
+
+
 def _sentence(error: psycopg.Error) -> str:
     if isinstance(error, Silent):
         return SILENT

@@ -11,19 +11,17 @@ import os
 import sqlite3
 import time
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import TypeVar
 
 from checkout.errors import Conflict, StoreError
-from checkout.interfaces import Row, Rows, Value
+from checkout.interfaces import Row, Rows, T, Value
 from checkout.store import copies, guard, migrations
 from checkout.store.readers import Readers
 from checkout.store.turnstile import Turnstile
 from checkout.store.writer import Writer
-
-T = TypeVar("T")
+from checkout.turns import ALONE, Turn
 
 _PRAGMAS = (
     "PRAGMA synchronous = FULL",
@@ -84,8 +82,8 @@ class SqliteStore:
         with self._writer.transaction() as connection:
             yield _SqliteRows(connection)
 
-    def write(self, work: Callable[[Rows], T]) -> T:
-        return self._writer.run(lambda connection: work(_SqliteRows(connection)))
+    def in_turn(self, words: Callable[[Rows], Iterable[str] | None], work: Callable[[Rows, Turn], T]) -> T:
+        return self._writer.run(lambda connection: work(_SqliteRows(connection), ALONE))
 
     def free_bytes(self) -> int | None:
         disk = os.statvfs(self.path.parent)

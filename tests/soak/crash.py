@@ -13,6 +13,7 @@ import signal
 import sqlite3
 import threading
 import time
+import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
@@ -25,7 +26,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 from checkout import deliveries, http, protocols, store
 from checkout.interfaces import Rows, Store
-from checkout.model import Delivery
+from checkout.model import Delivery, Method
 from checkout.money import fen
 from checkout.store import open_store
 from tests.servers import CHECKOUT, ROOT, Server, free_port
@@ -146,10 +147,16 @@ def _order_and_pay(connection: HTTPConnection, ledger: Ledger, dice: random.Rand
         push(connection, ledger, opened[1], t, number)
 
 
+def kind_of(number: str) -> str:
+    """Half of the orders are for WeChat (1), half for Alipay (2): accounts of their own, written to side by side."""
+    return str(zlib.crc32(number.encode()) % 2 + 1)
+
+
 def open_order(connection: HTTPConnection, ledger: Ledger, number: str, price: str) -> tuple[str, str] | None:
     """(token, really price) of an order that was acknowledged, which the ledger keeps."""
-    sign = md5(number, "", "1", price, MERCHANT_KEY)
-    made = _ask(connection, "/createOrder", {"payId": number, "type": "1", "price": price, "sign": sign})
+    kind = kind_of(number)
+    sign = md5(number, "", kind, price, MERCHANT_KEY)
+    made = _ask(connection, "/createOrder", {"payId": number, "type": kind, "price": price, "sign": sign})
     if made["code"] in ledger.excused:
         return None
     if made["code"] != 1:
@@ -161,7 +168,8 @@ def open_order(connection: HTTPConnection, ledger: Ledger, number: str, price: s
 
 def push(connection: HTTPConnection, ledger: Ledger, due: str, t: str, number: str) -> bool | None:
     """The phone's report of the money for an order; an acknowledgement is kept in the ledger. None: ask again."""
-    form = {"type": "1", "price": due, "t": t, "sign": md5("1", due, t, DEVICE_KEY)}
+    kind = kind_of(number)
+    form = {"type": kind, "price": due, "t": t, "sign": md5(kind, due, t, DEVICE_KEY)}
     said = _ask(connection, "/appPush", form)
     if said["code"] in ledger.excused:
         return None
@@ -218,11 +226,12 @@ def shop(ledger: Ledger, share: float, at: str = "127.0.0.1") -> Iterator[str]:
 
 
 def set_up(database: str | Path, notify_url: str) -> None:
-    """A shop with one merchant, one account and one phone."""
+    """A shop with one merchant, an account of each method and one phone."""
     with closing(open_store(str(database))) as opened, opened.transaction() as db:
         store.merchants.add(db, merchant(notify_url=notify_url))
         store.accounts.add(db, account())
-        store.devices.add(db, device(), ["wx-main"])
+        store.accounts.add(db, account(id="ali-main", method=Method.ALIPAY, code="https://qr.alipay.com/x"))
+        store.devices.add(db, device(), ["wx-main", "ali-main"])
 
 
 def deliver_all(opened: Store, ledger: Ledger) -> None:
@@ -261,7 +270,7 @@ def _lost(db: Rows, ledger: Ledger) -> Iterator[str]:
         if orders.get(number, ("", ""))[0] != token:
             yield f"the order {number} was acknowledged and is not there"
     for (due, t), number in ledger.pushes.items():
-        if stored[f"phone:1:{fen(due)}:{t}"] != 1:
+        if stored[f"phone:{kind_of(number)}:{fen(due)}:{t}"] != 1:
             yield f"the push of {due} at {t} was acknowledged and is not there once"
         if orders[number][1] != "paid":
             yield f"the money for {number} was acknowledged and the order is not paid"

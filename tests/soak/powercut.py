@@ -165,7 +165,7 @@ def _shop(port: int, ledger: crash.Ledger, orders: int, name: str, told: dict[st
             mine.append(("order", token))
             t = str(1_790_000_000_000 + int(name) * 1_000_000 + number)
             crash.push(connection, ledger, due, t, f"{name}-{number}")
-            mine.append(("payment", f"phone:1:{fen(due)}:{t}"))
+            mine.append(("payment", f"phone:{crash.kind_of(f'{name}-{number}')}:{fen(due)}:{t}"))
 
 
 def _events(trace: str, database: str, told: dict[str, list[tuple[str, str]]]) -> Iterator[Event]:

@@ -192,8 +192,8 @@ def test_a_reader_that_finds_no_server_leaves_its_place_to_the_next(
         raise StoreError("PostgreSQL cannot be reached.")
 
     with monkeypatch.context() as away:
-        away.setattr(store._lines, "to_read", refuse)
-        away.setattr(store._lines, "_idle", Taken())
+        away.setattr(store._lines.reading, "_opened", refuse)
+        away.setattr(store._lines.reading, "_idle", Taken())
         for _ in range(READERS + 1):
             with pytest.raises(StoreError, match="cannot be reached"), store.read():
                 pass

@@ -17,7 +17,7 @@ from tests import postgres
 from tests.conftest import postgres_server
 from tests.world import START, account, device, merchant
 
-UNLOCKED = "BEGIN ISOLATION LEVEL READ COMMITTED"
+UNLOCKED = "BEGIN ISOLATION LEVEL READ COMMITTED; SELECT 1"
 
 
 @pytest.fixture(scope="module")
@@ -85,5 +85,6 @@ def test_accounts_of_one_phone_never_give_one_amount_to_two_orders(two: tuple[St
 
 def test_without_turns_they_would(two: tuple[Store, Store], address: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The test above sees what it should: the pushes of these two orders could not be told apart."""
-    monkeypatch.setattr(migrations.postgres, "LOCK", UNLOCKED)
+    monkeypatch.setattr(migrations.postgres, "LOCK_ALL", UNLOCKED)
+    monkeypatch.setattr(migrations.postgres, "TURNS", 1)
     assert side_by_side(two, address, amount_beside("b", "1" * 32), amount_beside("a", "2" * 32)) == [990, 990]

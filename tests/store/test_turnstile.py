@@ -102,14 +102,14 @@ def test_a_server_waits_for_its_other_process_and_other_programs_do_not(tmp_path
     server.guard()
     with another_process(tmp_path / "t.db.lock") as other:
         assert heard(other) == "in"
-        waiting = in_a_thread(lambda: server.write(note("server")))
-        program.write(note("program"))
+        waiting = in_a_thread(lambda: server.in_turn(lambda _: None, note("server")))
+        program.in_turn(lambda _: None, note("program"))
         assert noted(program) == ["program"]
         let_leave(other)
         waiting.join(60)
     assert noted(program) == ["program", "server"]
     server.close()
-    server.write(note("closed"))
+    server.in_turn(lambda _: None, note("closed"))
     assert noted(program) == ["closed", "program", "server"]
     server.close()
     program.close()
@@ -150,7 +150,7 @@ def is_taken(file: int, place: int) -> bool:
 
 
 def note(name: str) -> Callable[..., None]:
-    return lambda db: preferences.put(db, name, "1", 0)
+    return lambda db, _: preferences.put(db, name, "1", 0)
 
 
 def noted(store: SqliteStore) -> list[str]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
+from zlib import crc32
 
 from checkout.interfaces import Rows
 from checkout.store.migrations import left, names, script, statements
@@ -12,16 +14,29 @@ from checkout.store.migrations import left, names, script, statements
 if TYPE_CHECKING:
     from psycopg import Connection
 
-# One row, which every transaction locks first: one writer at a time over all processes and machines.
-LOCK = "BEGIN ISOLATION LEVEL READ COMMITTED; SELECT id FROM _checkout_writer WHERE id = 1 FOR UPDATE"
-OWN_TABLES = ("_checkout_writer", "_checkout_migrations")
+# Rows that are locked for a turn: those that the words of a transaction fall on, or all of them. Always in their order,
+# so that nobody waits for who waits for him.
+TURNS = 64
+LOCK_ALL = "BEGIN ISOLATION LEVEL READ COMMITTED; SELECT id FROM _checkout_turns ORDER BY id FOR UPDATE"
+OWN_TABLES = ("_checkout_turns", "_checkout_migrations")
 _FOUNDATION = (
-    "CREATE TABLE IF NOT EXISTS _checkout_writer (id BIGINT PRIMARY KEY)",
+    "DROP TABLE IF EXISTS _checkout_writer",  # of older programs, which would not wait for our turns
+    "CREATE TABLE IF NOT EXISTS _checkout_turns (id BIGINT PRIMARY KEY)",
     "CREATE TABLE IF NOT EXISTS _checkout_migrations (name TEXT PRIMARY KEY, applied_at BIGINT NOT NULL)",
-    "INSERT INTO _checkout_writer (id) VALUES (1) ON CONFLICT (id) DO NOTHING",
+    "INSERT INTO _checkout_turns (id) VALUES "
+    + ", ".join(f"({number})" for number in range(1, TURNS + 1))
+    + " ON CONFLICT (id) DO NOTHING",
 )
 _BYTES = "SELECT 'B' < 'a' AND '_' > 'B' AND '-' < '0'"  # whether texts sort by their bytes
 _RACES = {"23505", "42P07", "42710", "40001", "XX000"}  # IF NOT EXISTS does not cover two that create at once
+
+
+def lock(words: Iterable[str]) -> tuple[str, int]:
+    """The statement that begins a transaction and takes the turns of some words, and how many rows that locks. Two
+    words may fall on one row: then those who have them wait for each other without need."""
+    numbers = sorted({crc32(word.encode()) % TURNS + 1 for word in words})
+    places = ", ".join(map(str, numbers))
+    return LOCK_ALL.replace(" ORDER BY", f" WHERE id IN ({places}) ORDER BY"), len(numbers)
 
 
 def apply(connection: Connection) -> None:
@@ -29,7 +44,7 @@ def apply(connection: Connection) -> None:
     if _is_founded(connection) and not _missing(connection):
         return
     _found(connection)
-    connection.execute(LOCK)
+    connection.execute(LOCK_ALL)
     try:
         for name in _missing(connection):
             for statement in statements(script(name)):
@@ -81,7 +96,10 @@ def translated(statement: str, *, sorts_by_bytes: bool) -> str:
 def _is_founded(connection: Connection) -> bool:
     known = "SELECT count(*) FROM information_schema.tables WHERE table_schema = current_schema()"
     row = connection.execute(f"{known} AND table_name = ANY(%s)", (list(OWN_TABLES),)).fetchone()
-    return row is not None and row[0] == len(OWN_TABLES)
+    if row is None or row[0] != len(OWN_TABLES):
+        return False
+    turns = connection.execute("SELECT count(*) FROM _checkout_turns").fetchone()
+    return turns is not None and turns[0] == TURNS
 
 
 def _found(connection: Connection) -> None:

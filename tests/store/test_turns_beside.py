@@ -1,0 +1,336 @@
+"""Two servers on one PostgreSQL, side by side: what touches the same waits for it, what does not goes past it.
+
+Of each pair the first has done its work and not yet committed when the second comes."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
+from typing import Any
+
+import psycopg
+import pytest
+
+from checkout import accounts, orders, turns
+from checkout import store as stores
+from checkout.errors import Code, Refusal, StoreError
+from checkout.interfaces import Rows
+from checkout.model import Judgement, Order, State
+from checkout.payments import Outcome
+from checkout.store import migrations, open_store, postgres
+from checkout.store.invariants import PROMISES, broken
+from checkout.turns import TooNarrow, Turn
+from tests.conftest import postgres_server
+from tests.shop import Shop
+from tests.world import merchant
+
+ON_A, ON_B = frozenset({"b"}), frozenset({"a"})  # the accounts that an order passes over
+_REAL_COMMIT = postgres._commit
+OTHER_ROW = "UPDATE merchants SET name = name || :mark WHERE id = :id"
+
+
+_WAITS = "SELECT 1 FROM pg_locks WHERE NOT granted AND locktype IN ('tuple', 'transactionid')"
+
+
+class Pair:
+    """One shop as two servers see it."""
+
+    def __init__(self, address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.address = address
+        self.one, self.two = (Shop(open_store(address)) for _ in range(2))
+        self.two._numbers = iter(range(1000, 2000))  # type: ignore[assignment]
+        self._arrived, self._go, self._held = threading.Event(), threading.Event(), ""
+        monkeypatch.setattr(postgres, "_commit", self._commit)
+
+    def close(self) -> None:
+        self._go.set()
+        for shop in (self.one, self.two):
+            shop.store.close()
+
+    def run(self, first: Callable[[], Any], second: Callable[[], Any]) -> tuple[Any, Any, bool]:
+        """What both gave or raised, and whether the second ended before the first had committed."""
+        with ThreadPoolExecutor(1, "first") as one, ThreadPoolExecutor(1, "second") as two:
+            self._held = "first"
+            running = one.submit(first)
+            assert self._arrived.wait(60)
+            following = two.submit(second)
+            self._until_it_waits_or_ends(following)
+            is_beside = following.done()
+            self._go.set()
+            return _outcome(running), _outcome(following), is_beside
+
+    def _commit(self, line: Any) -> None:
+        if self._held and threading.current_thread().name.startswith(self._held):
+            self._held = ""
+            self._arrived.set()
+            assert self._go.wait(60)
+        _REAL_COMMIT(line)
+
+    def _until_it_waits_or_ends(self, following: Future[Any]) -> None:
+        deadline = time.monotonic() + 60
+        with psycopg.connect(self.address, autocommit=True) as connection:
+            while not following.done():
+                if connection.execute(_WAITS).fetchone():
+                    return
+                assert time.monotonic() < deadline
+                time.sleep(0.01)
+
+
+def _outcome(future: Future[Any]) -> Any:
+    error = future.exception(60)
+    return error if error is not None else future.result()
+
+
+@pytest.fixture
+def pair(monkeypatch: pytest.MonkeyPatch) -> Iterator[Pair]:
+    """Two accounts, each with a phone of its own."""
+    made = Pair(postgres_server().emptied(), monkeypatch)
+    made.one.fill()
+    made.one.change_account(disabled_at=1)
+    for name in ("a", "b"):
+        made.one.add_account(id=name, code=f"wxp://{name}")
+        made.one.add_device(f"phone-{name}", [name])
+    yield made
+    with made.one.store.read() as db:
+        assert {one.name for one in PROMISES if broken(db, one, made.one.now)} == set()
+    made.close()
+
+
+def test_orders_of_accounts_with_phones_of_their_own_are_opened_side_by_side(pair: Pair) -> None:
+    a, b, is_beside = pair.run(lambda: pair.one.open("N1", without=ON_A), lambda: pair.two.open("N2", without=ON_B))
+    assert is_beside
+    assert [(one.account, one.really_price) for one in (a, b)] == [("a", 990), ("b", 990)]
+
+
+def test_an_account_chosen_by_lot_goes_past_another(pair: Pair) -> None:
+    """The second server takes whichever it draws: the free one at once, the other after the first."""
+    for number in range(6):
+        pair._arrived.clear()
+        pair._go.clear()
+        ours, theirs = pair.one.ask(f"N{number}", without=ON_A), pair.two.ask(f"M{number}")
+        first, second, is_beside = pair.run(partial(_opened, pair.one, ours), partial(_opened, pair.two, theirs))
+        assert is_beside is (second.account == "b")
+        assert first.account == "a"
+
+
+def test_accounts_on_one_phone_take_turns_and_never_share_an_amount(pair: Pair) -> None:
+    pair.one.add_device("both", ["a", "b"])
+    a, b, is_beside = pair.run(lambda: pair.one.open("N1", without=ON_A), lambda: pair.two.open("N2", without=ON_B))
+    assert not is_beside
+    assert [(one.account, one.really_price) for one in (a, b)] == [("a", 990), ("b", 991)]
+
+
+def test_without_turns_they_would_share_it(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The test above sees what it should."""
+    pair.one.add_device("both", ["a", "b"])
+    monkeypatch.setattr(migrations.postgres, "lock", lambda words: ("BEGIN; SELECT 1", 1))
+    a, b, _ = pair.run(lambda: pair.one.open("N1", without=ON_A), lambda: pair.two.open("N2", without=ON_B))
+    assert a.really_price == b.really_price == 990
+
+
+def test_a_phone_that_is_given_both_accounts_meanwhile_makes_them_take_turns(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After the second server has looked which accounts are neighbours, and before it begins."""
+    real = migrations.postgres.lock
+
+    def lock(words: Any) -> tuple[str, int]:
+        if threading.current_thread().name.startswith("second") and "account b" in words:
+            with pair.one.store.read() as db:
+                known = stores.accounts.neighbours(db, "b")
+            if known == ["b"]:
+                pair.one.add_device("both", ["a", "b"])
+        return real(words)
+
+    monkeypatch.setattr(migrations.postgres, "lock", lock)
+    pair.one.open("N1", without=ON_A)
+    with ThreadPoolExecutor(1, "second") as two:
+        assert two.submit(lambda: pair.two.open("N2", without=ON_B)).result(60).really_price == 991
+
+
+def test_one_number_asked_for_at_both_is_one_order(pair: Pair) -> None:
+    first, second, is_beside = pair.run(
+        lambda: pair.one.open("N1", without=ON_A), lambda: pair.two.open("N1", without=ON_B)
+    )
+    assert not is_beside
+    assert (first.token, first.account) == (second.token, second.account)
+    assert len(pair.one.slots()) == 1
+
+
+def test_money_for_one_account_is_booked_while_the_other_opens_an_order(pair: Pair) -> None:
+    waiting = pair.one.open("N1", without=ON_B)
+    assert waiting.account == "b"
+    _, outcome, is_beside = pair.run(lambda: pair.one.open("N2", without=ON_A), lambda: pair.two.push(990, "phone-b"))
+    assert is_beside
+    assert outcome.order.token == waiting.token
+
+
+def test_the_same_report_at_both_is_booked_once(pair: Pair) -> None:
+    waiting = pair.one.open("N1", without=ON_A)
+    first, second, is_beside = pair.run(
+        lambda: pair.one.push(990, "phone-a", at=7), lambda: pair.two.push(990, "phone-a", at=7)
+    )
+    assert not is_beside
+    assert (first.order.token, second.repeated, second.order) == (waiting.token, True, None)
+    assert len(pair.one.payments()) == len(pair.one.deliveries(waiting)) == 1
+
+
+def test_two_phones_of_an_account_that_tell_of_one_payment_pay_one_order(pair: Pair) -> None:
+    pair.one.add_device("tablet", ["a"])
+    waiting = pair.one.open("N1", without=ON_A)
+    first, second, is_beside = pair.run(lambda: pair.one.push(990, "phone-a"), lambda: pair.two.push(990, "tablet"))
+    assert not is_beside
+    assert isinstance(first, Outcome)
+    assert first.order is not None
+    assert first.order.token == waiting.token
+    assert second.order is None
+    assert pair.two.payment(second).judgement is Judgement.SUSPECTED
+    assert len(pair.one.deliveries(waiting)) == 1
+
+
+def test_money_for_an_attempt_and_the_next_attempt_at_another_account_take_turns(pair: Pair) -> None:
+    """The shop asks again under a number whose first attempt is being paid late: it must hear that it is paid."""
+    early = ended(pair.one, pair.one.open("N1", without=ON_A))
+    pair.two.now = pair.one.now
+    outcome, refusal, is_beside = pair.run(
+        lambda: pair.one.push(990, "phone-a"), lambda: pair.two.open("N1", without=ON_B)
+    )
+    assert not is_beside
+    assert outcome.order.token == early.token
+    assert isinstance(refusal, Refusal)
+    assert refusal.code is Code.DUPLICATE
+
+
+def test_the_next_attempt_is_closed_by_money_that_comes_beside_it(pair: Pair) -> None:
+    """The same the other way round."""
+    early = ended(pair.one, pair.one.open("N1", without=ON_A))
+    pair.two.now = pair.one.now
+    late, outcome, is_beside = pair.run(
+        lambda: pair.one.open("N1", without=ON_B), lambda: pair.two.push(990, "phone-a")
+    )
+    assert not is_beside
+    assert outcome.order.token == early.token
+    assert pair.one.order(late).state is State.CLOSED
+
+
+def test_what_is_done_by_hand_waits_for_everybody_and_everybody_for_it(pair: Pair) -> None:
+    waiting = pair.one.open("N1", without=ON_A)
+    paid, outcome, is_beside = pair.run(lambda: pair.one.confirm(waiting, 990), lambda: pair.two.push(990, "phone-a"))
+    assert not is_beside
+    assert isinstance(paid, Order)
+    assert outcome.order is None
+    assert pair.two.payment(outcome).judgement is Judgement.SUSPECTED
+
+
+def test_by_hand_after_the_phone_is_too_late(pair: Pair) -> None:
+    waiting = pair.one.open("N1", without=ON_A)
+    outcome, refusal, is_beside = pair.run(
+        lambda: pair.one.push(990, "phone-a"), lambda: pair.two.confirm(waiting, 990)
+    )
+    assert not is_beside
+    assert outcome.order.token == waiting.token
+    assert isinstance(refusal, Refusal)
+    assert refusal.code is Code.NOT_ALLOWED
+
+
+def test_the_code_is_shown_of_an_order_that_is_being_paid_beside_it(pair: Pair) -> None:
+    """Or the amount of an order that was paid would rest as one that was not."""
+    waiting = pair.one.open("N1", without=ON_A, shown=False)
+    outcome, shown, is_beside = pair.run(
+        lambda: pair.one.push(990, "phone-a"),
+        lambda: orders.show(pair.two.store, waiting, pair.two.rules.limits, pair.two.now),
+    )
+    assert not is_beside
+    assert outcome.order.token == waiting.token
+    assert shown.state is State.PAID
+
+
+def test_what_finds_more_than_it_may_touch_is_done_again_alone(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(accounts, "likely", lambda *_, **__: [])
+    assert pair.one.open("N1", without=ON_A).account == "a"
+    seen: list[Turn] = []
+
+    def work(db: Rows, turn: Turn) -> str:
+        seen.append(turn)
+        db.run(OTHER_ROW, mark="!", id=1001)
+        turn.expect(["b"])
+        return "done"
+
+    assert pair.one.store.in_turn(lambda _: ["a"], work) == "done"
+    assert seen == [Turn(frozenset({"a"})), turns.ALONE]
+    with pair.one.store.read() as db:
+        owner = stores.merchants.get(db, 1001)
+    assert owner is not None
+    assert owner.name == "shop!"
+
+
+def test_who_locked_each_other_out_are_both_done_in_the_end(pair: Pair) -> None:
+    """Rows that no word stands for, in opposite order: PostgreSQL undoes one, and it is done again alone."""
+    with pair.one.store.transaction() as db:
+        for number in (1, 2):
+            stores.merchants.add(db, _merchant(number))
+    met = threading.Barrier(2)
+
+    def both(own: int, other: int) -> Callable[[Rows, Turn], None]:
+        def work(db: Rows, turn: Turn) -> None:
+            db.run(OTHER_ROW, mark="!", id=own)
+            if turn != turns.ALONE:
+                met.wait(60)
+            db.run(OTHER_ROW, mark="!", id=other)
+
+        return work
+
+    with ThreadPoolExecutor(2) as pool:
+        done = [
+            pool.submit(shop.store.in_turn, lambda _, w=word: [w], both(own, other))
+            for shop, word, own, other in ((pair.one, "x", 1, 2), (pair.two, "y", 2, 1))
+        ]
+        for one in done:
+            one.result(60)
+    with pair.one.store.read() as db:
+        assert [db.one("SELECT name FROM merchants WHERE id = :id", id=number) for number in (1, 2)] == [("n!!",)] * 2
+
+
+def test_a_collision_that_never_ends_is_told(pair: Pair) -> None:
+    tries = []
+
+    def work(db: Rows, turn: Turn) -> None:
+        tries.append(turn)
+        raise StoreError("Two transactions got into each other's way.") from psycopg.errors.SerializationFailure()
+
+    with pytest.raises(StoreError, match="each other's way"):
+        pair.one.store.in_turn(lambda _: ["x"], work)
+    assert len(tries) == 4
+
+
+def test_too_narrow_is_an_error_of_ours_where_nobody_does_it_again() -> None:
+    with pytest.raises(TooNarrow):
+        Turn(frozenset({"a"})).expect_alone()
+    turns.ALONE.expect_alone()
+
+
+def test_incomplete_turns_are_told_and_filled_by_a_restart(pair: Pair) -> None:
+    with psycopg.connect(pair.address, autocommit=True) as connection:
+        connection.execute("DELETE FROM _checkout_turns WHERE id = 64")
+    with pytest.raises(StoreError, match="restart Checkout"), pair.one.store.transaction():
+        pass
+    open_store(pair.address).close()
+    with pair.one.store.transaction():
+        pass
+
+
+def _opened(shop: Shop, ask: orders.Ask) -> Order:
+    return orders.open_order(shop.store, ask, shop.rules, shop.now)
+
+
+def ended(shop: Shop, order: Order) -> Order:
+    """The order after its time, with its amount still held."""
+    shop.go(310)
+    return shop.order(order)
+
+
+def _merchant(number: int) -> Any:
+    return merchant(id=number, name="n", key=f"{number}" * 32)
