@@ -8,6 +8,7 @@ fuzz      requests of every kind to every route (--requests 1000000)
 arrivals  buyers, phones and shops on a told clock, through the real rules (--arrivals 1000000)
 life      random lives of orders held against a book (--steps 1000000)
 apart     machines on one PostgreSQL that die or are cut off (--machines 4 --rounds 50); needs root, nginx and iproute2
+standby   a standby takes over from a PostgreSQL that writes no more, dies or stands still (--takeovers 20)
 Exit status 1: a fault was found.
 """
 
@@ -18,13 +19,14 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from urllib.parse import urlsplit
 
 from bench.driver import percentile
 from tests import postgres, proxies, servers
-from tests.soak import apart, arrivals, backups, crash, network, powercut, slow
+from tests.soak import apart, arrivals, backups, crash, network, powercut, slow, standby
 
 _BATCH = 250
 _SHOP = 50_000  # arrivals in one database
@@ -41,6 +43,7 @@ def main() -> None:
         "arrivals": _arrivals,
         "life": _life,
         "apart": _apart,
+        "standby": _standby,
     }
     wanted = options.what or list(runs)
     sound = [runs[name](options) for name in wanted]
@@ -157,6 +160,21 @@ def _apart(options: argparse.Namespace) -> bool:
     return not report.faults
 
 
+def _standby(options: argparse.Namespace) -> bool:
+    try:
+        cluster = standby.Cluster()
+    except postgres.Missing as missing:
+        print(f"standby: not run. {missing}")
+        return True
+    with closing(cluster), TemporaryDirectory(prefix="standby-") as folder:
+        report = standby.run(Path(folder), cluster, standby.some(options.takeovers))
+    print(f"standby: taken over {report.cycles} times; {report.orders} orders and {report.pushes} pushes acknowledged,"
+          f" {report.callbacks} callbacks heard, {len(report.faults)} faults")  # fmt: skip
+    for fault in report.faults[:20]:
+        print(f"  {fault}")
+    return not report.faults
+
+
 def _options() -> argparse.Namespace:
     assert __doc__ is not None
     parser = argparse.ArgumentParser(
@@ -165,7 +183,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "what",
         nargs="*",
-        choices=["crash", "power", "slow", "backup", "fuzz", "arrivals", "life", "apart"],
+        choices=["crash", "power", "slow", "backup", "fuzz", "arrivals", "life", "apart", "standby"],
         help="all of them, unless named",
     )
     parser.add_argument("--cycles", type=int, default=10_000)
@@ -177,6 +195,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--steps", type=int, default=1_000_000)
     parser.add_argument("--machines", type=int, default=4)
     parser.add_argument("--rounds", type=int, default=50)
+    parser.add_argument("--takeovers", type=int, default=20)
     parser.add_argument("--seed", type=int, default=1)
     return parser.parse_args()
 

@@ -10,6 +10,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+from contextlib import suppress
 from functools import cache
 from itertools import count
 from pathlib import Path
@@ -29,17 +30,24 @@ class Missing(Exception):
 
 
 class Server:
-    """Listens on loopback; `stop` and `start` as an administrator would."""
+    """Listens on loopback; `stop` and `start` as an administrator would. `copy_of`: a standby of that server, which
+    follows it until it is told to `promote`."""
 
-    def __init__(self, programs: Path, *settings: str) -> None:
+    def __init__(self, programs: Path, *settings: str, copy_of: Server | None = None, port: int = 0) -> None:
         self._programs, self._settings = programs, settings
         self._owner = pwd.getpwnam("nobody").pw_uid if os.geteuid() == 0 else None
         self.folder = Path(tempfile.mkdtemp(prefix="checkout-postgres-"))
-        self.port = free_port()
+        self.port = port or free_port()
         self._shared = ""
         if self._owner is not None:
             os.chown(self.folder, self._owner, -1)
-        self._run("initdb", "--auth=trust", "--username=checkout", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync")
+        if copy_of is None:
+            self._run(
+                "initdb", "--auth=trust", "--username=checkout", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync"
+            )
+        else:
+            source = (f"--dbname={copy_of.address('postgres')}", "--write-recovery-conf")
+            self._run("pg_basebackup", *source, "--wal-method=stream", "--checkpoint=fast", "--no-sync")
         self.start()
         atexit.register(self.remove, os.getpid())
 
@@ -49,6 +57,21 @@ class Server:
 
     def stop(self) -> None:
         self._run("pg_ctl", "--wait", "--mode=immediate", "stop")
+
+    def promote(self) -> None:
+        """A standby becomes a server that writes, and this returns when it does."""
+        self._run("pg_ctl", "--wait", "promote")
+
+    def freeze(self) -> None:
+        """All its processes stand still: connections stay, and nothing is said on them any more."""
+        main = self._main()
+        children = subprocess.run(["ps", "-o", "pid=", "--ppid", str(main)], capture_output=True, text=True, check=True)
+        for process in (main, *map(int, children.stdout.split())):
+            with suppress(ProcessLookupError):
+                os.kill(process, signal.SIGSTOP)
+
+    def _main(self) -> int:
+        return int((self.folder / "data" / "postmaster.pid").read_text().split()[0])
 
     def address(self, database: str) -> str:
         return f"postgresql://checkout@127.0.0.1:{self.port}/{database}"
@@ -84,16 +107,18 @@ class Server:
         if os.getpid() == maker and self.folder.exists():
             process = self.folder / "data" / "postmaster.pid"
             if process.exists():
-                os.kill(int(process.read_text().split()[0]), signal.SIGQUIT)
+                os.kill(self._main(), signal.SIGQUIT)
+                os.kill(self._main(), signal.SIGCONT)
                 self._run("pg_ctl", "--wait", "--mode=immediate", "stop", check=False)
             shutil.rmtree(self.folder, ignore_errors=True)
 
     def _run(self, program: str, *arguments: str, check: bool = True) -> None:
         command = [str(self._programs / program), f"--pgdata={self.folder}/data", *arguments]
+        is_short = program != "pg_ctl"  # what that one starts keeps its output open
         done = subprocess.run(
-            command, user=self._owner, cwd=self.folder, capture_output=program == "initdb", text=True, check=False,
-            stdout=None if program == "initdb" else subprocess.DEVNULL,
-            stderr=None if program == "initdb" else subprocess.DEVNULL,
+            command, user=self._owner, cwd=self.folder, capture_output=is_short, text=True, check=False,
+            stdout=None if is_short else subprocess.DEVNULL,
+            stderr=None if is_short else subprocess.DEVNULL,
         )  # fmt: skip
         if check and done.returncode:
             raise Missing(f"{program} of PostgreSQL failed: {done.stderr or (self.folder / 'log').read_text()}")

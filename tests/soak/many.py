@@ -62,7 +62,7 @@ def run(folder: Path, database: str, *, machines: int, deaths: int, seconds: flo
         crash.set_up(database, notify_url)
         all_of_them = [Machine(folder, database) for _ in range(machines)]
         threads = [
-            threading.Thread(target=_load, args=([one.port for one in all_of_them], ledger, stop, str(number)))
+            threading.Thread(target=load, args=([one.port for one in all_of_them], ledger, stop, str(number)))
             for number in range(CONNECTIONS)
         ]
         try:
@@ -107,7 +107,7 @@ def _harm(machine: Machine, *, by_death: bool) -> None:
         machine.freeze(1)
 
 
-def _load(ports: list[int], ledger: Ledger, stop: threading.Event, name: str) -> None:
+def load(ports: list[int], ledger: Ledger, stop: threading.Event, name: str) -> None:
     """Opens an order at one server and reports its money to others, some of it twice."""
     dice, number = random.Random(name), 0
     while not stop.is_set():
