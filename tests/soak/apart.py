@@ -20,12 +20,11 @@ from typing import TypeVar
 from checkout.store import open_store
 from tests import postgres, proxies
 from tests.servers import ROOT, free_port
-from tests.soak import crash, many
+from tests.soak import crash, many, native
 from tests.soak.crash import CONNECTIONS, Ledger
 from tests.soak.network import Network
 
 _Answer = TypeVar("_Answer")
-_AWAY = frozenset({502, 503, 504})  # what nginx and a server without its database say
 _PATIENCE_S = 180  # of who asks again and again
 _CUT_S = 8  # longer than a server or the database waits for the other
 
@@ -33,7 +32,7 @@ _CUT_S = 8  # longer than a server or the database waits for the other
 def run(folder: Path, *, machines: int, rounds: int) -> crash.Report:
     """In each round one machine is killed and started again, then one is cut off for some seconds. Raises
     `network.NotPermitted` and `postgres.Missing`."""
-    ledger, dice, stop = Ledger(excused=_AWAY), random.Random(machines), threading.Event()
+    ledger, dice, stop = Ledger(excused=native.AWAY), random.Random(machines), threading.Event()
     with (
         Network(machines) as network,
         _database(network) as database,
@@ -46,10 +45,13 @@ def run(folder: Path, *, machines: int, rounds: int) -> crash.Report:
         ]
         try:
             with _front(folder, [one.place for one in all_of_them]) as port:
+                with closing(open_store(database)) as opened:
+                    shop = native.Native(opened, [one.place for one in all_of_them], ledger)
                 threads = [
                     threading.Thread(target=_sell, args=(port, ledger, stop, str(n)), daemon=True)
                     for n in range(CONNECTIONS)
                 ]
+                threads.append(threading.Thread(target=shop.sell, args=(stop,), daemon=True))
                 for thread in threads:
                     thread.start()
                 for _ in range(rounds):
@@ -59,6 +61,7 @@ def run(folder: Path, *, machines: int, rounds: int) -> crash.Report:
                 stop.set()
                 for thread in threads:
                     thread.join()
+                ledger.unexpected += shop.guess()
                 many.wait_until_all_is_told(database)
         finally:
             stop.set()
@@ -66,7 +69,9 @@ def run(folder: Path, *, machines: int, rounds: int) -> crash.Report:
                 one.kill()
         with closing(open_store(database)) as opened:
             crash.deliver_all(opened, ledger)
-            faults = ledger.unexpected + list(crash.faults_of(opened, database, ledger))
+            with opened.read() as db:
+                faults = ledger.unexpected + list(shop.faults(db))
+            faults += crash.faults_of(opened, database, ledger)
     return crash.Report(2 * rounds, len(ledger.orders), len(ledger.pushes), sum(ledger.heard.values()), [], faults)
 
 
