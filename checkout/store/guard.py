@@ -96,12 +96,11 @@ def examine(database: Path) -> None:
 
 
 def expect_sound(database: Path) -> None:
-    """Raises `Damaged` with what the last check has found."""
-    try:
-        found = _mark(database).read_text()
-    except OSError:
-        return
-    raise Damaged(found)
+    """Raises `Damaged` with what the last check has found. Asked before every order, so by one call of the system."""
+    mark = f"{database}{DAMAGED}"
+    if os.path.exists(mark):
+        with suppress(OSError):
+            raise Damaged(Path(mark).read_text())
 
 
 def is_damage(error: sqlite3.Error) -> bool:
