@@ -63,9 +63,9 @@ class Creates:
             asked, now = family.read_create(values), shop.clock()
             opened = vmq.opened(shop, asked, merchant, now)
             data = family.data_of(shop, opened.order, client_address(environ), now, code=opened.code)
-            return words.text_of_success(data).encode()
+            return words.said_of_success(data)
         except Refusal as refusal:
-            return words.text_of_refusal(refusal, vmq.FAILURE).encode()
+            return words.said_of_refusal(refusal, vmq.FAILURE)
 
 
 def _encoded(environ: WSGIEnvironment) -> bytes | None:

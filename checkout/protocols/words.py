@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-
+import msgspec
 from flask import Response
 
 from checkout.errors import Code, Refusal
@@ -54,9 +53,6 @@ _BY_CODE = {
 }
 
 
-_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
-
-
 class Spoken(Refusal):
     """A refusal whose sentence stands in the dialect already."""
 
@@ -70,24 +66,24 @@ def sentence(refusal: Refusal) -> str:
     return _BY_CODE.get(refusal.code, refusal.message)
 
 
-def text(code: int, message: str, data: object = None) -> str:
+def said(code: int, message: str, data: object = None) -> bytes:
     """The envelope."""
-    return _JSON.encode({"code": code, "msg": message, "data": data})
+    return msgspec.json.encode({"code": code, "msg": message, "data": data})
 
 
-def text_of_success(data: object = None) -> str:
-    return text(1, "成功", data)
+def said_of_success(data: object = None) -> bytes:
+    return said(1, "成功", data)
 
 
-def text_of_refusal(refusal: Refusal, failure: int) -> str:
+def said_of_refusal(refusal: Refusal, failure: int) -> bytes:
     """With the dialect's own code of failure."""
-    return text(failure, sentence(refusal))
+    return said(failure, sentence(refusal))
 
 
 def success(data: object = None) -> Response:
-    return Response(text_of_success(data), content_type=CONTENT_TYPE)
+    return Response(said_of_success(data), content_type=CONTENT_TYPE)
 
 
 def refused(refusal: Refusal, failure: int) -> Response:
     """HTTP 200."""
-    return Response(text_of_refusal(refusal, failure), content_type=CONTENT_TYPE)
+    return Response(said_of_refusal(refusal, failure), content_type=CONTENT_TYPE)
