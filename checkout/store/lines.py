@@ -150,9 +150,10 @@ class Shelf:
     def is_empty(self) -> bool:
         return not self._idle
 
-    def take(self, timeout: float = PATIENCE_S) -> Line:
-        """A line that is idle, or a new one."""
-        if not (self._room.acquire(timeout=timeout) if timeout >= 0 else self._room.acquire()):
+    def take(self, timeout: float | None = None) -> Line:
+        """A line that is idle, or a new one. `timeout`: seconds, -1 for as long as it takes, else `PATIENCE_S`."""
+        patience = PATIENCE_S if timeout is None else timeout
+        if not self._room.acquire(timeout=None if patience < 0 else patience):
             raise StoreError(BUSY)
         try:
             with suppress(IndexError):  # another thread may take the last one in between
