@@ -1,6 +1,6 @@
 """`./dev soak`: the long forms of the tests that look for rare faults; minutes to hours.
 
-crash     the server killed under load (--cycles 10000)
+crash     the server killed under load (--cycles 10000), over a database with orders of a year (--before 100000)
 power     disks as they may look after a power cut (--images 5000)
 slow      idle and dripping clients for a minute (--clients 500 of each of three kinds)
 backup    a copy of a year beside a writer, and what its restoring gives (--orders 1000000)
@@ -57,7 +57,8 @@ def _crash(options: argparse.Namespace) -> bool:
     while len(restarts_s) < options.cycles:
         some = min(_BATCH, options.cycles - len(restarts_s))
         with TemporaryDirectory(prefix="crash-") as folder:
-            report = crash.run(Path(folder), some, seed=options.seed + len(restarts_s))
+            seed = options.seed + len(restarts_s)
+            report = crash.run(Path(folder), some, seed=seed, before=options.before)
         restarts_s, faults = restarts_s + report.restarts_s, faults + len(report.faults)
         print(
             f"crash: of {report.cycles} deaths: {report.orders} orders and {report.pushes} pushes acknowledged,"
@@ -187,6 +188,7 @@ def _options() -> argparse.Namespace:
         help="all of them, unless named",
     )
     parser.add_argument("--cycles", type=int, default=10_000)
+    parser.add_argument("--before", type=int, default=0)
     parser.add_argument("--images", type=int, default=5_000)
     parser.add_argument("--clients", type=int, default=500)
     parser.add_argument("--orders", type=int, default=1_000_000)

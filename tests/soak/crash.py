@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
+from bench.fill import fill
 from checkout import deliveries, http, protocols, store
 from checkout.interfaces import Rows, Store
 from checkout.model import Delivery, Method
@@ -61,18 +62,22 @@ class Report:
 
 
 def run(
-    folder: Path, cycles: int, *, seed: int = 1, deaf: bool = False, meddle: str = "", database: str = ""
-) -> Report:
+    folder: Path, cycles: int, *, seed: int = 1, deaf: bool = False, meddle: str = "", database: str = "",
+    before: int = 0,
+) -> Report:  # fmt: skip
     """Kills the server `cycles` times; `faults` are sentences about promises that were not kept.
 
     `meddle` is SQL that breaks one behind the server's back, to see that it is noticed: no life ends before there is
     something to break. A `deaf` shop hears nothing.
-    `database`: a PostgreSQL address, else a SQLite file in `folder`."""
+    `database`: a PostgreSQL address, else a SQLite file in `folder`, with `before` orders of a year that is over."""
     # On a slow machine one server of a shared database may be kept waiting for its turn for too long.
     ledger, dice = Ledger(excused=frozenset({503} if database else ())), random.Random(seed)
     database = database or str(folder / "data" / "checkout.db")
     with shop(ledger, 0 if deaf else 0.9) as notify_url:
-        set_up(database, notify_url)
+        if before:
+            _fill(Path(database), before, notify_url)
+        else:
+            set_up(database, notify_url)
         port = free_port()
         for cycle in range(cycles):
             _one_life(folder, database, port, ledger, dice, cycle, _can_be_broken if meddle else _is_over)
@@ -234,6 +239,14 @@ def set_up(database: str | Path, notify_url: str) -> None:
         store.devices.add(db, device(), ["wx-main", "ali-main"])
 
 
+def _fill(database: Path, orders: int, notify_url: str) -> None:
+    """The same shop with many orders that have ended."""
+    fill(database, orders)
+    with closing(open_store(str(database))) as opened, opened.transaction() as db:
+        store.merchants.update(db, merchant(notify_url=notify_url))
+        db.run("UPDATE orders SET state = 'expired' WHERE state = 'pending'")  # they have no amounts of their own
+
+
 def deliver_all(opened: Store, ledger: Ledger) -> None:
     """What is still owed, as a worker would days later, when every lease of a dead one has run out."""
     client, now = http.Client(allow_private=True, ports=frozenset({80, 443})), int(time.time())
@@ -264,7 +277,8 @@ def faults_of(opened: Store, database: str, ledger: Ledger) -> Iterator[str]:
 
 def _lost(db: Rows, ledger: Ledger) -> Iterator[str]:
     """Where what those outside were told differs from what is there."""
-    orders = {row[0]: (row[1], row[2]) for row in db.all("SELECT number, token, state FROM orders")}
+    ours = "SELECT number, token, state FROM orders WHERE number NOT LIKE 'B%'"  # the others were there before
+    orders = {row[0]: (row[1], row[2]) for row in db.all(ours)}
     stored = Counter(row[0] for row in db.all("SELECT reference FROM payments"))
     for number, (token, _) in ledger.orders.items():
         if orders.get(number, ("", ""))[0] != token:
