@@ -71,7 +71,9 @@ def options_of(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--hour", action="store_true", help="memory: an hour of load for each number of workers")
     parser.add_argument("--rounds", type=int, help="how often each measurement is repeated")
     parser.add_argument("--seconds", type=float, help="of each measurement in each round")
-    parser.add_argument("--folder", type=Path, help="keeps the databases of `growth` for the next run")
+    parser.add_argument(
+        "--folder", type=lambda name: Path(name).resolve(), help="keeps the databases of `growth` for the next run"
+    )
     parser.add_argument("--json", metavar="FILE", help="the figures, with machine, versions and commit")
     options = parser.parse_args(arguments)
     if unknown := set(options.scenario) - set(FULL):
