@@ -10,7 +10,6 @@ from werkzeug.test import TestResponse
 
 from checkout import live
 from checkout.errors import StoreError
-from checkout.interfaces import Rows
 from checkout.protocols import family
 from checkout.store.sqlite import SqliteStore
 from tests.protocols.support import rows
@@ -134,10 +133,10 @@ def test_gogo_is_told_apart_after_the_body_was_read(world: World, dispatched: li
 
 
 def test_a_database_that_fails_is_said_by_the_route(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(_store: SqliteStore, _work: Callable[[Rows], object]) -> object:
+    def broken(_store: SqliteStore, _words: object, _work: object) -> object:
         raise StoreError("The database is locked by another program; try again in a moment.")
 
-    monkeypatch.setattr(SqliteStore, "write", broken)
+    monkeypatch.setattr(SqliteStore, "in_turn", broken)
     assert world.client.post("/createOrder", data=asked()).status_code == 503
     monkeypatch.undo()
     assert world.client.post("/createOrder", data=asked()).get_json()["code"] == 1
