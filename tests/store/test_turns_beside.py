@@ -134,21 +134,12 @@ def test_without_turns_they_would_share_it(pair: Pair, monkeypatch: pytest.Monke
 def test_a_phone_that_is_given_both_accounts_meanwhile_makes_them_take_turns(
     pair: Pair, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """After the second server has looked which accounts are neighbours, and before it begins."""
-    real = migrations.postgres.lock
-
-    def lock(words: Any) -> tuple[str, int]:
-        if threading.current_thread().name.startswith("second") and "account b" in words:
-            with pair.one.store.read() as db:
-                known = stores.accounts.neighbours(db, "b")
-            if known == ["b"]:
-                pair.one.add_device("both", ["a", "b"])
-        return real(words)
-
-    monkeypatch.setattr(migrations.postgres, "lock", lock)
-    pair.one.open("N1", without=ON_A)
-    with ThreadPoolExecutor(1, "second") as two:
-        assert two.submit(lambda: pair.two.open("N2", without=ON_B)).result(60).really_price == 991
+    """Both servers have looked who the neighbours are before it, and begin after it."""
+    pair.one.add_device("both", ["a", "b"])
+    monkeypatch.setattr(stores.accounts, "neighbours", _at_first_alone(stores.accounts.neighbours))
+    a, b, is_beside = pair.run(lambda: pair.one.open("N1", without=ON_A), lambda: pair.two.open("N2", without=ON_B))
+    assert not is_beside
+    assert [(one.account, one.really_price) for one in (a, b)] == [("a", 990), ("b", 991)]
 
 
 def test_one_number_asked_for_at_both_is_one_order(pair: Pair) -> None:
@@ -326,9 +317,23 @@ def _opened(shop: Shop, ask: orders.Ask) -> Order:
     return orders.open_order(shop.store, ask, shop.rules, shop.now)
 
 
+def _at_first_alone(real: Callable[[Rows, str], list[str]]) -> Callable[[Rows, str], list[str]]:
+    """An account has no neighbours when they are looked up first."""
+    asked: set[str] = set()
+
+    def neighbours(db: Rows, account_id: str) -> list[str]:
+        if account_id in asked:
+            return real(db, account_id)
+        asked.add(account_id)
+        return [account_id]
+
+    return neighbours
+
+
 def ended(shop: Shop, order: Order) -> Order:
-    """The order after its time, with its amount still held."""
+    """The order after its time, which is written down, with its amount still held."""
     shop.go(310)
+    assert orders.expire_due(shop.store, shop.now) == 1
     return shop.order(order)
 
 
