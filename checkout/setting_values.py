@@ -7,7 +7,6 @@ from collections.abc import Callable
 from datetime import UTC, timedelta, timezone, tzinfo
 from ipaddress import ip_network
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -169,7 +168,11 @@ def zone_of(name: str) -> tzinfo:
     """The time zone of an IANA name; KeyError, ValueError or OSError for what is none. China's needs no tz database."""
     if name == "Asia/Shanghai":
         return timezone(timedelta(hours=8), name)
-    return UTC if name == "UTC" else ZoneInfo(name)
+    if name == "UTC":
+        return UTC
+    from zoneinfo import ZoneInfo  # with all that Python knows of how it was built: a third of a megabyte
+
+    return ZoneInfo(name)
 
 
 def _texts(raw: Raw) -> list[str]:

@@ -11,7 +11,6 @@ import re
 import secrets
 from collections.abc import Iterator, Mapping
 from datetime import tzinfo
-from difflib import get_close_matches
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, ClassVar, Literal
@@ -222,5 +221,7 @@ def _is_for_others(variable: str) -> bool:
 
 
 def _hint(name: str, known: Mapping[str, object]) -> str:
+    from difflib import get_close_matches  # only who misspells needs it
+
     close = get_close_matches(name, known, n=1, cutoff=0.7)
     return f"; did you mean {close[0]}?" if close else "."
