@@ -1,8 +1,9 @@
 """The server: gunicorn in this process, set up for one small machine.
 
-The application is loaded once, before the workers are forked, so that whatever is wrong is said in one sentence and
-the workers share its memory. Each worker is pinned to a CPU (threads of one Python process on several CPUs fight for
-its lock: pinning doubled what one worker answers) and runs the worker loop.
+The workers of a start load the application themselves, and what is wrong with it ends the start in one sentence: in
+the master, which only watches them, it would take 13 MB. The master loads it when a worker has to be replaced, and has
+it at hand from then on. Each worker is pinned to a CPU (threads of one Python process on several CPUs fight for its
+lock: pinning doubled what one worker answers) and runs the worker loop.
 
 SIGHUP reads the settings again: new workers take over, the old ones end after their last request, and the socket stays
 open all the time. Settings that cannot be used change nothing.
@@ -15,10 +16,10 @@ import gc
 import logging
 import os
 import resource
+import signal
 import socket
 import sys
 import threading
-from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -26,8 +27,11 @@ from typing import TYPE_CHECKING, Any
 from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
 from gunicorn.arbiter import Arbiter  # type: ignore[import-untyped]
 from gunicorn.glogging import Logger  # type: ignore[import-untyped]
+from gunicorn.systemd import sd_notify  # type: ignore[import-untyped]
 
 from checkout import logs
+from checkout.boot import Boot
+from checkout.cpus import Cpus
 from checkout.errors import Code, Refusal, StoreError
 from checkout.patience import PatientWorker
 from checkout.settings import Settings, SettingsError
@@ -35,18 +39,23 @@ from checkout.settings import Settings, SettingsError
 if TYPE_CHECKING:
     from flask import Flask
 
+    from checkout.interfaces import Store
+
 log = logging.getLogger(__name__)
 
+Make = Callable[[], "Flask"]
 Ready = Callable[[], None]
+Greet = Callable[["Flask"], None]
 Renew = Callable[[], tuple["Flask", Settings]]
 
 _CONNECTIONS = 2000
 _M_ARENA_MAX = -8  # <malloc.h>
 _OTHER_FILES = 512  # callbacks, database, log
+_UNUSABLE = (SettingsError, Refusal, StoreError)
+_ENDING = {signal.SIGTERM, signal.SIGINT, signal.SIGQUIT}
 _MEMORY = "/dev/shm"  # noqa: S108 - for the workers' heartbeat files, which must never wait for a disk
 _OPTIONS: dict[str, Any] = {
     "worker_class": PatientWorker,
-    "preload_app": True,
     "control_socket_disable": True,
     "limit_request_line": 8190,
     "limit_request_fields": 64,
@@ -62,19 +71,19 @@ _OPTIONS: dict[str, Any] = {
 
 
 def run(
-    app: Flask, settings: Settings, host: str, port: int, ready: Ready = lambda: None, renew: Renew | None = None
-) -> None:
-    """Serves `app`, made with `work=False`, until a signal ends it.
+    make: Make, settings: Settings, host: str, port: int, *,
+    ready: Ready = lambda: None, greet: Greet = lambda app: None, renew: Renew | None = None,
+) -> None:  # fmt: skip
+    """Serves the application that `make` gives, made with `work=False`, until a signal ends it.
 
-    `ready` is called when it listens; `renew` makes the application anew at SIGHUP. Refused: BAD_REQUEST (the address
-    cannot be listened on, or the log not be written); `StoreError` when the database is damaged or another server has
-    it.
+    The first worker calls `greet` with it, the master calls `ready` when all workers answer; `renew` makes it anew at
+    SIGHUP. Refused: BAD_REQUEST (the address cannot be listened on, the log not be written, or `make` refused, found
+    the database damaged or another server at it: then with that sentence).
     """
     _share_one_heap()
-    app.extensions["checkout"].store.guard()
     try_address(host, port)
     set_up_logs(settings)
-    _Server(app, settings, f"[{host}]:{port}" if ":" in host else f"{host}:{port}", ready, renew).run()
+    _Server(make, settings, f"[{host}]:{port}" if ":" in host else f"{host}:{port}", ready, greet, renew).run()
 
 
 def _share_one_heap() -> None:
@@ -104,6 +113,32 @@ class _Log(Logger):  # type: ignore[misc]
 
 
 class _Arbiter(Arbiter):  # type: ignore[misc]
+    is_ending = False
+
+    def start(self) -> None:
+        """The system's manager is told when the workers are ready, not yet here."""
+        manager = os.environ.pop("NOTIFY_SOCKET", None)
+        super().start()
+        if manager is not None:
+            os.environ["NOTIFY_SOCKET"] = manager
+
+    def signal(self, sig: int, frame: Any) -> None:
+        self.is_ending |= sig in _ENDING
+        super().signal(sig, frame)
+
+    def spawn_workers(self) -> None:
+        super().spawn_workers()
+        if self.app.is_up:
+            return
+        if self.app.comes_up(self.num_workers, lambda: self.is_ending):
+            sd_notify("READY=1", self.log)
+        elif self.app.boot.why:
+            raise StopIteration  # ends the loop without a further word
+
+    def spawn_worker(self) -> None:
+        if not self.app.is_up or self.app.is_at_hand():
+            super().spawn_worker()
+
     def reload(self) -> None:
         if self.app.renew():
             super().reload()
@@ -111,11 +146,16 @@ class _Arbiter(Arbiter):  # type: ignore[misc]
 
 
 class _Server(BaseApplication):  # type: ignore[misc]
-    def __init__(self, app: Flask, settings: Settings, address: str, ready: Ready, renew: Renew | None) -> None:
-        self._app, self._settings, self._address, self._ready, self._renew = app, settings, address, ready, renew
-        self._guard = app.extensions["checkout"].store  # holds the lock on the database, whatever comes after it
-        self._cpus = _Cpus()
+    def __init__(
+        self, make: Make, settings: Settings, address: str, ready: Ready, greet: Greet, renew: Renew | None
+    ) -> None:
+        self._make, self._settings, self._address = make, settings, address
+        self._ready, self._greet, self._renew = ready, greet, renew
+        self._app: Flask | None = None
+        self._guard: Store | None = None  # holds the lock on the database, whatever comes after it
+        self._cpus = Cpus()
         self._alive = os.pipe()
+        self.boot, self.is_up = Boot(), False
         super().__init__()
 
     def load_config(self) -> None:
@@ -126,19 +166,56 @@ class _Server(BaseApplication):  # type: ignore[misc]
             "worker_connections": _connections(),
             "worker_tmp_dir": _MEMORY if os.access(_MEMORY, os.W_OK) else None,
             "logger_class": _Log,
-            "when_ready": lambda arbiter: self._ready(),
             "pre_fork": self._before_fork,
             "post_fork": self._begin,
+            "post_worker_init": self._work,
             "worker_exit": self._end,
         }
         for name, value in (_OPTIONS | own).items():
             self.cfg.set(name, value)
 
+    def run(self) -> None:
+        try:
+            _Arbiter(self).run()
+        except SystemExit:
+            if self.boot.why:
+                raise Refusal(Code.BAD_REQUEST, self.boot.why) from None
+            raise
+
+    def comes_up(self, workers: int, is_over: Callable[[], bool]) -> bool:
+        """In the master, after the first workers were forked: waits until they are ready."""
+        self.is_up = True
+        is_ready = self.boot.wait(workers, is_over)
+        if is_ready:
+            self._ready()
+        return is_ready
+
     def load(self) -> Flask:
+        """In a worker."""
+        if self._app is None:
+            try:
+                self._app = self._taken(self._make())
+            except _UNUSABLE as error:
+                self.boot.refused(str(error))
+                sys.exit(0)
+            gc.freeze()
         return self._app
 
-    def run(self) -> None:
-        _Arbiter(self).run()
+    def is_at_hand(self) -> bool:
+        """In the master: whether a worker can be forked from it, with the application."""
+        if self._app is None:
+            try:
+                self._app = self._taken(self._make())
+            except (*_UNUSABLE, ValueError, OSError) as error:
+                log.error("A worker has ended and none can take its place; it is tried again: %s", error)
+                return False
+        return True
+
+    def _taken(self, app: Flask) -> Flask:
+        if self._guard is None:
+            app.extensions["checkout"].store.guard()
+            self._guard = app.extensions["checkout"].store
+        return app
 
     def renew(self) -> bool:
         """Makes the application anew from the settings as they are now; False, and nothing changed: they are bad."""
@@ -148,8 +225,8 @@ class _Server(BaseApplication):  # type: ignore[misc]
                 if settings.database != self._settings.database:
                     raise SettingsError("Another database needs a restart.")
                 set_up_logs(settings)
-                self._app, self._settings = app, settings
-        except (SettingsError, Refusal, StoreError, ValueError, OSError) as error:
+                self._app, self._settings = self._taken(app), settings
+        except (*_UNUSABLE, ValueError, OSError) as error:
             log.error("The settings were not taken over, those from before stay in force: %s", error)
             return False
         self.callable = None
@@ -165,11 +242,20 @@ class _Server(BaseApplication):  # type: ignore[misc]
         """In the new worker."""
         self._cpus.pin(worker)
         self._end_with_master()
-        self._app.extensions["checkout.worker"].start()
+
+    def _work(self, worker: Any) -> None:
+        """In the worker, when it has the application."""
+        app = self.load()
+        app.extensions["checkout.worker"].start()
+        if not self.is_up:
+            if worker.age == 1:
+                self._greet(app)
+            self.boot.ready()
 
     def _end(self, _arbiter: Any, _worker: Any) -> None:
         """In the worker, after its last request: callbacks under way may end."""
-        self._app.extensions["checkout.worker"].stop()
+        if self._app is not None:
+            self._app.extensions["checkout.worker"].stop()
 
     def _end_with_master(self) -> None:
         """A master that was killed takes its workers with it, so that the next start finds port and database free."""
@@ -181,26 +267,6 @@ class _Server(BaseApplication):  # type: ignore[misc]
             os._exit(1)
 
         threading.Thread(target=wait, name="master", daemon=True).start()
-
-
-class _Cpus:
-    """Gives each worker the CPU that the fewest others have."""
-
-    def __init__(self) -> None:
-        self._cpus = sorted(os.sched_getaffinity(0)) if sys.platform == "linux" else []
-        # Two servers on one machine should not choose the same CPU.
-        first = os.getpid() % len(self._cpus) if self._cpus else 0
-        self._cpus = self._cpus[first:] + self._cpus[:first]
-
-    def choose(self, arbiter: Any, worker: Any) -> None:
-        taken = Counter(getattr(other, "cpu", None) for other in arbiter.WORKERS.values())
-        worker.cpu = min(self._cpus, key=lambda cpu: taken[cpu]) if len(self._cpus) > 1 else None
-
-    def pin(self, worker: Any) -> None:
-        """Before the worker's threads are made: they inherit it."""
-        if sys.platform == "linux" and worker.cpu is not None:
-            with suppress(OSError):  # not allowed in every container
-                os.sched_setaffinity(0, {worker.cpu})
 
 
 def _connections() -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -152,6 +153,68 @@ def test_a_server_that_was_killed_can_be_started_again_at_once(shop: Shop) -> No
             shown = json.loads(shop.run("order", "show", token, "--json").stdout)
             assert shown["state"] == "paid"
             shop.hears_of("N1")
+
+
+def test_a_worker_that_died_is_replaced_by_the_same_server(shop: Shop) -> None:
+    with serving(shop.folder, *SERVE) as (server, url):
+        for number in ("N1", "N2"):
+            (worker,) = server.children()
+            os.kill(worker, signal.SIGKILL)
+            server.wait_until_ready(f"{url}/healthz")
+            assert worker not in server.children()
+            shop.pays(url, number)
+            shop.hears_of(number)
+        refused = shop.run("serve", "--port", str(free_port()))
+        assert f"Another server (process {server.process.pid}) uses this database" in refused.stderr
+        assert server.stop() == 0
+
+
+def test_a_worker_that_cannot_be_replaced_is_tried_again_until_it_can(shop: Shop) -> None:
+    data, aside = shop.database.parent, shop.folder / "aside"
+    with serving(shop.folder, *SERVE) as (server, url):
+        shop.pays(url)
+        (worker,) = server.children()
+        os.kill(worker, signal.SIGSTOP)  # it must not see what follows
+        data.rename(aside)
+        data.write_text("a file is no folder")
+        os.kill(worker, signal.SIGKILL)
+        deadline = time.monotonic() + 60
+        while server.log.count("none can take its place") < 2:
+            assert time.monotonic() < deadline, server.log
+            time.sleep(0.02)
+        data.unlink()
+        aside.rename(data)
+        server.wait_until_ready(f"{url}/healthz")
+        shop.hears_of("N1")
+        assert server.stop() == 0
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_the_system_is_told_when_the_workers_answer(shop: Shop, workers: str) -> None:
+    address = f"checkout-{secrets.token_hex(8)}"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(f"\0{address}")
+        manager.settimeout(60)
+        environ = {"NOTIFY_SOCKET": f"@{address}", "CHECKOUT_WORKERS": workers}
+        with serving(shop.folder, *SERVE, environ=environ) as (server, _url):
+            assert manager.recv(100) == b"READY=1"
+            assert len(server.children()) == int(workers)
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_start_that_is_refused_leaves_nobody_behind(shop: Shop, workers: str) -> None:
+    port = free_port()
+    with serving(shop.folder, *SERVE) as (first, _url):
+        environ = {"CHECKOUT_DATABASE": str(shop.database), "CHECKOUT_WORKERS": workers}
+        words = (*CHECKOUT, "serve", "--port", str(port))
+        second = Server(words, environ, shop.folder / "second.log", shop.folder)
+        assert second.process.wait(60) == 1
+        assert second.children() == []
+        assert second.log.splitlines() == [
+            f"checkout: Another server (process {first.process.pid}) uses this database; stop it first."
+        ]
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", port))
 
 
 @pytest.mark.parametrize("command", [SERVE, PRELOADED], ids=["serve", "preload"])

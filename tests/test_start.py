@@ -21,6 +21,13 @@ def test_the_server_starts_without_the_libraries_that_it_may_need_later() -> Non
     assert loaded("checkout.cli.server, checkout.serve, checkout.app") == set()
 
 
+def test_the_process_that_watches_the_workers_does_without_what_they_need() -> None:
+    program = "import sys, checkout.cli.server, checkout.serve; print(*sys.modules)"
+    run = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    unneeded = {"checkout.app", "checkout.store", "difflib", "flask", "jinja2", "sqlite3", "sysconfig", "zoneinfo"}
+    assert not unneeded & set(run.stdout.split())
+
+
 def test_a_picture_of_a_code_is_drawn_without_pillow() -> None:
     program = "import sys; from checkout import qr; qr.png('wxp://a'); print(*sys.modules)"
     run = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from checkout import __version__, store
+from checkout import __version__
 from checkout.cli.desk import Desk
 from checkout.cli.output import as_json, show
 from checkout.errors import Refusal, StoreError
@@ -33,25 +33,29 @@ def serve(desk: Desk, host: str, port: int) -> None:
     """Run the server, with the worker loop in it; Ctrl+C or SIGTERM ends it gracefully, SIGHUP reads checkout.toml
     again."""
     from checkout import serve as server
-    from checkout.app import create_app
+
+    def make() -> Flask:
+        from checkout.app import create_app
+
+        return create_app(desk.settings, work=False)
 
     def renew() -> tuple[Flask, Settings]:
+        from checkout.app import create_app
+
         settings = load(desk.environ, desk.cwd)
         return create_app(settings, work=False), settings
 
     def ready() -> None:
         click.echo(f"Checkout {__version__} listens on {host}:{port} for {desk.settings.base_url} (Ctrl+C ends it).")
-        _invite(desk)
 
-    server.run(create_app(desk.settings, work=False), desk.settings, host, port, ready, renew)
+    server.run(make, desk.settings, host, port, ready=ready, greet=lambda app: _invite(app, desk), renew=renew)
 
 
-def _invite(desk: Desk) -> None:
+def _invite(app: Flask, desk: Desk) -> None:
     """Prints the link of the first visit while nobody can sign in."""
     from checkout import owner
 
-    link = owner.first_link(desk.store, desk.clock())
-    desk.close()  # no connection may be open when the workers are forked
+    link = owner.first_link(app.extensions["checkout"].store, desk.clock())
     if link:
         click.echo(
             f"No password is set yet. Set it within the hour: {desk.settings.base_url}{OWNERS}/first?link={link}"
@@ -105,6 +109,8 @@ def _anew(desk: Desk, parts: Parts, loop: Worker) -> tuple[Parts, Worker]:
 def migrate(desk: Desk, dry_run: bool, as_json: bool) -> None:
     """Bring the database up to date; every other command does so too. On PostgreSQL all servers must be stopped if its
     tables change."""
+    from checkout import store
+
     where, missing = desk.settings.place, store.missing(desk.settings.database)
     if dry_run:
         show({"database": where, "missing": missing}, as_json, lambda: _is_missing(where, missing))

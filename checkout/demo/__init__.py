@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
@@ -23,6 +24,9 @@ from checkout.demo.stage import Stage, set_up
 from checkout.resources import resource_dir
 from checkout.settings import Settings
 
+if TYPE_CHECKING:
+    from flask import Flask
+
 HOST = "127.0.0.1"
 _SCALE = 0.02  # seconds of the demo for one of the schedules by which gateways repeat their notices
 
@@ -31,7 +35,7 @@ def run(port: int, shop_port: int, folder: Path, tell: Callable[[Stage], None], 
     """Serves until a signal ends it; `tell` is given what there is to open when all of it listens. With `official` the
     shop is paid through official accounts, at simulated gateways.
 
-    Refused: BAD_REQUEST (a port is taken). `StoreError`: another demo runs in `folder`.
+    Refused: BAD_REQUEST (a port is taken, another demo runs in `folder`).
     """
     serve.try_address(HOST, port)
     serve.try_address(HOST, shop_port)
@@ -44,10 +48,14 @@ def run(port: int, shop_port: int, folder: Path, tell: Callable[[Stage], None], 
         settings = replace(settings, channels=town.sections)
     stage = set_up(settings, f"http://{HOST}:{shop_port}")
     neighbours = street.start(stage, HOST, shop_port, town)
-    try:
+
+    def make() -> Flask:
         app = create_app(settings, work=False)
         bar.install(app, Phone(settings.base_url, stage.device_key), town)
-        serve.run(app, settings, HOST, port, ready=lambda: tell(stage))
+        return app
+
+    try:
+        serve.run(make, settings, HOST, port, ready=lambda: tell(stage))
     finally:
         with suppress(ProcessLookupError):
             os.kill(neighbours, signal.SIGTERM)

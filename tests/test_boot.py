@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from checkout.boot import Boot
+from tests.servers import ROOT
+
+PROGRAM = """
+import os, sys
+from checkout.boot import Boot
+boot = Boot()
+for what in sys.argv[1:]:
+    if not os.fork():
+        {"ready": boot.ready, "refused": lambda: boot.refused("端口 is taken; do this."), "dead": int}[what]()
+        os._exit(0)
+is_up = boot.wait(len(sys.argv[1:]), lambda: False)
+sys.stdout.buffer.write(f"{is_up} {boot.why}".encode())
+"""
+
+
+@pytest.mark.parametrize(
+    ("workers", "found"),
+    [
+        (("ready",), "True "),
+        (("ready", "ready", "ready"), "True "),
+        (("ready", "refused"), "False 端口 is taken; do this."),
+        (("refused", "ready"), "False 端口 is taken; do this."),
+        (("refused", "refused"), "False 端口 is taken; do this."),
+        (("ready", "dead"), "False "),
+        (("dead",), "False "),
+    ],
+)
+def test_a_start_waits_for_every_worker_and_says_why_one_is_not_ready(workers: tuple[str, ...], found: str) -> None:
+    done = subprocess.run([sys.executable, "-c", PROGRAM, *workers], cwd=ROOT, capture_output=True, check=True)
+    assert done.stdout.decode() == found
+
+
+def test_a_start_that_is_told_to_end_waits_no_longer() -> None:
+    boot = Boot()
+    assert not boot.wait(1, lambda: True)
+    assert boot.why == ""
