@@ -11,7 +11,6 @@ open all the time. Settings that cannot be used change nothing.
 
 from __future__ import annotations
 
-import ctypes
 import gc
 import logging
 import os
@@ -80,17 +79,9 @@ def run(
     SIGHUP. Refused: BAD_REQUEST (the address cannot be listened on, the log not be written, or `make` refused, found
     the database damaged or another server at it: then with that sentence).
     """
-    _share_one_heap()
     try_address(host, port)
     set_up_logs(settings)
     _Server(make, settings, f"[{host}]:{port}" if ":" in host else f"{host}:{port}", ready, greet, renew).run()
-
-
-def _share_one_heap() -> None:
-    """glibc gives threads heaps of their own lest they wait for each other. Ours wait for Python's lock anyway, and
-    what one heap has free another cannot use: 6 MB of a worker after an hour. Other C libraries know no such thing."""
-    with suppress(AttributeError):
-        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1)
 
 
 def set_up_logs(settings: Settings) -> None:
@@ -241,6 +232,7 @@ class _Server(BaseApplication):  # type: ignore[misc]
     def _begin(self, _arbiter: Any, worker: Any) -> None:
         """In the new worker."""
         self._cpus.pin(worker)
+        _share_one_heap()
         self._end_with_master()
 
     def _work(self, worker: Any) -> None:
@@ -267,6 +259,16 @@ class _Server(BaseApplication):  # type: ignore[misc]
             os._exit(1)
 
         threading.Thread(target=wait, name="master", daemon=True).start()
+
+
+def _share_one_heap() -> None:
+    """Before a worker makes threads. glibc gives them heaps of their own lest they wait for each other; ours wait
+    for Python's lock anyway, and what one heap has free another cannot use: 6 MB of a worker after an hour. Other C
+    libraries know no such thing."""
+    import ctypes  # the master does without
+
+    with suppress(AttributeError):
+        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1)
 
 
 def _connections() -> int:

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from checkout.interfaces import Rows
 
 KEPT = 4
-_CACHE_KIB = 512  # what the writer changes is read again anyway
+_CACHE_KIB = 256  # finds an order among 100,000 as fast as 2 MB do: a commit makes SQLite forget them anyway
 
 
 class Readers:
