@@ -1,4 +1,4 @@
-"""How the workers of a start tell the master that they are ready, or why they cannot be."""
+"""How the workers of a start tell the master that they are ready, or why they cannot be, and wait for its word."""
 
 from __future__ import annotations
 
@@ -12,15 +12,18 @@ _LOOK_AGAIN_S = 0.2
 
 
 class Boot:
-    """A pipe from the workers, each of which says one thing and closes it; made before they are forked."""
+    """Made before the workers are forked: a pipe on which each says one thing, and one on which they wait."""
 
     def __init__(self) -> None:
         self._reading, self._writing = os.pipe()
+        self._word, self._master = os.pipe()
         self.why = ""
 
     def ready(self) -> None:
-        """In a worker."""
+        """In a worker: returns when the master has announced the start, so that nobody is answered before."""
         self._say(b"")
+        os.close(self._master)
+        os.read(self._word, 1)  # ends when the last holder of the other end has closed it
 
     def refused(self, why: str) -> None:
         """In a worker that will not become ready: a sentence that names the next step."""
@@ -34,6 +37,11 @@ class Boot:
         os.close(self._reading)
         self.why = next((words.decode(errors="replace") for words in said if words), "")
         return len(said) == workers and not any(said)
+
+    def go(self) -> None:
+        """In the master: lets the workers that are ready begin."""
+        os.close(self._master)
+        os.close(self._word)
 
     def _said(self, workers: int, is_over: Callable[[], bool]) -> list[bytes]:
         heard = b""

@@ -176,10 +176,13 @@ class _Server(BaseApplication):  # type: ignore[misc]
     def comes_up(self, workers: int, is_over: Callable[[], bool]) -> bool:
         """In the master, after the first workers were forked: waits until they are ready."""
         self.is_up = True
-        is_ready = self.boot.wait(workers, is_over)
-        if is_ready:
-            self._ready()
-        return is_ready
+        try:
+            is_ready = self.boot.wait(workers, is_over)
+            if is_ready:
+                self._ready()
+            return is_ready
+        finally:
+            self.boot.go()
 
     def load(self) -> Flask:
         """In a worker."""

@@ -18,6 +18,7 @@ for what in sys.argv[1:]:
         os._exit(0)
 is_up = boot.wait(len(sys.argv[1:]), lambda: False)
 sys.stdout.buffer.write(f"{is_up} {boot.why}".encode())
+boot.go()
 """
 
 
@@ -42,3 +43,24 @@ def test_a_start_that_is_told_to_end_waits_no_longer() -> None:
     boot = Boot()
     assert not boot.wait(1, lambda: True)
     assert boot.why == ""
+
+
+BEFORE_THE_WORD = """
+import os, select
+from checkout.boot import Boot
+boot = Boot()
+over, begun = os.pipe()
+for _ in range(2):
+    if not os.fork():
+        boot.ready()
+        os.write(begun, b"!")
+        os._exit(0)
+assert boot.wait(2, lambda: False)
+assert not select.select([over], [], [], 0.1)[0]
+boot.go()
+assert os.read(over, 1) + os.read(over, 1) == b"!!"
+"""
+
+
+def test_no_worker_begins_before_the_start_is_announced() -> None:
+    subprocess.run([sys.executable, "-c", BEFORE_THE_WORD], cwd=ROOT, check=True)
