@@ -76,7 +76,7 @@ def run(folder: Path, database: str, *, machines: int, deaths: int, seconds: flo
             stop.set()
             for thread in threads:
                 thread.join()
-            wait_until_all_is_told(database)
+            wait_until_all_is_told(database, 10 if deaths else 60)
             for one in all_of_them:
                 one.kill()
         with closing(open_store(database)) as opened:
@@ -87,13 +87,20 @@ def run(folder: Path, database: str, *, machines: int, deaths: int, seconds: flo
     return crash.Report(deaths, len(ledger.orders), len(ledger.pushes), sum(ledger.heard.values()), [], faults)
 
 
-def wait_until_all_is_told(database: str) -> None:
-    """The workers of all servers empty the outbox; what a dead one had claimed comes back later."""
-    deadline = time.monotonic() + 10
+_ON_ITS_WAY = """
+SELECT count(*) FROM deliveries WHERE state = 'waiting' AND (due_at <= :now
+  OR attempts <> (SELECT count(*) FROM attempts WHERE attempts.delivery = deliveries.id))
+"""
+
+
+def wait_until_all_is_told(database: str, patience_s: int = 10) -> None:
+    """Until nothing is on its way: the workers of all servers empty the outbox but for what they try again later. What
+    a dead one had claimed comes back later too."""
+    deadline = time.monotonic() + patience_s
     with closing(open_store(database)) as opened:
         while time.monotonic() < deadline:
             with opened.read() as db:
-                row = db.one("SELECT count(*) FROM deliveries WHERE state = 'waiting'")
+                row = db.one(_ON_ITS_WAY, now=int(time.time()))
             if row == (0,):
                 return
             time.sleep(0.1)
