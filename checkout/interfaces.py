@@ -57,7 +57,8 @@ class Rows(Protocol):
 
 
 Owed = Callable[[Rows, str], None]
-"""Called within a transaction that made a message about an order due, with its token."""
+"""Called within a transaction that made a message about an order due, with its token; before that with "" where the
+transaction may be done again, as what the time before has claimed was undone."""
 
 AtOnce = Callable[[], AbstractContextManager[Owed]]
 """Put around such a transaction: what was owed goes out right after it."""

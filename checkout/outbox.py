@@ -76,7 +76,7 @@ class Outbox:
 
         def owed(db: Rows, token: str) -> None:
             give_back()  # a transaction that is done again has undone what it had claimed
-            for delivery in store.deliveries.fresh(db, token):
+            for delivery in store.deliveries.fresh(db, token) if token else ():
                 lane = lane_of(delivery)
                 if delivery.endpoint or not self._lanes.enter(lane):
                     others.append(delivery)

@@ -110,6 +110,7 @@ def _words_of(db: Rows, payment: Payment, now: int) -> list[str] | None:
 def _book(
     db: Rows, report: Report, payment: Payment, owed: Owed, new_id: NewId, now: int, turn: Turn
 ) -> Outcome:  # fmt: skip
+    owed(db, "")
     if not store.payments.add(db, payment):
         return Outcome(payment, None, repeated=True)
     store.devices.pushed(db, report.device.id, now)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from typing import Any
+from unittest.mock import Mock
 
 import psycopg
 import pytest
@@ -18,7 +19,9 @@ from checkout import accounts, orders, turns
 from checkout import store as stores
 from checkout.errors import Code, Refusal, StoreError
 from checkout.interfaces import Rows
+from checkout.lanes import Lanes
 from checkout.model import Judgement, Order, State
+from checkout.outbox import Outbox
 from checkout.payments import Outcome
 from checkout.store import migrations, open_store, postgres
 from checkout.store.invariants import PROMISES, broken
@@ -283,6 +286,34 @@ def test_who_locked_each_other_out_are_both_done_in_the_end(pair: Pair) -> None:
             one.result(60)
     with pair.one.store.read() as db:
         assert [db.one("SELECT name FROM merchants WHERE id = :id", id=number) for number in (1, 2)] == [("n!!",)] * 2
+
+
+def test_what_a_transaction_claimed_that_was_undone_is_not_told(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first attempt was being paid late when the owner books the second one by hand: money for the first one is
+    told to nobody. Some engines say so only when the transaction is committed."""
+    early = ended(pair.one, pair.one.open("N1", without=ON_A, notify_url="https://a.example/n"))
+    pair.two.now = pair.one.now
+    following = pair.one.open("N1", without=ON_B)
+    begun: list[Any] = []
+    outbox = Outbox(
+        pair.one.store, {}, Mock(), lambda: pair.one.now, Lanes(), submit=lambda *one: begun.append(one), wake=Mock(),
+        is_over=lambda: False,
+    )  # fmt: skip
+    pair.one.at_once = outbox.at_once
+    fails = iter([True])
+
+    def commit(line: Any) -> None:
+        if next(fails, False):
+            line.execute("ROLLBACK")
+            pair.two.confirm(following, 990)
+            raise StoreError("Two transactions got into each other's way.") from psycopg.errors.SerializationFailure()
+        _REAL_COMMIT(line)
+
+    monkeypatch.setattr(postgres, "_commit", commit)
+    outcome = pair.one.push(990, "phone-a")
+    assert outcome.order is None
+    assert pair.one.order(early).state is not State.PAID
+    assert begun == []
 
 
 def test_a_collision_that_never_ends_is_told(pair: Pair) -> None:

@@ -35,11 +35,8 @@ def create(call: Call) -> tuple[int, models.Order]:
     """201, or 200 with the order that was asked for before in the same words and still waits."""
     asked: NewOrder = call.body
     _check(call, asked)
-    new = False
 
     def check(db: Rows) -> None:
-        nonlocal new
-        new = True
         if product is not None:
             products.check(db, product, wish, call.now)
 
@@ -48,9 +45,9 @@ def create(call: Call) -> tuple[int, models.Order]:
         without = _without(db, call, asked)
     wish = Wish(asked.quantity, asked.price.amount if asked.price else None, asked.ref)
     ask = _ask(call, asked, product, wish, without)
-    order = orders.open_order(call.store, ask, call.shop.rules, call.now, check=check)
+    opened = orders.open_with_code(call.store, ask, call.shop.rules, call.now, check=check)
     with call.store.read() as db:
-        return (201 if new else 200), shapes.order(db, order, call.now)
+        return (201 if opened.is_new else 200), shapes.order(db, opened.order, call.now)
 
 
 def with_prompt(call: Call, text: str) -> str:

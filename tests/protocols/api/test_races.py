@@ -6,6 +6,7 @@ import json
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from http.client import HTTPConnection
 from typing import Any
 from urllib.parse import urlsplit
@@ -13,6 +14,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from checkout.model import State
+from checkout.turns import ALONE, TooNarrow
 from tests.clients.api import Shop
 from tests.clients.wire import Reply
 from tests.protocols.api.conftest import key_for
@@ -114,3 +116,26 @@ def test_one_payment_pays_one_of_the_orders_it_is_linked_to(shop: Shop, world: W
     answers = together(lambda at: shop.send("POST", f"/payments/{payment['payment']}/link", asked[at]))
     assert statuses(answers) == {200: 1, 409: AT_ONCE - 1}
     assert [one["state"] for one in shop.all()].count("paid") == 1
+
+
+def test_who_finds_the_order_only_when_it_is_done_again_did_not_make_it(
+    shop: Shop, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What began beside others may be undone, and find afterwards that another was first."""
+    asked = {"number": "N1", "price": PRICE}
+    first: list[Reply] = []
+    kind, begins = type(world.store), iter([True])
+    real = kind.in_turn
+
+    def in_turn(store: Any, words: Any, work: Any) -> Any:
+        if next(begins, False):
+            with suppress(TooNarrow), store.transaction() as db:
+                work(db, ALONE)
+                raise TooNarrow
+            first.append(shop.send("POST", "/orders", asked))
+        return real(store, words, work)
+
+    monkeypatch.setattr(kind, "in_turn", in_turn)
+    second = shop.send("POST", "/orders", asked)
+    assert (first[0].status, second.status) == (201, 200)
+    assert len(shop.all()) == 1
