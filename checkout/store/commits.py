@@ -9,6 +9,8 @@ from collections.abc import Callable
 
 from checkout.errors import StoreError
 
+BROKEN_OFF = "The transaction was broken off; try again."
+
 
 class Group:
     """Transactions that share a commit."""
@@ -48,8 +50,8 @@ class Piece:
         """Its own error counts only once the group, for whose work it may have failed, is on the disk."""
         if self.group is not None and self.group.error is not None:
             self.error = StoreError(str(self.group.error))
-        elif not self.is_done and self.error is None:
-            self.error = StoreError("The transaction was broken off; try again.")
+        elif self.error is None and not (self.is_done and self.group is not None and self.group.done):
+            self.error = StoreError(BROKEN_OFF)
         self.is_over = True
         self.call()
 

@@ -20,7 +20,7 @@ from contextlib import contextmanager, suppress
 from typing import TypeVar
 
 from checkout.errors import StoreError
-from checkout.store.commits import Group, Piece
+from checkout.store.commits import BROKEN_OFF, Group, Piece
 from checkout.store.turnstile import Turnstile
 
 T = TypeVar("T")
@@ -94,19 +94,23 @@ class Writer:
     @contextmanager
     def alone(self) -> Iterator[sqlite3.Connection]:
         """The connection without a transaction, after those that are open have been committed."""
-        with self._turn:
-            self._commit()
-            yield self._opened()
-        self._call_next()
+        try:
+            with self._turn:
+                self._commit()
+                yield self._opened()
+        finally:
+            self._call_next()
 
     def close(self) -> None:
         """Commits what is open, then closes; the next use opens the connection again."""
-        with self._turn:
-            self._commit()
-            if self._connection is not None:
-                self._connection.close()
-                self._connection = None
-        self._call_next()
+        try:
+            with self._turn:
+                self._commit()
+                connection, self._connection = self._connection, None
+                if connection is not None:
+                    connection.close()
+        finally:
+            self._call_next()
 
     def abandon(self) -> sqlite3.Connection | None:
         """In a forked child: lets the parent's connection go without touching it, and gives it to the caller."""
@@ -208,8 +212,10 @@ class Writer:
                 connection.execute("RELEASE member")
             else:
                 self._end(connection, StoreError("The database undid the transaction; try again."))
-        except sqlite3.Error as error:
-            self._end(connection, self._translate(error))
+        except BaseException as error:  # what has failed must not stay in a transaction that others commit
+            self._end(connection, self._reason(error))
+            if not isinstance(error, sqlite3.Error):
+                raise
 
     def _leave(self, connection: sqlite3.Connection, group: Group) -> None:
         """Commits, unless somebody waits who will."""
@@ -226,8 +232,10 @@ class Writer:
             return
         try:
             connection.execute("COMMIT")
-        except sqlite3.Error as error:
-            self._end(connection, self._translate(error))
+        except BaseException as error:
+            self._end(connection, self._reason(error))
+            if not isinstance(error, sqlite3.Error):
+                raise
         else:
             self._finish(group, None)
 
@@ -238,11 +246,15 @@ class Writer:
         try:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
-        except sqlite3.Error:
+        except Exception:
             self._connection = None
-            with suppress(sqlite3.Error):
+            with suppress(Exception):
                 connection.close()
         self._finish(group, error)
+
+    def _reason(self, error: BaseException) -> StoreError:
+        """What the members of a group are told. Where memory is short, sqlite3 raises no error of its own."""
+        return self._translate(error) if isinstance(error, sqlite3.Error) else StoreError(BROKEN_OFF)
 
     def _finish(self, group: Group, error: StoreError | None) -> None:
         self._group = None
@@ -254,12 +266,17 @@ class Writer:
         while not group.done:
             assert group.event is not None
             if not group.event.wait(_LOOK_AGAIN_S):
-                with self._turn:
-                    if self._group is group:
-                        self._commit()
-                self._call_next()
+                self._commit_for(group)
         if group.error is not None:
             raise StoreError(str(group.error)) from group.error
+
+    def _commit_for(self, group: Group) -> None:
+        try:
+            with self._turn:
+                if self._group is group:
+                    self._commit()
+        finally:
+            self._call_next()
 
     def _opened(self) -> sqlite3.Connection:
         if self._connection is None:

@@ -22,6 +22,7 @@ class Disk:
     def __init__(self, path: Path) -> None:
         self.real = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         self.fails: list[str] = []
+        self.error: BaseException = sqlite3.OperationalError("disk I/O error")
         self.said: list[str] = []
         self.closes_badly = False
 
@@ -33,7 +34,7 @@ class Disk:
         self.said.append(sql)
         if sql in self.fails:
             self.fails.remove(sql)
-            raise sqlite3.OperationalError("disk I/O error")
+            raise self.error
         return self.real.execute(sql, values)  # type: ignore[arg-type]
 
     def close(self) -> None:
@@ -115,6 +116,30 @@ def test_one_that_cannot_be_undone_alone_takes_its_group_with_it(bench: Bench) -
     assert bench.kept() == []
     bench.write(3)
     assert bench.kept() == [3]
+
+
+@pytest.mark.parametrize("fails", [["COMMIT"], ["COMMIT", "ROLLBACK"]])
+def test_a_commit_for_which_there_is_no_memory_is_no_success_and_leaves_nothing_open(
+    bench: Bench, fails: list[str]
+) -> None:
+    """sqlite3 raises no error of its own then."""
+    bench.disk.error = MemoryError()
+    bench.disk.fails += fails
+    outcomes = behind_each_other(bench.writer, [insert(1), insert(2)])
+    assert [type(one) for one in outcomes] == [StoreError, StoreError]
+    assert bench.kept() == []
+    bench.write(3)
+    assert bench.kept() == [3]
+
+
+def test_one_that_cannot_be_undone_for_want_of_memory_is_not_committed_by_others(bench: Bench) -> None:
+    bench.disk.error = MemoryError()
+    bench.disk.fails.append("ROLLBACK TO member")
+    outcomes = behind_each_other(bench.writer, [insert(1), insert_and_fail(2), insert(3)])
+    assert None not in outcomes[:2]
+    assert bench.kept() == [number for number in (1, 3) if outcomes[number - 1] is None]
+    bench.write(4)
+    assert 2 not in bench.kept()
 
 
 def test_when_the_database_undoes_everything_the_members_hear_why(bench: Bench) -> None:

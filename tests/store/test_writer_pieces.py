@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -90,6 +91,56 @@ def test_when_the_commit_fails_nobody_is_told_of_success_or_of_a_refusal(bench: 
     assert bench.kept() == []
     bench.writer.run(insert(4))
     assert bench.kept() == [4]
+
+
+def test_when_there_is_no_memory_for_the_commit_nobody_is_told_of_success(bench: Bench) -> None:
+    """sqlite3 raises no error of its own then."""
+    bench.disk.error = MemoryError()
+    bench.disk.fails.append("COMMIT")
+    outcomes = handed_in(bench.writer, [insert(1), insert(2), insert(3)])
+    assert {type(one) for one in outcomes} <= {StoreError, MemoryError}
+    assert bench.kept() == []
+    bench.writer.run(insert(4))
+    assert bench.kept() == [4]
+
+
+def test_one_that_cannot_be_undone_for_want_of_memory_is_not_committed_by_others(bench: Bench) -> None:
+    bench.disk.error = MemoryError()
+    bench.disk.fails.append("ROLLBACK TO member")
+    outcomes = handed_in(bench.writer, [insert(1), insert_and_fail(2), insert(3)])
+    assert [type(one) for one in outcomes] == [StoreError, StoreError, type(None)]
+    assert bench.kept() == [3]
+
+
+@pytest.mark.parametrize("closes", [False, True])
+def test_a_turn_alone_that_fails_wakes_who_has_come_meanwhile(bench: Bench, closes: bool) -> None:
+    """Its piece would wait until somebody else comes: perhaps for ever."""
+    bench.writer.run(insert(1))
+    waiting = threading.Thread(target=bench.writer.run, args=(insert(2),), daemon=True)
+
+    def begin() -> None:
+        waiting.start()
+        while not bench.writer._pieces:
+            pass
+
+    if closes:
+        close = bench.disk.close
+
+        def fail() -> None:
+            begin()
+            close()
+            raise sqlite3.OperationalError("unable to close")
+
+        bench.disk.close = fail  # type: ignore[method-assign]
+        with pytest.raises(sqlite3.OperationalError):
+            bench.writer.close()
+    else:
+        with suppress(ValueError), bench.writer.alone():
+            begin()
+            raise ValueError
+    waiting.join(60)
+    assert not waiting.is_alive()
+    assert bench.kept() == [1, 2]
 
 
 def test_when_it_cannot_begin_everybody_is_told_at_once(bench: Bench) -> None:
