@@ -33,14 +33,15 @@ class Creates:
 
     def __init__(self, app: Flask, headers: Iterable[tuple[str, str]]) -> None:
         self._app, self._onwards = app, app.wsgi_app
-        self._headers = [("Content-Type", words.CONTENT_TYPE), *headers]
+        self._headers = list(headers)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         path = _PATH.fullmatch(environ.get("PATH_INFO", ""))
         said = self._said(environ, path[1]) if path else None
         if said is None:
             return self._onwards(environ, start_response)
-        start_response("200 OK", [("Content-Length", str(len(said))), *self._headers])
+        kind = ("Content-Type", words.CONTENT_TYPE), ("Content-Length", str(len(said)))
+        start_response("200 OK", [*kind, *self._headers])
         return (said,)
 
     def _said(self, environ: WSGIEnvironment, merchant: str | None) -> bytes | None:
@@ -56,8 +57,8 @@ class Creates:
 
     def _answer(self, environ: WSGIEnvironment, encoded: bytes, merchant: int | None) -> bytes | None:
         shop: Parts = self._app.extensions["checkout"]
+        values = of_form(encoded, family.CREATE_FIELDS)  # refused: by the route, it may be GOGO that cannot be read
         try:
-            values = of_form(encoded, family.CREATE_FIELDS)
             if "appId" in values or values.get("isHtml") == "1":
                 return None
             asked, now = family.read_create(values), shop.clock()

@@ -45,7 +45,7 @@ def test_it_answers_as_the_route_does(world: World, dispatched: list[str]) -> No
     again = slow(world, asked())
     assert dispatched == ["request"]
     assert (quick.status_code, quick.data) == (again.status_code, again.data)
-    assert dict(quick.headers) == dict(again.headers)
+    assert list(quick.headers) == list(again.headers)
     assert rows(world) == 1
 
 
@@ -58,7 +58,6 @@ def test_it_answers_as_the_route_does(world: World, dispatched: list[str]) -> No
         {"price": "0"},
         {"sign": "0" * 32},
         {"param": "x" * 1025},
-        {"param": "\x07"},
         {"type": "2"},
         {"notifyUrl": "ftp://shop.example/"},
         {"notifyUrl": "https://other.example/"},
@@ -109,6 +108,7 @@ def with_a_body(body: bytes, **environ: str) -> Callable[[World], TestResponse]:
         lambda world: world.client.post("/createOrder", data=asked(), headers={"App-Id": "1001"}),
         lambda world: world.client.put("/createOrder", data=asked()),
         lambda world: world.client.head("/createOrder", query_string=asked()),
+        lambda world: world.client.post("/createOrder", data=asked(param="\x07")),
         with_a_body(b"a=b", CONTENT_LENGTH="+3"),
         with_a_body(b"a=b", CONTENT_LENGTH="99999999"),
         with_a_body(b"a=b", CONTENT_LENGTH="4"),
