@@ -122,10 +122,8 @@ class PostgresStore:
 
     def in_turn(self, words: Callable[[Rows], Iterable[str] | None], work: Callable[[Rows, Turn], T]) -> T:
         self._expect_none_open()
-        with self.read() as db:
-            taken = words(db)
+        taken = self._taken(words)
         if taken is not None:
-            taken = frozenset(taken)
             lock, rows = migrations.lock(taken)
             with suppress(TooNarrow, Conflict, _Collision), _told_apart(), self._begun(lock, rows) as db:
                 return work(db, Turn(taken))
@@ -165,6 +163,17 @@ class PostgresStore:
     def close(self) -> None:
         """Closes every connection, those in use when they come back. Whoever uses it again opens one each time."""
         self._lines.retire()
+
+    def _taken(self, words: Callable[[Rows], Iterable[str] | None]) -> frozenset[str] | None:
+        """None also where nobody can be asked just now: who writes waits for the end of a short absence."""
+        try:
+            with self.read() as db:
+                taken = words(db)
+        except StoreError as error:
+            if not may_pass(error) or isinstance(error.__cause__, Silent):
+                raise
+            return None
+        return None if taken is None else frozenset(taken)
 
     def _expect_none_open(self) -> None:
         if getattr(self._local, "writes", False):

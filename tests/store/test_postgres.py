@@ -23,6 +23,8 @@ from checkout.store import migrations, open_store
 from checkout.store.lines import READERS
 from checkout.store.migrations.postgres import translated
 from checkout.store.postgres import PostgresStore, _placed
+from checkout.store.postgres_errors import Silent
+from checkout.turns import ALONE, Turn
 from tests import postgres
 from tests.conftest import postgres_server
 from tests.shop import Shop
@@ -198,6 +200,29 @@ def test_a_reader_that_finds_no_server_leaves_its_place_to_the_next(
             with pytest.raises(StoreError, match="cannot be reached"), store.read():
                 pass
     assert names(store) == []
+
+
+@pytest.mark.parametrize("cause", [psycopg.OperationalError("refused"), Silent("no answer")])
+def test_who_writes_waits_for_the_end_of_a_short_absence_before_the_words_of_its_turn_are_known(
+    store: Store, monkeypatch: pytest.MonkeyPatch, cause: psycopg.Error
+) -> None:
+    """A shop's answer would be lost otherwise. Not where nothing was heard at all: that has taken its time."""
+    assert isinstance(store, PostgresStore)
+
+    def refuse() -> None:
+        raise StoreError("PostgreSQL cannot be reached.") from cause
+
+    with store.transaction():
+        pass
+    with monkeypatch.context() as away:
+        away.setattr(store._lines.reading, "_opened", refuse)
+        away.setattr(store._lines.reading, "_idle", [])
+        if isinstance(cause, Silent):
+            with pytest.raises(StoreError, match="cannot be reached"):
+                store.in_turn(lambda _: ["x"], lambda _, turn: turn)
+        else:
+            assert store.in_turn(lambda _: ["x"], lambda _, turn: turn) == ALONE
+    assert store.in_turn(lambda _: ["x"], lambda _, turn: turn) == Turn(frozenset({"x"}))
 
 
 def test_a_server_that_only_reads_is_looked_for_again(store: Store, address: str) -> None:
