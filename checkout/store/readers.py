@@ -10,7 +10,7 @@ import sqlite3
 import threading
 import weakref
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from checkout.interfaces import Rows
 
@@ -38,19 +38,18 @@ class Readers:
         try:
             yield self._rows(reader)
         finally:
-            # One from before a close is closed, one from before a fork is the parent's: neither may be touched.
-            if idle is not self._idle or len(idle) < KEPT:
+            if idle is self._idle and len(idle) < KEPT:
                 idle.append(reader)
-            else:
+            elif reader in self._all:  # else from before a fork: the parent's, which may not be touched
                 reader.close()
 
     def close(self) -> None:
-        """Closes every connection, also those that are lent; the next reader opens a new one."""
-        with self._lock:
-            self._idle = []
-            for connection in self._all:
-                connection.close()
-            self._all.clear()
+        """Closes every connection, those that are lent when they are given back: to close one while another thread
+        reads on it ends the process. The next reader opens a new one."""
+        idle, self._idle = self._idle, []
+        with suppress(IndexError):
+            while True:
+                idle.pop().close()
 
     def abandon(self) -> list[sqlite3.Connection]:
         """In a forked child: lets the parent's connections go without touching them, and gives them to the caller."""

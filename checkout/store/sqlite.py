@@ -150,8 +150,11 @@ class SqliteStore:
         return connection
 
     def _create_file(self) -> None:
-        """Made by hand so that nobody else on the machine can ever read it."""
+        """Made by hand so that nobody else on the machine can ever read it. One that is there is not opened: to close
+        it would drop the locks of every connection that this process has to it."""
         try:
+            if self.path.is_file() and os.access(self.path, os.R_OK | os.W_OK):
+                return
             self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
         except OSError as error:

@@ -80,12 +80,33 @@ def test_one_whose_reading_failed_is_lent_again(sqlite_store: SqliteStore) -> No
 
 
 def test_one_that_was_closed_while_it_was_lent_is_not_lent_again(sqlite_store: SqliteStore) -> None:
+    """It is closed when it is given back: to close it while a thread reads on it would end the process."""
     with sqlite_store.read() as db:
         sqlite_store.close()
-        with pytest.raises(StoreError):
-            db.one("SELECT 1")
-    with sqlite_store.read() as db:
         assert db.one("SELECT 1") == (1,)
+    with pytest.raises(StoreError):
+        db.one("SELECT 1")
+    with sqlite_store.read() as again:
+        assert again.one("SELECT 1") == (1,)
+        assert again._connection is not db._connection  # type: ignore[attr-defined]
+    sqlite_store.close()
+
+
+LOCKING = """
+import fcntl, sys
+with open(sys.argv[1], "r+b") as file:
+    fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB, 510, 0x40000002)  # what SQLite calls the shared range
+"""
+
+
+def test_to_open_a_database_once_more_drops_no_lock_of_those_who_have_it_open(sqlite_store: SqliteStore) -> None:
+    """Without it another program that closes the database removes the log of writes under our connections."""
+    path = str(sqlite_store.path)
+    with sqlite_store.read() as db:
+        db.one("SELECT 1 FROM orders")
+        SqliteStore(path).close()
+        locking = subprocess.run([sys.executable, "-c", LOCKING, path], capture_output=True, text=True, check=False)
+        assert "BlockingIOError" in locking.stderr
     sqlite_store.close()
 
 
