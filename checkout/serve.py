@@ -143,7 +143,7 @@ class _Server(BaseApplication):  # type: ignore[misc]
         self._make, self._settings, self._address = make, settings, address
         self._ready, self._greet, self._renew = ready, greet, renew
         self._app: Flask | None = None
-        self._guard: Store | None = None  # holds the lock on the database, whatever comes after it
+        self._guard: Store | None = None  # has the lock on the database
         self._cpus = Cpus()
         self._alive = os.pipe()
         self.boot, self.is_up = Boot(), False
@@ -206,9 +206,12 @@ class _Server(BaseApplication):  # type: ignore[misc]
         return True
 
     def _taken(self, app: Flask) -> Flask:
-        if self._guard is None:
-            app.extensions["checkout"].store.guard()
-            self._guard = app.extensions["checkout"].store
+        """Takes the database for an application; the one before lets go of it only then."""
+        former, taken = self._guard, app.extensions["checkout"].store
+        taken.guard()
+        self._guard = taken
+        if former is not None:
+            former.close()
         return app
 
     def renew(self) -> bool:

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import signal
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from urllib.parse import urlencode, urlsplit
 
+import pytest
+
+from checkout.store import turnstile
 from tests.servers import CHECKOUT, Server, ask, serving
 from tests.soak import crash
+from tests.world import MERCHANT_KEY, md5
 
 SERVE = (*CHECKOUT, "serve", "--port", "{port}")
 CLIENTS = 4
@@ -131,6 +137,25 @@ def test_an_order_under_way_is_answered_by_the_worker_that_leaves(tmp_path: Path
         connection.send(body[10:].encode())
         assert connection.getresponse().status == 200
         until(lambda: workers_are_new(server, old))
+
+
+def test_workers_of_every_later_application_take_turns_with_the_others(tmp_path: Path) -> None:
+    """The kernel's lock is held by another process here, as by a worker that writes."""
+    with serving(tmp_path, *SERVE) as (server, url):
+        crash.set_up(tmp_path / "data" / "checkout.db", "http://127.0.0.1:1/notify")
+        for _ in range(2):
+            old = server.children()
+            server.process.send_signal(signal.SIGHUP)
+            until(lambda old=old: workers_are_new(server, old))  # type: ignore[misc]
+        with (tmp_path / "data" / "checkout.db.lock").open("r+") as file, ThreadPoolExecutor(1) as pool:
+            fcntl.lockf(file, fcntl.LOCK_EX, 1, turnstile.WRITING)
+            values = {"payId": "N1", "type": "1", "price": "9.90", "sign": md5("N1", "1", "9.90", MERCHANT_KEY)}
+            asked = pool.submit(ask, f"{url}/createOrder", values)
+            with pytest.raises(TimeoutError):
+                asked.result(0.5)
+            fcntl.lockf(file, fcntl.LOCK_UN, 1, turnstile.WRITING)
+            assert '"code":1' in asked.result(60).text
+        assert server.stop() == 0
 
 
 def test_the_worker_alone_reads_its_settings_again(tmp_path: Path) -> None:

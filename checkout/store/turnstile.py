@@ -13,7 +13,7 @@ from __future__ import annotations
 import fcntl
 from contextlib import suppress
 
-_GATE, _WRITING = 1, 2  # bytes of the file that are locked; nothing need stand there
+GATE, WRITING = 1, 2  # bytes of the file that are locked; nothing need stand there
 
 
 class Turnstile:
@@ -27,14 +27,14 @@ class Turnstile:
         if self._file < 0:
             return
         with suppress(OSError):  # no locks on this file system, or the file was closed
-            fcntl.lockf(self._file, fcntl.LOCK_EX, 1, _GATE)
+            fcntl.lockf(self._file, fcntl.LOCK_EX, 1, GATE)
             try:
-                fcntl.lockf(self._file, fcntl.LOCK_EX, 1, _WRITING)
+                fcntl.lockf(self._file, fcntl.LOCK_EX, 1, WRITING)
             finally:
-                fcntl.lockf(self._file, fcntl.LOCK_UN, 1, _GATE)
+                fcntl.lockf(self._file, fcntl.LOCK_UN, 1, GATE)
 
     def leave(self) -> None:
         if self._file < 0:
             return
         with suppress(OSError):
-            fcntl.lockf(self._file, fcntl.LOCK_UN, 1, _WRITING)
+            fcntl.lockf(self._file, fcntl.LOCK_UN, 1, WRITING)

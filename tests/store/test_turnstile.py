@@ -78,7 +78,7 @@ def test_the_one_that_has_just_written_lets_the_one_that_waits_go_first(tmp_path
 
     ours.enter()
     with another_process(tmp_path / "lock") as other:
-        while not is_taken(file, turnstile._GATE):
+        while not is_taken(file, turnstile.GATE):
             pass
         ours.leave()
         again = in_a_thread(enter)
