@@ -4,7 +4,7 @@ from __future__ import annotations
 
 # Each module with the files whose tests are its own: they are asked first about a fault in it.
 MODULES = {
-    "checkout/accounts.py": ("tests/test_accounts.py",),
+    "checkout/accounts.py": ("tests/test_accounts.py", "tests/test_words.py"),
     "checkout/amounts.py": ("tests/test_amounts.py",),
     "checkout/deliveries.py": (
         "tests/test_delivered_messages.py",
@@ -18,8 +18,14 @@ MODULES = {
         "tests/test_judging.py",
         "tests/test_orders.py",
         "tests/test_switching.py",
+        "tests/test_words.py",
     ),
-    "checkout/payments.py": ("tests/test_judging.py", "tests/test_payments.py", "tests/test_payments_repeats.py"),
+    "checkout/payments.py": (
+        "tests/test_judging.py",
+        "tests/test_payments.py",
+        "tests/test_payments_repeats.py",
+        "tests/test_words.py",
+    ),
     "checkout/refunds.py": ("tests/test_refund_rules.py", "tests/test_refunds.py"),
     "checkout/settlement.py": (
         "tests/test_settlement.py",
@@ -28,11 +34,16 @@ MODULES = {
         "tests/test_payments.py",
     ),
     "checkout/signing.py": ("tests/test_signing.py", "tests/test_signing_rsa.py"),
+    "checkout/turns.py": ("tests/test_words.py",),
     "checkout/store/deliveries.py": ("tests/store/test_deliveries.py",),
     "checkout/store/orders.py": ("tests/store/test_orders.py",),
     "checkout/store/payments.py": ("tests/store/test_payments.py",),
     "checkout/store/slots.py": ("tests/store/test_slot_rows.py", "tests/store/test_slots.py"),
-    "checkout/store/writer.py": ("tests/store/test_writer.py", "tests/store/test_writer_failures.py"),
+    "checkout/store/writer.py": (
+        "tests/store/test_writer.py",
+        "tests/store/test_writer_failures.py",
+        "tests/store/test_writer_pieces.py",
+    ),
 }
 OTHERS = (
     "tests/test_announcements.py",

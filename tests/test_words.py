@@ -1,0 +1,137 @@
+"""What the frequent transactions say they touch, and that it is enough for what they do: without a word too few they
+run beside others on PostgreSQL. Here a SQLite file is asked as PostgreSQL would be."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import pytest
+
+from checkout import deliveries
+from checkout import store as stores
+from checkout.errors import Refusal
+from checkout.interfaces import Rows, Store
+from checkout.model import State
+from checkout.store.sqlite import SqliteStore
+from checkout.turns import ALONE, TooNarrow, Turn
+from tests.shop import Shop
+from tests.world import product
+
+Asked = list[list[str] | None]
+
+
+@pytest.fixture
+def shop(store: Store) -> Shop:
+    return Shop(store).fill()
+
+
+@pytest.fixture
+def asked(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> Asked:
+    """The words of each transaction; it has no more than them."""
+    seen: Asked = []
+
+    def in_turn(
+        store: SqliteStore, words: Callable[[Rows], Iterable[str] | None], work: Callable[[Rows, Turn], Any]
+    ) -> Any:
+        with store.read() as db:
+            taken = words(db)
+        seen.append(None if taken is None else sorted(set(taken)))
+        with store.transaction() as db:
+            return work(db, ALONE if taken is None else Turn(frozenset(taken)))
+
+    monkeypatch.setattr(SqliteStore, "in_turn", in_turn)
+    return seen
+
+
+def test_who_has_everything_may_touch_everything() -> None:
+    assert ALONE.has("account a")
+    ALONE.expect(["account a"])
+    ALONE.expect_alone()
+
+
+def test_who_has_some_words_may_touch_no_more() -> None:
+    turn = Turn(frozenset({"account a", "account b"}))
+    assert turn.has("account a")
+    assert not turn.has("account c")
+    turn.expect(["account b", "account a"])
+    with pytest.raises(TooNarrow):
+        turn.expect(["account a", "account c"])
+    with pytest.raises(TooNarrow):
+        turn.expect_alone()
+
+
+def test_a_callback_that_is_claimed_touches_itself_alone(shop: Shop, asked: Asked) -> None:
+    order = shop.open("N1")
+    shop.push(order.really_price)
+    (owed,) = shop.deliveries(order)
+    del asked[:]
+    claimed = deliveries.claim(shop.store, owed, shop.now)
+    assert claimed is not None
+    assert claimed.attempts == 1
+    assert asked == [[f"delivery {owed.id}"]]
+
+
+def test_an_order_touches_its_number_and_the_amounts_of_an_account(shop: Shop, asked: Asked) -> None:
+    assert shop.open("N1").state is State.PENDING
+    assert asked == [["account wx-main", "number 1001 N1"]]
+
+
+def test_the_accounts_on_one_phone_are_touched_together(shop: Shop, asked: Asked) -> None:
+    shop.add_account(id="wx-other", code="wxp://other")
+    with shop.store.transaction() as db:
+        stores.devices.watch(db, "phone", "wx-other")
+    shop.open("N1")
+    assert asked == [["account wx-main", "account wx-other", "number 1001 N1"]]
+
+
+def test_an_account_that_is_passed_over_is_not_touched(shop: Shop, asked: Asked) -> None:
+    shop.add_account(id="wx-other", code="wxp://other")
+    order = shop.open("N1", without=("wx-main",))
+    assert order.account == "wx-other"
+    assert asked == [["account wx-other", "number 1001 N1"]]
+
+
+def test_an_order_whose_buyer_will_choose_touches_its_number_alone(shop: Shop, asked: Asked) -> None:
+    shop.open("N1", method="")
+    assert asked == [["number 1001 N1"]]
+
+
+def test_an_order_that_no_account_takes_touches_its_number_alone_and_is_refused(shop: Shop, asked: Asked) -> None:
+    with pytest.raises(Refusal):
+        shop.open("N1", without=("wx-main",))
+    assert asked == [["number 1001 N1"]]
+
+
+@pytest.mark.parametrize("changes", [{"product": "ebook"}, {"client": "somebody"}])
+def test_what_is_sold_here_touches_everything(shop: Shop, asked: Asked, changes: dict[str, Any]) -> None:
+    with shop.store.transaction() as db:
+        stores.products.add(db, product())
+    shop.open("N1", **changes)
+    assert asked == [None]
+
+
+def test_money_touches_its_phone_the_accounts_and_the_number_that_it_may_pay(shop: Shop, asked: Asked) -> None:
+    order = shop.open("N1")
+    del asked[:]
+    assert shop.push(order.really_price).order == shop.order(order)
+    assert asked == [["account wx-main", "device phone", "number 1001 N1"]]
+
+
+@pytest.mark.parametrize("amount", [None, 12345])
+def test_money_that_stands_for_no_order_touches_its_phone_and_accounts(
+    shop: Shop, asked: Asked, amount: int | None
+) -> None:
+    shop.open("N1")
+    del asked[:]
+    assert shop.push(amount).order is None
+    assert asked == [["account wx-main", "device phone"]]
+
+
+def test_money_for_what_is_sold_here_touches_everything(shop: Shop, asked: Asked) -> None:
+    with shop.store.transaction() as db:
+        stores.products.add(db, product())
+    order = shop.open("N1", product="ebook")
+    del asked[:]
+    assert shop.push(order.really_price).order == shop.order(order)
+    assert asked == [None]
