@@ -7,6 +7,7 @@ import hashlib
 import hmac
 import json
 import random
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -53,7 +54,8 @@ class Genuine:
         signed, headers = dict(values), dict[str, str]()
         if self.by_header:
             headers = self.by_header(json.dumps(signed).encode())
-            headers["X-Signature"] = spoil(headers["X-Signature"])
+            # What no header may hold does not leave the test's own client.
+            headers["X-Signature"] = re.sub(r"[^!-~]", "x", spoil(headers["X-Signature"]))
         elif self.seal:
             added = self.seal(signed)
             signed |= {**added, "sign": spoil(added["sign"])}

@@ -90,10 +90,11 @@ def test_right_signatures_over_changed_fields_fail_nothing_and_break_no_promise(
     with world.store.read() as db:
         for promise in stores.invariants.PROMISES:
             assert stores.invariants.broken(db, promise, world.clock()) == [], promise.sentence
-        orders = stores.orders.listed(db, stores.orders.Filter(limit=1000))
+        orders = stores.orders.listed(db, stores.orders.Filter(limit=1_000_000))
+        received = {row[0] for row in db.all("SELECT amount FROM payments")}
     assert len(orders) > 3, "some of what was changed is as good as before"
     paid = {order.really_price for order in orders if order.paid_at}
-    assert paid <= {one.amount for one in world.payments()}
+    assert paid <= received
 
 
 def tried(world: World, one: Genuine, style: str, values: dict[str, str], spoil: Callable[[str], str]) -> TestResponse:
