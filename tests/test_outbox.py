@@ -12,7 +12,7 @@ from checkout import store as stores
 from checkout.errors import StoreError
 from checkout.interfaces import Store
 from checkout.model import DeliveryState
-from tests.trade import Trade, listen, trading
+from tests.trade import Trade, listen, lock_at_claims, trading
 from tests.world import START, FakeClock
 
 
@@ -185,14 +185,7 @@ def test_an_acknowledgement_is_booked_by_itself_when_the_next_message_cannot_be_
     trade.worker.start()
     orders = trade.owe(*["https://a.example/n"] * 4)
     trade.merchants.wait_for(lambda: trade.merchants.in_flight["a.example"] == 2)
-    real, failures = stores.deliveries.claim, iter(range(2))
-
-    def claim(*values: object) -> object:
-        if next(failures, None) is not None:
-            raise StoreError("The database is locked by another program; try again in a moment.")
-        return real(*values)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(stores.deliveries, "claim", claim)
+    lock_at_claims(monkeypatch, 2)
     trade.merchants.let_go.set()
     trade.wait_until_delivered(orders)
     assert len(trade.merchants.sent) == 4

@@ -13,7 +13,7 @@ from checkout.errors import StoreError
 from checkout.interfaces import Store
 from checkout.lanes import lane_of
 from checkout.model import DeliveryState, State
-from tests.trade import PATIENCE_S, Trade, listen, trading
+from tests.trade import PATIENCE_S, Trade, listen, lock_at_claims, trading
 from tests.world import START, FakeClock
 
 
@@ -102,15 +102,7 @@ def test_a_database_that_is_busy_between_two_messages_to_a_host_stops_neither_it
     trade.worker.start()
     trade.merchants.wait_for(lambda: trade.merchants.in_flight["slow.example"] == 2)
     trade.worker.turn()
-    failures = iter(range(2))
-    real = stores.deliveries.claim
-
-    def claim(*values: object) -> object:
-        if next(failures, None) is not None:
-            raise StoreError("The database is locked by another program; try again in a moment.")
-        return real(*values)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(stores.deliveries, "claim", claim)
+    lock_at_claims(monkeypatch, 2)
     trade.merchants.let_go.set()
     trade.wait_until_delivered(orders)
     assert len(trade.merchants.sent) == 6

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from checkout import store as stores
+from checkout.errors import StoreError
 from checkout.http import Answer, Outgoing
 from checkout.interfaces import Dialects, Store
 from checkout.model import DeliveryState, Endpoint, Merchant, Order
@@ -116,3 +117,15 @@ def listen(trade: Trade, *urls: str) -> None:
                 paused_at=None, pause="", created_at=START,
             )  # fmt: skip
             stores.endpoints.add(db, endpoint)
+
+
+def lock_at_claims(monkeypatch: pytest.MonkeyPatch, times: int) -> None:
+    """The next claims find the database locked."""
+    real, failures = stores.deliveries.claim, iter(range(times))
+
+    def claim(*values: object) -> object:
+        if next(failures, None) is not None:
+            raise StoreError("The database is locked by another program; try again in a moment.")
+        return real(*values)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(stores.deliveries, "claim", claim)
