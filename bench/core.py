@@ -34,7 +34,6 @@ MODULES = {
         "tests/test_payments.py",
     ),
     "checkout/signing.py": ("tests/test_signing.py", "tests/test_signing_rsa.py"),
-    "checkout/turns.py": ("tests/test_words.py",),
     "checkout/store/deliveries.py": ("tests/store/test_deliveries.py",),
     "checkout/store/orders.py": ("tests/store/test_orders.py",),
     "checkout/store/payments.py": ("tests/store/test_payments.py",),

@@ -17,6 +17,7 @@ from tests.soak import crash
 from tests.soak.crash import CONNECTIONS, Ledger
 
 BUSY = frozenset({503})  # a slow machine may keep a server waiting for its turn for too long
+_ENOUGH, _PATIENCE_S = 20, 120
 _GIVE_UP_S = 20  # longer than a server waits for its turn to write
 
 
@@ -72,6 +73,7 @@ def run(folder: Path, database: str, *, machines: int, deaths: int, seconds: flo
                 time.sleep(seconds / (deaths + 1))
                 _harm(dice.choice(all_of_them), by_death=death % 2 == 0)
             time.sleep(seconds / (deaths + 1))
+            _until_enough_is_paid(ledger)
         finally:
             stop.set()
             for thread in threads:
@@ -85,6 +87,13 @@ def run(folder: Path, database: str, *, machines: int, deaths: int, seconds: flo
             if not deaths:
                 faults += [f"{number} was told {times} times" for number, times in ledger.heard.items() if times > 1]
     return crash.Report(deaths, len(ledger.orders), len(ledger.pushes), sum(ledger.heard.values()), [], faults)
+
+
+def _until_enough_is_paid(ledger: Ledger) -> None:
+    """However slow the machine: a run with little load has shown little."""
+    deadline = time.monotonic() + _PATIENCE_S
+    while len(ledger.pushes) <= _ENOUGH and not ledger.unexpected and time.monotonic() < deadline:
+        time.sleep(0.05)
 
 
 _ON_ITS_WAY = """
