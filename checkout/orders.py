@@ -50,9 +50,12 @@ class Ask(Struct, frozen=True):
     client: str = ""  # keyed digest of the buyer's address, where a buyer opens the order
     detail: str = ""  # what else tells a retry from another order
     without: frozenset[str] = frozenset()  # accounts that do not serve what is asked for
+    asked: str = ""  # the digest of the order that its buyer asks for again: to the shop it is the same
 
     def digest(self) -> str:
         """Tells a retry (same digest) from another order under the same number."""
+        if self.asked:
+            return self.asked
         same = (self.dialect, self.method, self.price, self.param, self.buyer, self.notify_url, self.return_url)
         detail = [self.detail] if self.detail else []
         return hashlib.sha256(json.dumps([*same, self.product, self.quantity, *detail]).encode()).hexdigest()

@@ -18,6 +18,7 @@ from checkout.products import Caps, Wish
 from checkout.store.accounts import Watched
 
 DIALECT = "embed"
+RENEW_WITHIN_S = 86_400
 _NO_BOUND = 1_000_000
 
 
@@ -59,14 +60,17 @@ def renew(db_store: Store, order: Order, rules: Rules, caps: Caps, now: int) -> 
     """Another attempt at an order that has ended unpaid; the one that waits, or was paid, where there is one.
 
     None: it cannot be bought again as it was (another price, no longer sold), so the buyer starts at the product.
-    Refused as `open_order`."""
+    Refused as `open_order`, and NOT_ALLOWED where the buyer may not (`may_renew`)."""
     with db_store.read() as db:
         latest = store.orders.by_number(db, order.merchant, order.number) or order
         merchant = store.merchants.get(db, order.merchant)
         product = store.products.get(db, order.product) if order.product else None
+        is_allowed = may_renew(db, latest, now)
     assert merchant is not None
     if latest.state_at(now) in (State.PENDING, State.PAID):
         return latest
+    if not is_allowed:
+        raise Refusal(Code.NOT_ALLOWED, "There is no new code for this order; start again at the shop.")
     if product is not None:
         wish = _wish_again(product, order)
         if product.disabled_at is not None or products.price_of(product, wish) != order.price:
@@ -77,6 +81,20 @@ def renew(db_store: Store, order: Order, rules: Rules, caps: Caps, now: int) -> 
             check=lambda db: _check(db, again, rules, caps, now),
         )  # fmt: skip
     return orders.open_order(db_store, _same(order, merchant), rules, now)
+
+
+def may_renew(db: Rows, latest: Order, now: int) -> bool:
+    """Whether the buyer may try again to pay an order whose latest attempt has ended unpaid.
+
+    The price of a product is looked up again. What a shop has asked for by itself it may have closed, and its price is
+    that of its day: a buyer who could renew it for ever would wait until it is cheap."""
+    merchant = store.merchants.get(db, latest.merchant)
+    if merchant is None or merchant.disabled_at is not None:
+        return False
+    if latest.product:
+        return True
+    is_over = latest.state_at(now) is State.EXPIRED
+    return merchant.reuse and is_over and now < store.orders.first_asked_at(db, latest) + RENEW_WITHIN_S
 
 
 def number_of(secret: str, product_id: str, form: str) -> str:
@@ -145,7 +163,7 @@ def _same(order: Order, merchant: Merchant) -> Ask:
         merchant=merchant, dialect=order.dialect, number=order.number, price=order.price, price_text=order.price_text,
         method=order.method, title=order.title, content=order.content, param=order.param, buyer=order.buyer,
         notify_url=order.notify_url, return_url=order.return_url, extra=order.extra, product=order.product,
-        quantity=order.quantity, ttl=order.expires_at - order.created_at, client=order.client,
+        quantity=order.quantity, ttl=order.expires_at - order.created_at, client=order.client, asked=order.asked,
     )  # fmt: skip
 
 

@@ -140,6 +140,50 @@ def test_a_merchants_order_is_renewed_where_it_allows_the_number_again(world: Wo
         renew(world, again)
 
 
+def refused_renewal(world: World, order: Order) -> Code:
+    before = attempts(world, order)
+    with pytest.raises(Refusal) as caught:
+        renew(world, order)
+    assert attempts(world, order) == before
+    return caught.value.code
+
+
+def attempts(world: World, order: Order) -> list[str]:
+    with world.store.read() as db:
+        return [one.token for one in stores.orders.other_attempts(db, order)]
+
+
+def test_what_its_shop_has_closed_is_not_renewed(world: World) -> None:
+    order = world.order(world.create()["data"]["orderId"])
+    orders.close(world.store, order.token, world.parts.rules.limits, world.clock())
+    assert refused_renewal(world, order) is Code.NOT_ALLOWED
+
+
+def test_a_purchase_that_its_buyer_gave_up_is_renewed(world: World) -> None:
+    order = shown(world)
+    orders.close(world.store, order.token, world.parts.rules.limits, world.clock())
+    again = renew(world, order)
+    assert again is not None
+    assert again.attempt == 2
+
+
+def test_nothing_is_renewed_once_its_merchant_takes_no_orders(world: World) -> None:
+    bought, asked = shown(world), world.order(world.create("N2", "5.00")["data"]["orderId"])
+    world.clock.go(300)
+    world.change_merchant(disabled_at=world.clock())
+    assert refused_renewal(world, bought) is Code.NOT_ALLOWED
+    assert refused_renewal(world, asked) is Code.NOT_ALLOWED
+
+
+def test_nobody_keeps_the_price_of_a_shop_for_longer_than_a_day(world: World) -> None:
+    order = world.order(world.create()["data"]["orderId"])
+    world.clock.go(86_399)
+    again = renew(world, order)
+    assert again is not None
+    world.clock.go(300)
+    assert refused_renewal(world, again) is Code.NOT_ALLOWED  # each one would be good for another day
+
+
 def claim(world: World, order: Order, **values: str) -> str:
     given = {"amount": "9.90", "paid_around": "12:30", "last_digits": "1234", "note": "paid", **values}
     return claims.file(world.store, order, new_id=ids.new_id, now=world.clock(), **given).id

@@ -42,11 +42,10 @@ def aid(shop: Parts, order: Order, now: int) -> Aid:
         if state is State.PENDING:
             others = tuple(m for m in selling.methods(db) if m != order.method) if is_ours and order.method else ()
             return Aid(methods=others, can_cancel=bool(order.product), has_said=said)
-        latest = store.orders.by_number(db, order.merchant, order.number)
-        merchant = store.merchants.get(db, order.merchant)
-    newer = latest.token if latest and latest.state_at(now) is State.PENDING else ""
-    may = is_ours or (state is State.EXPIRED and merchant is not None and merchant.reuse)
-    return Aid(newer=newer, can_renew=may and not newer, has_said=said)
+        latest = store.orders.by_number(db, order.merchant, order.number) or order
+        newer = latest.token if latest.state_at(now) is State.PENDING else ""
+        may = not newer and selling.may_renew(db, latest, now)
+    return Aid(newer=newer, can_renew=may, has_said=said)
 
 
 def paid_attempt(shop: Parts, order: Order, now: int) -> Order:

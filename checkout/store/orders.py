@@ -73,6 +73,16 @@ def other_attempts(db: Rows, order: Order) -> list[Order]:
     return [_order(row) for row in rows]
 
 
+def first_asked_at(db: Rows, order: Order) -> int:
+    """When the first attempt at the order's number was opened."""
+    row = db.one(
+        "SELECT min(created_at) FROM orders WHERE merchant = :merchant AND number = :number",
+        merchant=order.merchant, number=order.number,
+    )  # fmt: skip
+    assert row is not None
+    return int(row[0])
+
+
 def listed(db: Rows, wanted: Filter) -> list[Order]:
     at, token = wanted.before or (1 << 62, "")
     rows = db.all(

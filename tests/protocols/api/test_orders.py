@@ -57,6 +57,24 @@ def test_looking_at_an_order_whose_code_nobody_saw_does_not_show_it(shop: Shop, 
     assert world.order(order["order"]).shown_at is None
 
 
+def test_an_order_that_its_buyer_has_renewed_answers_the_shop_that_asks_again(shop: Shop, world: World) -> None:
+    first = shop.create(method=None, metadata={"cart": "17"})
+    world.client.post(f"/pay/{first['order']}/method", data={"method": "alipay"})
+    world.clock.go(300)
+    place = world.client.post(f"/pay/{first['order']}/renew").location
+    again = shop.create(method=None, metadata={"cart": "17"})
+    assert again["order"] != first["order"]
+    assert place == f"/pay/{again['order']}"
+
+
+def test_an_order_that_its_shop_has_closed_cannot_be_renewed(shop: Shop, world: World) -> None:
+    order = shop.create()
+    shop.send("POST", f"/orders/{order['order']}/close")
+    assert "/renew" not in world.client.get(f"/pay/{order['order']}").text
+    assert world.client.post(f"/pay/{order['order']}/renew").status_code == 409
+    assert [one["order"] for one in shop.send("GET", "/orders").json()["data"]] == [order["order"]]
+
+
 def test_the_same_number_in_the_same_words_is_the_same_order(shop: Shop) -> None:
     first = shop.create(metadata={"a": "1"})
     asked = {"number": "N1", "price": first["price"], "method": "wechat", "metadata": {"a": "1"}}
