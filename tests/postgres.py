@@ -105,10 +105,10 @@ class Server:
     def remove(self, maker: int) -> None:
         """At the end of the process that made it, not of one that it forked."""
         if os.getpid() == maker and self.folder.exists():
-            process = self.folder / "data" / "postmaster.pid"
-            if process.exists():
-                os.kill(self._main(), signal.SIGQUIT)
-                os.kill(self._main(), signal.SIGCONT)
+            with suppress(OSError):  # it may end, and take its file along, between any two of these lines
+                main = self._main()
+                os.kill(main, signal.SIGQUIT)
+                os.kill(main, signal.SIGCONT)
                 self._run("pg_ctl", "--wait", "--mode=immediate", "stop", check=False)
             shutil.rmtree(self.folder, ignore_errors=True)
 
