@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from flask import Flask, request
 
 from checkout import logs
+from checkout.inline import Elsewhere
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -36,14 +37,23 @@ class Access:
 
         with logs.about(request=number):
             try:
-                return self._app(environ, start)
-            finally:
-                route, order = environ.get(ROUTE) or _poll(environ)
-                named = {"order": order} if order else {}
-                logs.event(
-                    "request", method=environ.get("REQUEST_METHOD", ""), route=route, status=int(said[0][:3]),
-                    duration_ms=(time.monotonic_ns() - began) // 1_000_000, **named,
-                )  # fmt: skip
+                answer = self._app(environ, start)
+            except Elsewhere:  # a thread asks again
+                raise
+            except BaseException:
+                _note_end(environ, said[0], began)
+                raise
+            _note_end(environ, said[0], began)
+            return answer
+
+
+def _note_end(environ: WSGIEnvironment, status: str, began: int) -> None:
+    route, order = environ.get(ROUTE) or _poll(environ)
+    named = {"order": order} if order else {}
+    logs.event(
+        "request", method=environ.get("REQUEST_METHOD", ""), route=route, status=int(status[:3]),
+        duration_ms=(time.monotonic_ns() - began) // 1_000_000, **named,
+    )  # fmt: skip
 
 
 def install(app: Flask) -> None:

@@ -2,9 +2,9 @@
 
 A stock gthread worker reads requests in its threads, so that eight clients that send a byte a second stop eight threads
 and with them the server; and it waits in its only loop for each client to hang up. Here the loop reads what comes, a
-request takes a thread when all of it is here, what a client does not take of its answer is sent on by the loop, and
-goodbyes are waited for like everything else. When connections become too many, the one that has been silent for longest
-goes.
+request takes a thread when all of it is here, or none if the application can answer it without waiting, what a client
+does not take of its answer is sent on by the loop, and goodbyes are waited for like everything else. When connections
+become too many, the one that has been silent for longest goes.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from typing import Any
 
 from gunicorn.workers.gthread import TConn, ThreadWorker  # type: ignore[import-untyped]
 
-from checkout.framing import Place, Verdict, expectation, is_for_owner, judge
+from checkout.framing import Place, Verdict, expectation, is_for_owner, is_poll, judge
+from checkout.inline import Elsewhere, in_loop
 from checkout.patient_socket import PatientSocket
 
 READING_S = 30  # from the first byte of a request to its last
@@ -32,6 +33,8 @@ _SEND_BUFFER = 256 * 1024  # our pages fit
 _SMALL = 16 * 1024
 _MOST_HELD = 32 * 1024 * 1024  # bytes of unfinished requests that are not small, over all connections; of answers too
 _MOST_FILES = 256  # that are sent at once: `serve` leaves room for 512 besides the connections
+_PROMPT_S = 0.2  # an answer in the loop that takes longer has waited for something: a disk, a lock, its turn
+_THREADS_S = 60  # for which everything is left to the threads then
 _SPARE = 8  # connections below the limit at which the listener would be left alone
 
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -47,6 +50,7 @@ class _Conn(TConn):  # type: ignore[misc]
     """A connection with what it has sent of its next request."""
 
     sock: PatientSocket
+    parser: Any
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
@@ -60,14 +64,32 @@ class _Conn(TConn):  # type: ignore[misc]
             self.sock.setsockopt(socket.SOL_SOCKET, option, struct.pack("ll", STALLED_S, 0))
         self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
 
+    def take_received(self) -> bytes:
+        """What has come, handed to the parser."""
+        received = bytes(self.received)
+        self.received.clear()
+        self.place.at = 0
+        self.init()
+        self.parser.unreader.unread(received)
+        return received
+
+    def read_again(self, request: bytes) -> None:
+        """A parser that has read a last request would read no more."""
+        self.parser, self.initialized = None, False
+        self.init()
+        self.parser.unreader.unread(request)
+
 
 class PatientWorker(ThreadWorker):  # type: ignore[misc]
-    """Everything here but `handle` runs in the loop's thread."""
+    """Everything here but `handle` runs in the loop's thread. `answers_polls`: the application can tell by itself
+    whether it would have to wait for something (`checkout.inline`)."""
+
+    answers_polls = False
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._waiting: dict[_Conn, None] = {}  # the one that has been silent for longest first
-        self._next_look = self._next_sign = 0.0
+        self._next_look = self._next_sign = self._inline_from = 0.0
 
     def notify(self) -> None:
         """Tells the arbiter that the loop turns: once a second will do, not after every event."""
@@ -86,7 +108,9 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]
         self._wait(_Conn(self.cfg, sock, client, listener.getsockname()), self.cfg.keepalive)
 
     def finish_request(self, conn: _Conn, fs: Future[Any]) -> None:
-        goes_on = not fs.cancelled() and fs.exception() is None and bool(fs.result())
+        self._finish(conn, not fs.cancelled() and fs.exception() is None and bool(fs.result()))
+
+    def _finish(self, conn: _Conn, goes_on: bool) -> None:
         if conn.sock.is_sent:
             self._go_on(conn, goes_on)
         else:
@@ -176,12 +200,33 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]
             self._send_now(conn, _CONTINUE)
 
     def _hand_over(self, conn: _Conn) -> None:
+        request = conn.take_received()
+        if self.answers_polls and is_poll(request) and time.monotonic() >= self._inline_from:
+            self._answer_at_once(conn, request)
+            return
         self._release(conn)
-        conn.init()
-        conn.parser.unreader.unread(bytes(conn.received))
-        conn.received.clear()
-        conn.place.at = 0
         self.enqueue_req(conn)
+
+    def _answer_at_once(self, conn: _Conn, request: bytes) -> None:
+        """Without a thread if the application can, and then the connection has not even left the loop."""
+        began = time.monotonic()
+        try:
+            with in_loop():
+                goes_on = self.handle(conn)
+        except Elsewhere:
+            self._release(conn)
+            conn.read_again(request)
+            self.enqueue_req(conn)
+            return
+        now = time.monotonic()
+        if now - began > _PROMPT_S:
+            self._inline_from = now + _THREADS_S
+        if goes_on and conn.sock.is_sent:
+            conn.timeout = now + self.cfg.keepalive
+            self._waiting[conn] = self._waiting.pop(conn)
+        else:
+            self._release(conn)
+            self._finish(conn, goes_on)
 
     def _refuse(self, conn: _Conn, words: bytes) -> None:
         self._release(conn)

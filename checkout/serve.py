@@ -245,6 +245,7 @@ class _Server(BaseApplication):  # type: ignore[misc]
         """In the worker, when it has the application."""
         app = self.load()
         app.extensions["checkout.worker"].start()
+        worker.answers_polls = not self._settings.is_postgres  # which is another machine's
         if not self.is_up:
             if worker.age == 1:
                 self._greet(app)

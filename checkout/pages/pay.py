@@ -12,7 +12,7 @@ from typing import Any
 from flask import Blueprint, Response, request
 from msgspec.structs import replace
 
-from checkout import catalogue, inquiries, orders, prompts, qr, store
+from checkout import catalogue, inline, inquiries, orders, prompts, qr, store
 from checkout.accounts import PERSONAL
 from checkout.channel import PromptKind
 from checkout.errors import Code, Refusal
@@ -166,6 +166,7 @@ def _wanted() -> Wanted:
 def _hasten(shop: Parts, token: str, order: Pulse | Order, now: int) -> None:
     """While the page of an order is open its gateway is asked sooner; it may have sent a notice that never came."""
     if order.state is State.PENDING and order.channel not in ("", PERSONAL):
+        inline.need_thread()
         inquiries.hasten(shop.store, token, now)
 
 

@@ -1,7 +1,8 @@
 """Polls that find nothing new, answered before Flask sees them: most of what a server with waiting buyers is asked.
 
 A request costs Flask four times what the look at the order costs. Whatever is not plainly such a poll (something is
-new, an unknown order, odd parameters, an address that asks too often) goes on to the route, which says the same.
+new, an unknown order, odd parameters, an address that asks too often) goes on to the route, which says the same. The
+server's loop asks here too, without a thread (`checkout.inline`).
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from flask import Flask
 
-from checkout import live
+from checkout import inline, live
 from checkout.errors import StoreError
 from checkout.pages import gate, links, pay
 from checkout.pages.stages import Look
@@ -36,6 +37,7 @@ class Polls:
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         at = self._nothing_new(environ)
         if at is None:
+            inline.need_thread()
             return self._onwards(environ, start_response)
         start_response("204 No Content", [("Checkout-Left", str(at.left)), *self._headers])
         return ()
