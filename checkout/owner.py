@@ -11,6 +11,8 @@ import hashlib
 import secrets
 import threading
 
+from msgspec import Struct
+
 from checkout import audit, store
 from checkout.errors import Code, Refusal
 from checkout.interfaces import NewId, Rows, Store
@@ -40,12 +42,21 @@ def check_new(password: str, repeated: str) -> None:
         raise Refusal(Code.BAD_REQUEST, "The two passwords differ.")
 
 
-def set_password(
-    db_store: Store, password: str, *, keep: str = "", link: str = "", actor: str, new_id: NewId, now: int
-) -> int:
-    """Sets the password and ends all sessions but `keep` (an id); gives how many were ended. Audited.
+class Changed(Struct, frozen=True):
+    """`ended`: how many sessions were; `proof`: as `check` gives it for the new password."""
 
-    With `link` (the one-time link of the first visit) only while the link holds: FORBIDDEN.
+    ended: int
+    proof: str
+
+
+def set_password(
+    db_store: Store, password: str, *, keep: str = "", link: str = "", proof: str = "", actor: str, new_id: NewId,
+    now: int,
+) -> Changed:  # fmt: skip
+    """Sets the password and ends all sessions but `keep` (an id). Audited.
+
+    With `link` (the one-time link of the first visit) only while the link holds, with `proof` (of `check`) only while
+    that password is the one: FORBIDDEN.
     """
     if link and not link_holds(db_store, link, now):  # before the hash is made: strangers may ask
         raise _over()
@@ -53,12 +64,14 @@ def set_password(
     with db_store.transaction() as db:
         if link and not store.owner.link_holds(db, _digest(link), now):
             raise _over()
+        if proof:
+            expect(db, proof)
         is_first = not store.owner.password(db)
         store.owner.set_password(db, hashed, now)
         ended = store.owner.end_sessions(db, but=keep)
         store.owner.forget_tries(db, now - TRIES_WITHIN_S, STRANGERS)
         audit.note(db, actor, "owner.password", "owner", {"first": int(is_first), "ended": ended}, new_id, now)
-        return ended
+        return Changed(ended, hashed)
 
 
 def first_link(db_store: Store, now: int) -> str:
@@ -76,8 +89,9 @@ def link_holds(db_store: Store, link: str, now: int) -> bool:
         return store.owner.link_holds(db, _digest(link), now)
 
 
-def check(db_store: Store, password: str, who: str, *, new_id: NewId, now: int) -> None:
+def check(db_store: Store, password: str, who: str, *, new_id: NewId, now: int) -> str:
     """The password must be right. `who` is whose tries are counted: `STRANGERS`, or a browser known from before.
+    Gives a proof for what follows (`expect`): comparing takes its time, and the password may be changed meanwhile.
 
     Refused: LIMITED (with `retry_after`), FORBIDDEN. The try is counted first, so that many at once win nothing.
     """
@@ -85,9 +99,20 @@ def check(db_store: Store, password: str, who: str, *, new_id: NewId, now: int) 
         _count_try(db, who, new_id, now)
         hashed = store.owner.password(db)
     if not _fits(hashed, password):
-        raise Refusal(Code.FORBIDDEN, "The password is wrong.")
+        raise _wrong()
     with db_store.transaction() as db:
         store.owner.forget_tries(db, now - TRIES_WITHIN_S, who)
+    return hashed
+
+
+def expect(db: Rows, proof: str) -> None:
+    """The password that was typed must still be the one. Refused: FORBIDDEN."""
+    if store.owner.password(db) != proof:
+        raise _wrong()
+
+
+def _wrong() -> Refusal:
+    return Refusal(Code.FORBIDDEN, "The password is wrong.")
 
 
 def _over() -> Refusal:

@@ -6,7 +6,7 @@ import hashlib
 import re
 import secrets
 
-from checkout import audit, store
+from checkout import audit, owner, store
 from checkout.interfaces import NewId, Store
 from checkout.model import Session
 
@@ -18,13 +18,15 @@ _COOKIE = re.compile(r"[\w-]{43}", re.ASCII)
 
 
 def open_session(
-    db_store: Store, *, address: str, agent: str, former: str = "", actor: str, new_id: NewId, now: int
+    db_store: Store, proof: str, *, address: str, agent: str, former: str = "", actor: str, new_id: NewId, now: int
 ) -> str:
-    """A new session, whose password was typed now; gives the value of its cookie. Always a new value: one that was
-    planted in the browser before is worth nothing. `former` is the cookie that the browser had, which ends. Audited."""
+    """A new session, whose password was typed now (`proof`, of `owner.check`); gives the value of its cookie. Always a
+    new value: one that was planted in the browser before is worth nothing. `former` is the cookie that the browser had,
+    which ends. Audited. Refused (FORBIDDEN): the password was changed meanwhile, which ends all sessions."""
     cookie = secrets.token_urlsafe(32)
     session = Session(id_of(cookie), now, now, now, address[:64], agent[:200])
     with db_store.transaction() as db:
+        owner.expect(db, proof)
         store.owner.forget_sessions(db, now - IDLE_S, now - LONGEST_S)
         store.owner.end_session(db, id_of(former))
         store.owner.add_session(db, session)

@@ -47,10 +47,10 @@ def by() -> By:
     return By(actor=f"admin:{client_address()}", new_id=parts().new_id, now=parts().clock())
 
 
-def start(answer: Response) -> Response:
-    """Signs this browser in: always with a new cookie."""
+def start(answer: Response, proof: str) -> Response:
+    """Signs this browser in, with a new cookie. `proof` is that of the password that was typed. Refused: FORBIDDEN."""
     cookie = sessions.open_session(
-        parts().store, address=client_address(), agent=request.headers.get("User-Agent", ""),
+        parts().store, proof, address=client_address(), agent=request.headers.get("User-Agent", ""),
         former=request.cookies.get(_name(), ""), **by(),
     )  # fmt: skip
     _set(answer, _name(), cookie, sessions.LONGEST_S)

@@ -76,11 +76,13 @@ def set_password() -> Response:
     form = forms.read("password", "password_new", "password_again")
     with form.catching({Code.BAD_REQUEST: "password_new", Code.FORBIDDEN: "password", Code.LIMITED: "password"}):
         owner.check_new(form["password_new"], form["password_again"])
-        who = f"session {session.signed_in().id}"
-        owner.check(parts().store, form["password"], who, new_id=parts().new_id, now=parts().clock())
-        owner.set_password(parts().store, form["password_new"], keep=session.signed_in().id, **session.by())
+        own = session.signed_in().id
+        proof = owner.check(
+            parts().store, form["password"], f"session {own}", new_id=parts().new_id, now=parts().clock()
+        )
+        done = owner.set_password(parts().store, form["password_new"], keep=own, proof=proof, **session.by())
         notice = _("The password is changed; all other browsers are signed out.")
-        return session.start(layout.done(layout.path("settings"), notice))
+        return session.start(layout.done(layout.path("settings"), notice), done.proof)
     return _page(form, "password")
 
 

@@ -29,8 +29,9 @@ def sign_in() -> Response:
 def signing_in() -> Response:
     form = forms.read("password", "next")
     with form.catching({Code.FORBIDDEN: "password", Code.LIMITED: "password"}):
-        owner.check(parts().store, form["password"], session.whose_tries(), new_id=parts().new_id, now=parts().clock())
-        return session.start(layout.done(_wanted(form["next"])))
+        who, new_id = session.whose_tries(), parts().new_id
+        proof = owner.check(parts().store, form["password"], who, new_id=new_id, now=parts().clock())
+        return session.start(layout.done(_wanted(form["next"])), proof)
     return _sign_in_page(form)
 
 
@@ -43,8 +44,9 @@ def setting_first() -> Response:
     form = forms.read("password", "password_again", "link")
     with form.catching({Code.BAD_REQUEST: "password"}):
         owner.check_new(form["password"], form["password_again"])
-        owner.set_password(parts().store, form["password"], link=form["link"] or "-", **session.by())
-        return session.start(layout.done(layout.path(), _("Welcome. The list below leads through the set-up.")))
+        done = owner.set_password(parts().store, form["password"], link=form["link"] or "-", **session.by())
+        notice = _("Welcome. The list below leads through the set-up.")
+        return session.start(layout.done(layout.path(), notice), done.proof)
     return _first_page(form)
 
 

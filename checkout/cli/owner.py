@@ -29,7 +29,7 @@ def password(desk: Desk, as_json: bool) -> None:
     It is asked for twice, or read from the standard input when that is not a terminal.
     """
     chosen = _asked() if sys.stdin.isatty() else _piped()
-    ended = rules.set_password(desk.store, chosen, **desk.by)
+    ended = rules.set_password(desk.store, chosen, **desk.by).ended
     data = {"set": True, "sessions_ended": ended}
     show(data, as_json, lambda: f"The password is set; browsers signed out: {ended}.")
     next_steps(as_json, f"sign in at {desk.settings.base_url}{OWNERS}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from flask.testing import FlaskClient
 from msgspec.structs import replace
 
@@ -208,6 +209,39 @@ def test_a_new_password_ends_the_sessions_of_all_others(owner: Owner) -> None:
     rules.set_password(owner.world.store, "another password", actor="cli", new_id=owner.world.parts.new_id, now=1)
     assert owner.client.get("/admin").status_code == 303
     owner.sign_in("another password")
+
+
+def changed_meanwhile(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The next password that is typed is compared just before somebody sets another one."""
+    fits = rules._fits
+
+    def comparing(hashed: str, typed: str) -> bool:
+        monkeypatch.setattr(rules, "_fits", fits)
+        found = fits(hashed, typed)
+        rules.set_password(world.store, "another password", actor="cli", new_id=world.parts.new_id, now=world.clock())
+        return found
+
+    monkeypatch.setattr(rules, "_fits", comparing)
+
+
+def test_who_signs_in_while_the_password_is_changed_is_not_in(locked: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    changed_meanwhile(locked, monkeypatch)
+    thief = locked.client
+    answer = thief.post("/admin/sign-in?lang=en", data={"password": PASSWORD})
+    assert reason(answer.text, "password") == "The password is wrong."
+    assert thief.get("/admin").status_code == 303
+    Owner(locked).sign_in("another password")
+
+
+def test_of_two_who_change_the_password_at_once_the_second_changes_nothing(
+    owner: Owner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changed_meanwhile(owner.world, monkeypatch)
+    typed = {"password": PASSWORD, "password_new": "of the thief", "password_again": "of the thief"}
+    answer = owner.send("/admin/settings", "settings/password", **typed)
+    assert "The password is wrong." in answer.text
+    assert owner.client.get("/admin").status_code == 303
+    Owner(owner.world).sign_in("another password")
 
 
 def test_guesses_are_counted_before_they_are_checked(locked: World) -> None:

@@ -39,7 +39,7 @@ def test_the_password_comes_from_a_pipe_and_goes_nowhere_but_the_hash(
 
 def test_a_new_password_ends_every_session(co: Console, monkeypatch: pytest.MonkeyPatch) -> None:
     with closing(open_store(co.database)) as opened:
-        sessions.open_session(opened, address="", agent="", actor="a", new_id=ids.new_id, now=co.clock())
+        sessions.open_session(opened, "", address="", agent="", actor="a", new_id=ids.new_id, now=co.clock())
         piped(monkeypatch, PASSWORD)
         assert co.json("admin", "password")["sessions_ended"] == 1
         rules.check(opened, PASSWORD, rules.STRANGERS, new_id=ids.new_id, now=co.clock())
@@ -54,6 +54,6 @@ def test_a_password_that_is_missing_or_too_short_is_refused(co: Console, monkeyp
 
 def test_a_lost_phone_is_signed_out(co: Console) -> None:
     with closing(open_store(co.database)) as opened:
-        cookie = sessions.open_session(opened, address="", agent="", actor="a", new_id=ids.new_id, now=co.clock())
+        cookie = sessions.open_session(opened, "", address="", agent="", actor="a", new_id=ids.new_id, now=co.clock())
         assert co.json("admin", "sign-out") == {"sessions_ended": 1}
         assert sessions.find(opened, cookie, co.clock()) is None
