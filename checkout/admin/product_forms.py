@@ -47,6 +47,11 @@ def settings(form: Form, before: Product) -> Draft:
     )  # fmt: skip
 
 
+def is_cheaper(draft: Draft, before: Product) -> bool:
+    """Whether somebody could buy for less than before: a thief at the owner's browser would."""
+    return draft.price is not None and _least(draft.price, draft.lowest) < _least(before.price, before.lowest)
+
+
 def shown(product: Product) -> dict[str, str]:
     """The fields as they stand now."""
     numbers = {name: getattr(product, name) for name in ("max_quantity", "stock", "per_buyer", "low_stock")}
@@ -96,6 +101,10 @@ def uploaded() -> str:
     if len(text) > _KEPT:
         raise Wrong("keys", _("The file is too long; send it in parts."))
     return text
+
+
+def _least(price: int, lowest: int | None) -> int:
+    return price if lowest in (None, _NOTHING) else min(price, lowest)
 
 
 def _amount(form: Form, name: str) -> int:

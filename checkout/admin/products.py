@@ -47,14 +47,15 @@ def one(product: str) -> Response:
 
 
 def change(product: str) -> Response:
-    """Where buyers are sent, and who is told, change with the password only."""
+    """Where buyers are sent, who is told, and a lower price change with the password only."""
     before, form = existing(product), forms.read(*product_forms.FIELDS, "password")
     with form.catching({Code.BAD_URL: "return_url"}):
         draft = product_forms.settings(form, before)
         listed = set(draft.add_origins) - set(before.origins)  # pages there may name where their buyers return to
         session.prove_if(
-            form, (before.return_url, draft.return_url), (before.merchant, draft.merchant), (set(), listed)
-        )
+            form, (before.return_url, draft.return_url), (before.merchant, draft.merchant), (set(), listed),
+            (False, product_forms.is_cheaper(draft, before)),
+        )  # fmt: skip
         catalogue.change(parts().store, product, draft, _reach(), **session.by())
         return layout.done(layout.path("products", product), _("Saved."))
     return _page(before, form, "settings")

@@ -36,6 +36,8 @@ DANGEROUS = [
     (MERCHANT, "settings", {"hosts": "thief.example"}),
     (BOOK, "settings", {"return_url": "https://thief.example/r"}),
     (BOOK, "settings", {"origins": "https://thief.example"}),
+    (BOOK, "settings", {"price": "0.01"}),
+    (BOOK, "settings", {"lowest": "0.01", "highest": "9.90"}),
     (BOOK, "goods", {"text": "Send the money to …"}),
     (BOOK, "goods", {"deliver": "return"}),
     ("hook", "settings", {"url": "https://thief.example/hook"}),
