@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from flask import request
 
+from checkout import inline
 from checkout.settings import Settings
 
 if TYPE_CHECKING:
@@ -86,6 +87,7 @@ class Later:
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         if not is_below(environ.get("PATH_INFO", ""), self._path):
             return self._app(environ, start_response)
+        inline.need_thread()
         made = self._made or self._made_once()
         return made(environ, start_response)
 

@@ -96,6 +96,14 @@ def test_news_are_left_to_a_thread(world: World) -> None:
     assert world.client.get(poll).status_code == 200
 
 
+def test_what_is_written_like_a_poll_below_the_owners_pages_is_left_to_a_thread(world: World) -> None:
+    """They load much, and note when the owner was there."""
+    assert is_poll(POLL.replace(b"/pay/", b"/admin/pay/"))
+    with in_loop(), pytest.raises(Elsewhere):
+        world.client.get(f"/admin/pay/{TOKEN}/poll?rev=1")
+    assert world.client.get(f"/admin/pay/{TOKEN}/poll?rev=1").status_code == 303
+
+
 def test_a_loop_that_had_to_wait_once_leaves_polls_to_the_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     """Such as for a disk that does not answer: buyers' polls would come one after the other then."""
     monkeypatch.setattr(patience, "_PROMPT_S", -1)
