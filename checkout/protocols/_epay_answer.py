@@ -10,7 +10,9 @@ from flask import Response
 from flask import json as flask_json
 from markupsafe import escape
 
+from checkout import refunds
 from checkout.errors import Code, Refusal
+from checkout.interfaces import Rows
 from checkout.model import Order, State
 from checkout.money import yuan
 from checkout.web import BadField, url_for_buyers
@@ -91,8 +93,10 @@ def payment_page(order: Order) -> str:
     return url_for_buyers(f"/pay/{order.token}")
 
 
-def described(order: Order) -> dict[str, Any]:
-    """An order's members in a query: `pid` and `status` are ints, amounts and numbers are strings."""
+def described(db: Rows, order: Order) -> dict[str, Any]:
+    """An order's members in a query: `pid` and `status` are ints, amounts and numbers are strings. An order is not
+    called paid once all of its money went back: shops hand goods over for that."""
+    is_paid = order.state is State.PAID and not refunds.back(db, order).is_whole
     return {
         "trade_no": order.token,
         "out_trade_no": order.number,
@@ -105,7 +109,7 @@ def described(order: Order) -> dict[str, Any]:
         "money": yuan(order.price),
         "param": order.param,
         "buyer": order.buyer,
-        "status": 1 if order.state is State.PAID else 0,
+        "status": int(is_paid),
     }
 
 

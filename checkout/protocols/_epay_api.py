@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from checkout import store
-from checkout.model import Merchant, State
+from checkout.model import Merchant
 from checkout.protocols._epay_answer import (
     NOT_AUTHENTIC,
     OTHER,
@@ -44,20 +44,21 @@ def _order(values: Values, merchant: Merchant) -> dict[str, Any]:
     """`trade_status` only when paid: some shops look for nothing else."""
     with parts().store.read() as db:
         order = meant(db, values, merchant)
-    found = {"code": 1, "msg": "查询订单号成功！", **described(order), "payurl": payment_page(order)}
-    return {**found, "trade_status": "TRADE_SUCCESS"} if order.state is State.PAID else found
+        found = {"code": 1, "msg": "查询订单号成功！", **described(db, order), "payurl": payment_page(order)}
+    return {**found, "trade_status": "TRADE_SUCCESS"} if found["status"] else found
 
 
 def _orders(values: Values, merchant: Merchant) -> dict[str, Any]:
     limit = min(_number(values, "limit", _USUAL), _MOST)
     offset = _number(values, "offset", (max(_number(values, "page", 1), 1) - 1) * limit)
     with parts().store.read() as db:
-        found = store.merchant_orders.page(db, merchant.id, DIALECTS, limit=limit, offset=offset)
+        page = store.merchant_orders.page(db, merchant.id, DIALECTS, limit=limit, offset=offset)
+        found = [described(db, order) for order in page]
     return {
         "code": 1,
         "msg": "查询订单列表成功！",
         "count": len(found),
-        "data": [described(order) for order in found],
+        "data": found,
     }
 
 

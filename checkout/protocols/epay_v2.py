@@ -101,8 +101,9 @@ def _query(values: Values, merchant: Merchant, now: int) -> dict[str, Any]:
     with parts().store.read() as db:
         order = meant(db, values, merchant)
         back, _ = store.refunds.sums(db, order.token)
+        found = described(db, order)
     client = json.loads(order.extra).get("clientip", "")
-    return {"code": 0, "msg": "success", **described(order), "refundmoney": yuan(back), "clientip": client}
+    return {"code": 0, "msg": "success", **found, "refundmoney": yuan(back), "clientip": client}
 
 
 def _refund(values: Values, merchant: Merchant, now: int) -> dict[str, Any]:

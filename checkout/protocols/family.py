@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from flask import Response, request
 from msgspec import Struct
 
-from checkout import orders, prompts, store
+from checkout import orders, prompts, refunds, store
 from checkout.accounts import PERSONAL, is_online
 from checkout.channel import PromptKind
 from checkout.errors import Code, Refusal
@@ -208,12 +208,15 @@ def _onwards(url: str) -> Response:
 
 
 def _state(shop: Parts, order: Order, now: int) -> int:
-    """-1 expired or closed, 0 waiting, 1 paid, 2 paid and not acknowledged yet (computed, no state of ours)."""
+    """-1 expired, closed or refunded, 0 waiting, 1 paid, 2 paid and not acknowledged yet (computed, no state of
+    ours)."""
     state = order.state_at(now)
     if state is State.PENDING:
         return 0
     if state is not State.PAID:
         return -1
     with shop.store.read() as db:
+        if refunds.back(db, order).is_whole:
+            return -1
         owed = [one.state for one in store.deliveries.of_order(db, order.token) if one.event == "order.paid"]
     return 2 if any(state in (DeliveryState.WAITING, DeliveryState.FAILED) for state in owed) else 1

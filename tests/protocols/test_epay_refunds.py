@@ -135,3 +135,11 @@ def test_version_2_says_of_one_on_its_way_that_it_is_and_of_one_that_failed_why(
     found = newer.answer("refundquery", newer.signed({"out_refund_no": "R-2"}))
     assert (found["code"], found["status"], found["endtime"]) == (0, 0, "")
     assert found["msg"].startswith("退款失败：")
+
+
+def test_an_order_whose_money_all_went_back_is_not_called_paid_by_the_newer_version_either(
+    till: Till, newer: epay_v2.Shop
+) -> None:
+    assert newer.order(out_trade_no="A")["status"] == 1
+    newer.answer("refund", newer.signed({"out_trade_no": "A", "money": "9.90", "out_refund_no": "R-1"}))
+    assert (newer.order(out_trade_no="A")["status"], newer.order(out_trade_no="A")["refundmoney"]) == (0, "9.90")
