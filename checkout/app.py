@@ -28,6 +28,7 @@ from checkout import (
     pages,
     protocols,
     sales,
+    sharing,
     tallies,
 )
 from checkout.alerts import Watch
@@ -41,6 +42,7 @@ from checkout.pages.polls import Polls
 from checkout.places import OWNERS
 from checkout.protocols.api import problems as api_problems
 from checkout.protocols.creates import Creates
+from checkout.rates import Pace
 from checkout.resources import resource_dir
 from checkout.settings import Settings, load
 from checkout.store import open_store
@@ -136,9 +138,16 @@ def wire(
     )  # fmt: skip
     parts = Parts(
         settings, rules_of(settings), db_store, dialects, clock, new_id, send, worker.wake, worker.at_once, gates,
-        strangers=strangers,
+        strangers=strangers, pace=_pace(settings, db_store),
     )  # fmt: skip
     return parts, worker
+
+
+def _pace(settings: Settings, db_store: Store) -> Pace:
+    """Who asks too often is known to all servers on one PostgreSQL; on a file of its own a process counts alone."""
+    if settings.is_postgres and settings.secret:
+        return Pace(sharing.drawing(db_store, settings.secret))
+    return Pace()
 
 
 def _chores(settings: Settings, db_store: Store, strangers: Strangers) -> list[Chore]:
@@ -146,6 +155,9 @@ def _chores(settings: Settings, db_store: Store, strangers: Strangers) -> list[C
 
     def forget_answers(now: int) -> None:
         idempotency.sweep(db_store, now, _SWEPT_A_MINUTE)
+
+    def forget_buckets(now: int) -> None:
+        sharing.sweep(db_store, now)
 
     def write_strangers(now: int) -> None:
         strangers.write(db_store)
@@ -159,7 +171,8 @@ def _chores(settings: Settings, db_store: Store, strangers: Strangers) -> list[C
     backups = [backup.chore(db_store, plan)] if plan else []
     tries = [attempts.chore(db_store, settings.keep_attempts_days)] if settings.keep_attempts_days else []
     looks = [Inspection(db_store).look, forget_answers, write_strangers, sum_up_days]
-    return [*looks, *tries, *backups, Watch(db_store, settings).look]
+    shared = [forget_buckets] if settings.is_postgres else []
+    return [*looks, *shared, *tries, *backups, Watch(db_store, settings).look]
 
 
 def _knows(app: Flask) -> Callable[[str], bool]:

@@ -54,6 +54,11 @@ def number(merchant: int, number: str) -> str:
     return f"number {merchant} {number}"
 
 
+def bucket(name: str) -> str:
+    """How often somebody has asked all servers together."""
+    return f"bucket {name}"
+
+
 def delivery(delivery_id: str) -> str:
     """A message that is owed to a merchant, and its tries."""
     return f"delivery {delivery_id}"

@@ -23,6 +23,7 @@ from checkout.merchants import Reach
 from checkout.model import Merchant
 from checkout.orders import Rules
 from checkout.prompts import Gates, Till
+from checkout.rates import Pace
 from checkout.settings import Settings
 from checkout.strangers import Strangers
 
@@ -76,6 +77,7 @@ class Parts(Struct, frozen=True):
     channels: Channels  # official gateways by the names of their sections
     gates: Gates = field(default_factory=Gates)  # what this process knows of them
     strangers: Strangers = field(default_factory=Strangers)  # phones with wrong keys
+    pace: Pace = field(default_factory=Pace)  # how often who may ask
 
     @property
     def till(self) -> Till:

@@ -87,6 +87,7 @@ ON_BOTH = frozenset(
         "tests.test_refunds",
         "tests.test_sales",
         "tests.test_selling",
+        "tests.test_sharing",
         "tests.test_statistics",
         "tests.test_strangers",
         "tests.test_tallies",

@@ -9,7 +9,7 @@ from typing import Any
 from flask import Flask, Response, after_this_request, request
 
 from checkout.errors import Code, Refusal
-from checkout.rates import PAGE, POLL, Crowd
+from checkout.rates import PAGE, POLL
 from checkout.web import client_address, parts
 
 _PLACES = {"buy", "pay", "receipt"}
@@ -19,21 +19,16 @@ View = Callable[..., Any]
 
 def guard(app: Flask) -> None:
     """Puts one gate before all of them: around the views, as a hook of Flask's costs the polls four times as much."""
-    crowd = app.extensions["checkout.crowd"] = Crowd()
     for name, view in app.view_functions.items():
         if name.partition(".")[0] in _PLACES:
-            app.view_functions[name] = _behind(crowd, POLL if name == "pay.poll" else PAGE, view)
+            app.view_functions[name] = _behind(POLL if name == "pay.poll" else PAGE, view)
 
 
-def crowd_of(app: Flask) -> Crowd:
-    crowd: Crowd = app.extensions["checkout.crowd"]
-    return crowd
-
-
-def _behind(crowd: Crowd, cost: int, view: View) -> View:
+def _behind(cost: int, view: View) -> View:
     @wraps(view)
     def admitted(**values: str) -> Any:
-        wait = crowd.wait(client_address(request.environ), cost, parts().clock())
+        shop = parts()
+        wait = shop.pace.buyers.wait(client_address(request.environ), cost, shop.clock())
         if wait:
             after_this_request(_readable)
             message = f"Your address asks for too many pages at once; try again in {wait} s."

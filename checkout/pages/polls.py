@@ -15,7 +15,7 @@ from flask import Flask
 
 from checkout import inline, live
 from checkout.errors import StoreError
-from checkout.pages import gate, links, pay
+from checkout.pages import links, pay
 from checkout.pages.stages import Look
 from checkout.rates import POLL
 from checkout.web import Parts, client_address
@@ -53,6 +53,6 @@ class Polls:
             at = pay.glance(shop, path[1], links.moment(query[3] or ""), now)
         except StoreError:
             return None
-        if at is None or at.rev != query[1] or gate.crowd_of(self._app).wait(client_address(environ), POLL, now):
+        if at is None or at.rev != query[1] or shop.pace.buyers.wait(client_address(environ), POLL, now):
             return None
         return at

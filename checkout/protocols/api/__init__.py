@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from flask import Blueprint
 
-from checkout.protocols.api import openapi
-from checkout.protocols.api.entry import Entry
+from checkout.protocols.api import entry, openapi
 from checkout.protocols.api.operations import OPERATIONS
 from checkout.protocols.api.orders import NAME
 from checkout.protocols.api.problems import PREFIX
@@ -20,7 +19,7 @@ __all__ = ["NAME", "acknowledged", "callback", "return_params", "routes"]
 
 
 def routes() -> Blueprint:
-    blueprint, entry = Blueprint(NAME, __name__, url_prefix=PREFIX), Entry()
+    blueprint = Blueprint(NAME, __name__, url_prefix=PREFIX)
     for one in OPERATIONS:
         path = one.path.replace("{", "<").replace("}", ">")
         blueprint.add_url_rule(path, one.name, entry.view(one), methods=[one.method], provide_automatic_options=False)

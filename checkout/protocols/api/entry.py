@@ -25,7 +25,7 @@ from checkout.model import ApiKey, Merchant
 from checkout.protocols.api import problems, reading
 from checkout.protocols.api.models import Fault, Nothing
 from checkout.protocols.api.problems import Wrong
-from checkout.rates import PAGE, POLL, Buckets, Crowd
+from checkout.rates import PAGE, POLL
 from checkout.web import Parts, client_address, parts
 
 READ_COST, WRITE_COST = POLL, PAGE  # out of a key's bucket, see `rates`
@@ -75,55 +75,51 @@ class Operation(Struct, frozen=True):
     about: str = ""
 
 
-class Entry:
-    """The views of one application; it remembers who asked how often."""
+def view(operation: Operation) -> Callable[..., Response]:
+    def viewing(**path: str) -> Response:
+        try:
+            return _answer(operation, path)
+        except Refusal as refusal:
+            return problems.of_refusal(refusal)
+        except Wrong as wrong:
+            return problems.of_wrong(wrong)
+        except GatewayError as error:
+            return _of_gateway(error)
 
-    def __init__(self) -> None:
-        self._keys, self._strangers = Buckets(), Crowd()
+    viewing.__name__ = operation.name
+    return viewing
 
-    def view(self, operation: Operation) -> Callable[..., Response]:
-        def viewing(**path: str) -> Response:
-            try:
-                return self._answer(operation, path)
-            except Refusal as refusal:
-                return problems.of_refusal(refusal)
-            except Wrong as wrong:
-                return problems.of_wrong(wrong)
-            except GatewayError as error:
-                return _of_gateway(error)
 
-        viewing.__name__ = operation.name
-        return viewing
+def _answer(operation: Operation, path: dict[str, str]) -> Response:
+    shop = parts()
+    now = shop.clock()
+    key, merchant = _admitted(shop, operation, now)
+    is_write = operation.method == "POST"
+    body = reading.body(operation.body or Nothing) if is_write else None
+    call = Call(shop, shop.store, merchant, key, now, body, reading.query(operation.query))
+    reply = _once(operation, call, path) if is_write else _done(operation, call, path)
+    text = operation.finish(call, reply.body) if operation.finish else reply.body
+    if is_write:
+        shop.wake()
+    return _response(reply, text)
 
-    def _answer(self, operation: Operation, path: dict[str, str]) -> Response:
-        shop = parts()
-        now = shop.clock()
-        key, merchant = self._admitted(shop, operation, now)
-        is_write = operation.method == "POST"
-        body = reading.body(operation.body or Nothing) if is_write else None
-        call = Call(shop, shop.store, merchant, key, now, body, reading.query(operation.query))
-        reply = _once(operation, call, path) if is_write else _done(operation, call, path)
-        text = operation.finish(call, reply.body) if operation.finish else reply.body
-        if is_write:
-            shop.wake()
-        return _response(reply, text)
 
-    def _admitted(self, shop: Parts, operation: Operation, now: int) -> tuple[ApiKey, Merchant]:
-        """The key that the request carries. Raises `Wrong` (401, 403, 429)."""
-        given = _BEARER.fullmatch(request.headers.get("Authorization", ""))
-        with shop.store.read() as db:
-            key = api_keys.find(db, given[1]) if given else None
-            merchant = store.merchants.get(db, key.merchant) if key else None
-        if key is None or merchant is None:
-            _wait(self._strangers.wait(client_address(), PAGE, now))
-            raise Wrong(
-                401, "Send a key of this merchant: Authorization: Bearer ck_live_… (checkout key add makes one).",
-                headers={"WWW-Authenticate": _REALM if given is None else f'{_REALM}, error="invalid_token"'},
-            )  # fmt: skip
-        _wait(self._keys.wait(key.id, READ_COST if request.method == "GET" else WRITE_COST, now))
-        _check_scope(key, operation.scope)
-        _note_use(shop.store, key, now)
-        return key, merchant
+def _admitted(shop: Parts, operation: Operation, now: int) -> tuple[ApiKey, Merchant]:
+    """The key that the request carries. Raises `Wrong` (401, 403, 429)."""
+    given = _BEARER.fullmatch(request.headers.get("Authorization", ""))
+    with shop.store.read() as db:
+        key = api_keys.find(db, given[1]) if given else None
+        merchant = store.merchants.get(db, key.merchant) if key else None
+    if key is None or merchant is None:
+        _wait(shop.pace.strangers.wait(client_address(), PAGE, now))
+        raise Wrong(
+            401, "Send a key of this merchant: Authorization: Bearer ck_live_… (checkout key add makes one).",
+            headers={"WWW-Authenticate": _REALM if given is None else f'{_REALM}, error="invalid_token"'},
+        )  # fmt: skip
+    _wait(shop.pace.keys.wait(key.id, READ_COST if request.method == "GET" else WRITE_COST, now))
+    _check_scope(key, operation.scope)
+    _note_use(shop.store, key, now)
+    return key, merchant
 
 
 def _wait(seconds: int) -> None:
