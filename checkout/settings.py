@@ -79,8 +79,7 @@ class Settings(Discreet, frozen=True, kw_only=True):
     @property
     def is_local(self) -> bool:
         """Whether the public address is one that only this machine reaches."""
-        host = urlsplit(self.base_url).hostname or ""
-        return host in ("localhost", "::1") or bool(_LOOPBACK.fullmatch(host))
+        return names_this_machine(urlsplit(self.base_url).hostname or "")
 
     @property
     def quiet_minutes(self) -> tuple[int, int] | None:
@@ -126,6 +125,11 @@ def load(environ: Mapping[str, str], cwd: Path) -> Settings:
     if "rest" in written:
         raise SettingsError(f"{written['rest'].label} must not be below grace, which is {settings.grace}.")
     return replace(settings, rest=settings.grace)
+
+
+def names_this_machine(host: str) -> bool:
+    """Whether it is a name or address of the machine itself, which others mean themselves by."""
+    return host in ("localhost", "::1") or bool(_LOOPBACK.fullmatch(host))
 
 
 def secret_for(settings: Settings) -> str:

@@ -86,3 +86,13 @@ def test_a_public_server_does_not_take_a_silent_proxy_for_a_program_of_this_mach
     world.app.extensions["checkout"] = replace(world.parts, settings=replace(settings, metrics_loopback=True))
     assert world.client.get("/metrics").status_code == 200
     assert world.client.get("/metrics", headers={"X-Forwarded-For": "1.2.3.4"}).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("host", "allowed"),
+    [("localhost:8000", True), ("127.0.0.2", True), ("[::1]:8000", True), ("evil.example:8000", False),
+     ("127.0.0.1.evil.example", False), ("[::1", False), ("::1", False)],
+)  # fmt: skip
+def test_a_page_whose_name_was_led_to_this_machine_reads_nothing(world: World, host: str, allowed: bool) -> None:
+    """The browser of whoever looks at it is a program of this machine (DNS rebinding)."""
+    assert (world.client.get("/metrics", headers={"Host": host}).status_code == 200) is allowed

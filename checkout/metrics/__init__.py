@@ -5,10 +5,12 @@ from __future__ import annotations
 
 import hmac
 from ipaddress import ip_address
+from urllib.parse import urlsplit
 
 from flask import Blueprint, Response, request
 
 from checkout.errors import Code, Refusal
+from checkout.settings import names_this_machine
 from checkout.web import client_address, parts
 
 _FORMAT = "text/plain; version=0.0.4; charset=utf-8"
@@ -46,6 +48,11 @@ def _is_of_this_machine() -> bool:
     if not (settings.metrics_loopback or settings.is_local) or any(name in request.headers for name in _FORWARDED):
         return False
     try:
-        return ip_address(client_address()).is_loopback
+        return ip_address(client_address()).is_loopback and _is_meant()
     except ValueError:
         return False
+
+
+def _is_meant() -> bool:
+    """A page may have led its own name to this machine, and asks through the browser of who looks at it."""
+    return names_this_machine(urlsplit(f"//{request.host}").hostname or "")
