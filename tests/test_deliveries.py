@@ -180,6 +180,7 @@ def test_every_try_has_the_same_id(outbox: Outbox) -> None:
         outbox.clock.now = outbox.delivery().due_at
         outbox.try_once()
     assert {sent.headers["webhook-id"] for sent in outbox.outside.sent} == {outbox.id}
+    assert outbox.id.startswith("msg_")
     assert len({sent.headers["webhook-timestamp"] for sent in outbox.outside.sent}) == 3
 
 

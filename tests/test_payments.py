@@ -139,6 +139,22 @@ def test_what_a_paid_order_owes_is_told_of_within_the_transaction_and_nothing_el
     assert told == [(order.token, 1)]
 
 
+def test_before_money_is_judged_it_is_said_that_what_an_undone_transaction_owed_is_undone(shop: Shop) -> None:
+    """The message was booked by another process meanwhile: done again, the transaction owes nothing any more."""
+    told: list[str] = []
+
+    @contextmanager
+    def at_once() -> Iterator[Owed]:
+        yield lambda db, token: told.append(token)
+
+    shop.at_once = at_once
+    order = shop.open()
+    shop.push(990, at=1)
+    assert told == ["", order.token]
+    shop.push(990, at=1)
+    assert told == ["", order.token, ""]
+
+
 # Repeats
 
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from checkout import deliveries
+from checkout import deliveries, orders
 from checkout import store as stores
 from checkout.errors import Refusal
 from checkout.interfaces import Rows, Store
-from checkout.model import State
+from checkout.model import Method, State
 from checkout.store.sqlite import SqliteStore
 from checkout.turns import ALONE, TooNarrow, Turn
 from tests.shop import Shop
@@ -59,6 +59,23 @@ def test_who_has_some_words_may_touch_no_more() -> None:
         turn.expect(["account a", "account c"])
     with pytest.raises(TooNarrow):
         turn.expect_alone()
+
+
+@pytest.fixture
+def took(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """What the transactions from now on may touch, whatever they say."""
+
+    def take(*words: str) -> None:
+        def in_turn(store: SqliteStore, _: object, work: Callable[[Rows, Turn], Any]) -> Any:
+            with store.transaction() as db:
+                return work(db, Turn(frozenset(words)))
+
+        monkeypatch.setattr(SqliteStore, "in_turn", in_turn)
+
+    return take
+
+
+Took = Callable[..., None]
 
 
 def test_a_callback_that_is_claimed_touches_itself_alone(shop: Shop, asked: Asked) -> None:
@@ -135,3 +152,54 @@ def test_money_for_what_is_sold_here_touches_everything(shop: Shop, asked: Asked
     del asked[:]
     assert shop.push(order.really_price).order == shop.order(order)
     assert asked == [None]
+
+
+# What was taken is too little by the time the transaction runs: it is undone, and done again alone
+
+
+MONEY = ("account wx-main", "device phone", "number 1001 N1")
+ORDER = ("account wx-main", "number 1001 N1")
+
+
+@pytest.mark.parametrize("missing", ["account wx-main", "number 1001 N1"])
+def test_money_pays_no_order_that_it_has_not_taken(shop: Shop, took: Took, missing: str) -> None:
+    order = shop.open("N1")
+    took(*(word for word in MONEY if word != missing))
+    with pytest.raises(TooNarrow):
+        shop.push(order.really_price)
+    assert (shop.order(order), shop.payments()) == (order, [])
+
+
+def test_money_is_compared_with_no_account_that_it_has_not_taken(shop: Shop, took: Took) -> None:
+    """The phone was given one more account meanwhile: an order there may have the same amount."""
+    shop.open("N1")
+    shop.add_account(id="wx-other", code="wxp://other")
+    with shop.store.transaction() as db:
+        stores.devices.watch(db, "phone", "wx-other")
+    took(*MONEY)
+    with pytest.raises(TooNarrow):
+        shop.push(12345)
+    assert shop.payments() == []
+
+
+def test_money_pays_no_account_s_order_from_before_a_switch_without_its_account_of_now(shop: Shop, took: Took) -> None:
+    shop.add_account(id="ali-main", method=Method.ALIPAY, code="https://qr.alipay.com/fkx")
+    order = shop.open("N1", dialect="api")
+    orders.choose_method(shop.store, order.token, "alipay", shop.rules, shop.now)
+    took(*MONEY)
+    with pytest.raises(TooNarrow):
+        shop.push(order.really_price)
+    took(*MONEY, "account ali-main")
+    paid = shop.push(order.really_price).order
+    assert paid is not None
+    assert paid.token == order.token
+
+
+def test_money_pays_what_is_sold_here_only_alone(shop: Shop, took: Took) -> None:
+    with shop.store.transaction() as db:
+        stores.products.add(db, product())
+    order = shop.open("N1", product="ebook")
+    took(*MONEY)
+    with pytest.raises(TooNarrow):
+        shop.push(order.really_price)
+    assert (shop.order(order), shop.payments()) == (order, [])
