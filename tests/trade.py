@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import SimpleNamespace
-from typing import cast
+from typing import Protocol, cast
 from urllib.parse import urlsplit
 
 import pytest
@@ -108,7 +108,11 @@ def trading(store: Store, clock: FakeClock) -> Iterator[Trade]:
         worker.stop()
 
 
-def listen(trade: Trade, *urls: str) -> None:
+class Selling(Protocol):
+    shop: Shop
+
+
+def listen(trade: Selling, *urls: str) -> None:
     with trade.shop.store.transaction() as db:
         for number, url in enumerate(urls):
             endpoint = Endpoint(

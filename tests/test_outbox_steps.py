@@ -1,0 +1,375 @@
+"""The outbox step by step, without the worker's threads: what it claims, sends, books, remembers and passes over."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from typing import Any
+
+import pytest
+
+from checkout import deliveries
+from checkout import store as stores
+from checkout.errors import StoreError
+from checkout.http import Answer, Outgoing
+from checkout.interfaces import Rows, Store
+from checkout.lanes import HOOK, MOST_AT_ONCE, Lanes
+from checkout.model import Delivery, DeliveryState, Order
+from checkout.outbox import Outbox
+from checkout.store.sqlite import SqliteStore
+from checkout.turns import ALONE, Turn
+from tests.shop import Shop
+from tests.trade import DIALECTS, listen
+from tests.world import START, FakeClock, answer
+
+URL = "https://a.example/n"
+LANE = "a.example"
+HOOK_URL = "https://hook.example/h"
+
+
+class Alone:
+    """A shop and an outbox whose pool is a list: nothing is sent before `work_off`."""
+
+    def __init__(self, store: Store, clock: FakeClock) -> None:
+        self.shop, self.clock, self.lanes = Shop(store).fill(), clock, Lanes()
+        self.shop.change_account(max_offset=500)
+        self.pool: list[tuple[Callable[..., object], tuple[Any, ...]]] = []
+        self.sent: list[str] = []
+        self.reply = answer()
+        self.woken, self.is_over, self.is_full = 0, False, False
+        self.outbox = Outbox(
+            store, DIALECTS, self.send, clock, self.lanes,
+            submit=self.submit, wake=self.wake, is_over=lambda: self.is_over,
+        )  # fmt: skip
+
+    def send(self, request: Outgoing) -> Answer:
+        self.sent.append(request.url)
+        return self.reply
+
+    def submit(self, work: Callable[..., object], *values: Any) -> None:
+        self.pool.append((work, values))
+        if self.is_full:
+            raise RuntimeError("can't start new thread")
+
+    def wake(self) -> None:
+        self.woken += 1
+
+    def work_off(self) -> None:
+        while self.pool:
+            work, values = self.pool.pop(0)
+            work(*values)
+
+    def paid(self, *numbers: str, url: str = URL, at_once: bool = False) -> list[Order]:
+        """Paid orders whose callbacks are due; `at_once`: as a server with a worker books them."""
+        self.shop.at_once = self.outbox.at_once if at_once else deliveries.later
+        orders = [self.shop.open(number, price=1000, notify_url=url) for number in numbers]
+        for order in orders:
+            self.shop.push(order.really_price)
+        return orders
+
+    def of(self, order: Order) -> Delivery:
+        return next(one for one in self.shop.deliveries(order) if not one.endpoint)
+
+    def tries(self, orders: Iterable[Order]) -> list[int]:
+        return [self.of(order).attempts for order in orders]
+
+    def places(self, lane: str = LANE) -> int:
+        """How many more may go out in the lane now."""
+        entered = 0
+        while self.lanes.enter(lane):
+            entered += 1
+        for _ in range(entered):
+            self.lanes.leave(lane)
+        return entered
+
+    def hook(self) -> Delivery:
+        with self.shop.store.read() as db:
+            ((owed,),) = stores.deliveries.due_events(db, self.clock.now, failing=False)
+        return owed
+
+
+@pytest.fixture
+def alone(store: Store, clock: FakeClock) -> Alone:
+    return Alone(store, clock)
+
+
+# A look at what is due
+
+
+def test_a_look_hands_over_two_for_each_host_and_counts_those_that_wait(alone: Alone) -> None:
+    orders = alone.paid("N1", "N2", "N3", "N4") + alone.paid("N5", url="https://b.example/n")
+    assert alone.outbox.look() == 2
+    assert alone.tries(orders) == [1, 1, 0, 0, 1]
+    assert len(alone.pool) == 3
+    alone.work_off()
+    assert {alone.of(order).state for order in orders} == {DeliveryState.DELIVERED}
+    assert len(alone.sent) == 5
+    assert (alone.places(), alone.places("b.example")) == (2, 2)
+    assert alone.woken == 3
+
+
+def test_a_look_ends_where_there_is_no_room_for_anybody(alone: Alone) -> None:
+    for number in range(MOST_AT_ONCE - 1):
+        assert alone.lanes.enter(f"host-{number}")
+    first, second = alone.paid("N1") + alone.paid("N2", url="https://b.example/n")
+    assert alone.outbox.look() == 0
+    assert alone.tries([first, second]) == [1, 0]
+
+
+def test_what_waited_at_the_look_before_and_is_told_by_now_is_forgotten(alone: Alone) -> None:
+    orders = alone.paid("N1", "N2", "N3")
+    alone.outbox.look()
+    with alone.shop.store.transaction() as db:
+        stores.deliveries.acknowledge(db, alone.of(orders[2]).id, START)
+    assert alone.outbox.look() == 0
+    alone.work_off()
+    assert len(alone.sent) == 2
+
+
+def test_who_claims_second_sends_nothing_and_leaves_its_place(alone: Alone, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stores.deliveries, "claim", lambda *_: None)
+    alone.paid("N1")
+    assert alone.outbox.look() == 0
+    assert alone.pool == []
+    assert alone.places() == 2
+
+
+# Right after the transaction that owes
+
+
+def test_what_is_owed_is_claimed_in_the_same_transaction_and_sent_after_it(alone: Alone) -> None:
+    (order,) = alone.paid("N1", at_once=True)
+    owed = alone.of(order)
+    assert (owed.attempts, owed.due_at) == (1, START + deliveries.LEASE_S)
+    assert alone.sent == []
+    assert alone.places() == 1
+    alone.work_off()
+    assert alone.sent == [f"{URL}?order=N1"]
+    assert alone.places() == 2
+
+
+def test_what_another_has_claimed_meanwhile_is_not_sent_and_keeps_no_place(
+    alone: Alone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stores.deliveries, "claim", lambda *_: None)
+    alone.paid("N1", "N2", "N3", at_once=True)
+    assert alone.pool == []
+    assert alone.places() == 2
+    assert alone.woken == 0
+
+
+def test_what_was_owed_by_an_undone_transaction_is_neither_sent_nor_remembered(alone: Alone) -> None:
+    alone.paid("N1", "N2", at_once=True)
+    (order,) = alone.paid("N3")
+    with suppress(ZeroDivisionError), alone.outbox.at_once() as owed, alone.shop.store.transaction() as db:
+        owed(db, order.token)
+        raise ZeroDivisionError
+    alone.work_off()
+    assert len(alone.sent) == 2
+    assert alone.woken == 2
+
+
+def test_who_owes_nothing_when_it_is_done_again_asks_for_no_look(alone: Alone) -> None:
+    listen(alone, HOOK_URL)
+    (order,) = alone.paid("N1")
+    with alone.outbox.at_once() as owed:
+        with suppress(ZeroDivisionError), alone.shop.store.transaction() as db:
+            owed(db, order.token)
+            raise ZeroDivisionError
+        with alone.shop.store.transaction() as db:
+            owed(db, "")
+    assert (alone.pool, alone.woken, alone.places()) == ([], 0, 2)
+
+
+def test_what_finds_its_host_busy_goes_out_after_it_without_a_look(alone: Alone) -> None:
+    orders = alone.paid("N1", "N2", "N3", "N4", at_once=True)
+    assert alone.tries(orders) == [1, 1, 0, 0]
+    assert (len(alone.pool), alone.woken) == (2, 0)
+    alone.work_off()
+    assert alone.sent == [f"{URL}?order=N{number}" for number in (1, 3, 4, 2)]
+    assert {alone.of(order).state for order in orders} == {DeliveryState.DELIVERED}
+
+
+def test_where_everybody_is_busy_elsewhere_the_loop_is_asked_to_look(alone: Alone) -> None:
+    for number in range(MOST_AT_ONCE):
+        assert alone.lanes.enter(f"host-{number}")
+    (order,) = alone.paid("N1", at_once=True)
+    assert (alone.tries([order]), alone.pool, alone.woken) == ([0], [], 1)
+
+
+def test_what_goes_to_a_webhook_endpoint_is_left_to_the_loop_which_is_asked_to_look(alone: Alone) -> None:
+    listen(alone, HOOK_URL)
+    alone.paid("N1", at_once=True)
+    assert alone.woken == 1
+    alone.work_off()
+    assert alone.sent == [f"{URL}?order=N1"]
+    assert alone.outbox.look() == 0
+    alone.work_off()
+    assert alone.sent[1:] == [HOOK_URL]
+
+
+def test_a_thread_that_cannot_be_started_is_logged_and_the_message_keeps_its_place(
+    alone: Alone, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The pool has it in its queue: the next thread that is free sends it."""
+    alone.is_full = True
+    (order,) = alone.paid("N1", at_once=True)
+    assert f"Delivery {alone.of(order).id} could not begin; its lease brings it back" in caplog.text
+    assert alone.places() == 1
+    alone.work_off()
+    assert alone.places() == 2
+
+
+# One try
+
+
+def claimed(alone: Alone, owed: Delivery) -> Delivery:
+    found = deliveries.claim(alone.shop.store, owed, alone.clock.now)
+    assert found is not None
+    return found
+
+
+def test_nothing_is_sent_to_an_endpoint_that_was_paused_since_the_claim(
+    alone: Alone, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    listen(alone, HOOK_URL)
+    alone.paid("N1")
+    taken = claimed(alone, alone.hook())
+    with alone.shop.store.transaction() as db:
+        deliveries.pause(db, taken.endpoint, "hand", START)
+    assert alone.outbox.deliver(taken, HOOK + "hook.example") is None
+    assert alone.sent == []
+    with alone.shop.store.read() as db:
+        assert stores.deliveries.attempts(db, taken.id) == []
+    assert "message.tried" not in caplog.text
+    alone.outbox.deliver(claimed(alone, alone.of(alone.paid("N2")[0])), LANE)
+    assert "message.tried" in caplog.text
+
+
+def test_who_has_ended_takes_no_further_message_of_the_lane(alone: Alone) -> None:
+    orders = alone.paid("N1", "N2", "N3", at_once=True)
+    alone.is_over = True
+    alone.work_off()
+    assert alone.tries(orders) == [1, 1, 0]
+    assert len(alone.sent) == 2
+
+
+def test_an_acknowledgement_is_booked_even_where_the_next_message_cannot_be_claimed(
+    alone: Alone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    orders = alone.paid("N1", "N2", "N3", at_once=True)
+
+    def fails(*_: object) -> None:
+        raise StoreError("The database is locked by another program; try again in a moment.")
+
+    with monkeypatch.context() as busy:
+        busy.setattr(stores.deliveries, "claim", fails)
+        alone.work_off()
+    states = [alone.of(order).state for order in orders]
+    assert states == [DeliveryState.DELIVERED, DeliveryState.DELIVERED, DeliveryState.WAITING]
+    assert alone.outbox.look() == 0
+    alone.work_off()
+    assert alone.sent == [f"{URL}?order=N{number}" for number in (1, 2, 3)]
+
+
+def test_a_try_that_cannot_be_booked_is_logged_and_leaves_its_place(
+    alone: Alone, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    (order,) = alone.paid("N1", at_once=True)
+
+    def fails(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(deliveries, "book", fails)
+    alone.work_off()
+    assert f"Delivery {alone.of(order).id} failed; its lease brings it back" in caplog.text
+    assert (alone.places(), alone.woken) == (2, 1)
+
+
+# Beside others, on a database where several write
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[list[str] | None]:
+    """The words of each transaction; it has no more than them."""
+    seen: list[list[str] | None] = []
+
+    def in_turn(
+        store: SqliteStore, words: Callable[[Rows], Iterable[str] | None], work: Callable[[Rows, Turn], Any]
+    ) -> Any:
+        with store.transaction() as db:
+            taken = words(db)
+            seen.append(None if taken is None else list(taken))
+            return work(db, ALONE if taken is None else Turn(frozenset(taken)))
+
+    monkeypatch.setattr(SqliteStore, "in_turn", in_turn)
+    return seen
+
+
+def test_booking_a_try_touches_the_message_alone(alone: Alone, asked: list[list[str] | None]) -> None:
+    (order,) = alone.paid("N1", at_once=True)
+    del asked[:]
+    alone.work_off()
+    assert asked == [[f"delivery {alone.of(order).id}"]]
+    assert alone.of(order).state is DeliveryState.DELIVERED
+
+
+def test_booking_a_try_touches_everything_where_another_message_of_the_lane_follows(
+    alone: Alone, asked: list[list[str] | None]
+) -> None:
+    orders = alone.paid("N1", "N2", "N3", at_once=True)
+    _, second, third = (f"delivery {alone.of(order).id}" for order in orders)
+    del asked[:]
+    alone.work_off()
+    assert asked == [None, [third], [second]]
+    assert len(alone.sent) == 3
+
+
+def test_what_comes_to_the_lane_while_a_try_is_booked_beside_others_is_left_to_the_loop(
+    alone: Alone, asked: list[list[str] | None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A claim would touch what the transaction has not taken."""
+    first, second = alone.paid("N1", "N2", at_once=True)
+    real = deliveries.book
+
+    def book(db: Rows, tried: deliveries.Tried, now: int) -> None:
+        real(db, tried, now)
+        alone.outbox._pass_over([alone.of(second)])
+
+    monkeypatch.setattr(deliveries, "book", book)
+    with alone.shop.store.transaction() as db:
+        db.run(
+            "UPDATE deliveries SET attempts = 0, due_at = :now WHERE order_token = :token",
+            now=START,
+            token=second.token,
+        )
+    del alone.pool[1:]
+    alone.work_off()
+    assert alone.tries([first, second]) == [1, 0]
+    assert alone.woken == 1
+
+
+def test_booking_what_an_endpoint_has_answered_touches_everything(alone: Alone, asked: list[list[str] | None]) -> None:
+    listen(alone, HOOK_URL)
+    alone.paid("N1")
+    taken = claimed(alone, alone.hook())
+    del asked[:]
+    alone.outbox.deliver(taken, HOOK + "hook.example")
+    assert asked == [None]
+    assert alone.sent == [HOOK_URL]
+
+
+# Endpoints in turn
+
+
+def test_of_several_endpoints_who_was_tried_last_comes_last(alone: Alone) -> None:
+    listen(alone, HOOK_URL, "https://other.example/h")
+    alone.paid("N1", "N2")
+    with alone.shop.store.read() as db:
+        first, second = stores.deliveries.due_events(db, START, failing=False)
+    assert (len(first), len(second)) == (2, 2)
+    assert [one.endpoint for one in alone.outbox.in_turn([first, second])] == ["whk_0", "whk_1", "whk_0", "whk_1"]
+    alone.outbox.deliver(claimed(alone, first[0]), HOOK + "hook.example")
+    assert list(alone.outbox.in_turn([first, second[:1]])) == [second[0], *first]
