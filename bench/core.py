@@ -20,12 +20,14 @@ MODULES = {
         "tests/test_switching.py",
         "tests/test_words.py",
     ),
+    "checkout/outbox.py": ("tests/test_outbox_steps.py", "tests/test_outbox.py", "tests/test_worker.py"),
     "checkout/payments.py": (
         "tests/test_judging.py",
         "tests/test_payments.py",
         "tests/test_payments_repeats.py",
         "tests/test_words.py",
     ),
+    "checkout/protocols/creates.py": ("tests/protocols/test_creates.py", "tests/protocols/test_creates_odd.py"),
     "checkout/refunds.py": ("tests/test_refund_rules.py", "tests/test_refunds.py"),
     "checkout/settlement.py": (
         "tests/test_settlement.py",
@@ -43,13 +45,16 @@ MODULES = {
         "tests/store/test_writer_failures.py",
         "tests/store/test_writer_pieces.py",
     ),
+    "checkout/turns.py": ("tests/test_words.py",),
 }
+# Own tests of every module.
+SHARED = ("tests/test_records.py",)
 OTHERS = (
     "tests/test_announcements.py",
     "tests/test_refund_calls.py",
     "tests/test_refund_notices.py",
     "tests/test_selling.py",
 )
-TESTS = sorted({name for names in MODULES.values() for name in names}.union(OTHERS))
+TESTS = sorted({name for names in MODULES.values() for name in names}.union(OTHERS, SHARED))
 # On one of the two databases: the promises of PostgreSQL are tested elsewhere, and this is about our own code.
 PYTEST = ("-q", "-p", "no:cacheprovider", "-k", "not postgres")

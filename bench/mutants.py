@@ -1,18 +1,23 @@
-"""What `./dev mutate` runs in the copy of the tree: `cover` notes which tests come by each line, `share` runs one share
-of the faults."""
+"""What `./dev mutate` runs in the copy of the tree: `cover` notes which tests come by each line, `sound` sees that none
+fails without a fault in such a fork as the faults are put into, `share` runs one share of the faults, `fresh` one fault
+that takes effect when its module is imported."""
 
 from __future__ import annotations
 
+import ast
 import importlib
+import importlib.util
 import inspect
 import json
 import os
 import signal
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping
+from importlib.machinery import ModuleSpec, SourceFileLoader
 from pathlib import Path
-from types import FunctionType, ModuleType
+from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 import coverage
@@ -55,11 +60,29 @@ class _Contexts:
         return found
 
 
+class _Sound:
+    """Instead of the tests: all of them in a fork without a fault. One that fails there would notice every fault."""
+
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        child = os.fork()
+        if not child:
+            for module in core.MODULES:
+                _graft(module, ast.parse(Path(module).read_text()))
+            failed = [item.nodeid for item in session.items if _fails(item)]
+            print("", *failed, sep="\n", flush=True)
+            os._exit(bool(failed))
+        if os.waitpid(child, 0)[1]:
+            pytest.exit("./dev mutate: these tests fail in a fork without a fault.", returncode=1)
+        return True
+
+
 class _Share:
     """Instead of the tests: every fault of a share, each in a fork."""
 
     def __init__(self, modules: list[str], only: str, share: int, shares: int) -> None:
         self.modules, self.only, self.share, self.shares = modules, only, share, shares
+        self.kills = Counter[str]()
+        self.killer = Path(f"mutants-killer-{share}")
         known = json.loads(_COVER.read_text())
         self.seconds: dict[str, float] = known["seconds"]
         self.lines: dict[str, dict[str, list[str]]] = known["lines"]
@@ -88,24 +111,41 @@ class _Share:
         child = os.fork()
         if not child:
             _quiet()
-            _graft(module, mutant)
+            if not mutant.function:
+                self._begin_afresh(module, mutant)
+            _graft(module, mutated(Path(module).read_text(), mutant.number))
             os._exit(any(self._fails(items[test]) for test in tests))
         status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        if status and self.killer.exists():
+            self.kills[self.killer.read_text()] += 1
+            self.killer.unlink()
         return "timeout" if status == -signal.SIGALRM else "killed" if status else "survived"
+
+    def _begin_afresh(self, module: str, mutant: Mutant) -> None:
+        signal.alarm(_PATIENCE_S + int(10 * sum(self.seconds.values())))
+        what = ["fresh", module, str(mutant.number), *core.MODULES[module], *core.SHARED]
+        os.execv(sys.executable, [sys.executable, "-m", "bench.mutants", *what])  # noqa: S606
 
     def _fails(self, item: pytest.Item) -> bool:
         signal.alarm(_PATIENCE_S + int(10 * self.seconds[item.nodeid]))
-        return any(report.failed for report in runtestprotocol(item, log=False, nextitem=None))
+        failed = _fails(item)
+        if failed:
+            self.killer.write_text(item.nodeid)
+        return failed
 
     def _tests(self, module: str, mutant: Mutant) -> list[str]:
-        """The tests that come by the statement, those of the module's own files first, then the quickest; not more
-        than `_MOST_TESTS`: all but the rarest fault needs few. What takes effect at import is up to the own ones."""
+        """The tests that come by the statement: those that have noticed most first, then those of the module's own
+        files, then the quickest; not more than `_MOST_TESTS`: all but the rarest fault needs few. What takes effect
+        at import is up to the own files."""
         own, lines = core.MODULES[module], self.lines[module]
-        if mutant.function:
-            found = {test for line in mutant.lines for test in lines.get(str(line), ()) if test}
-        else:
-            found = {test for test in self.seconds if test.startswith(own)}
-        return sorted(found, key=lambda test: (_place(test, own), self.seconds[test]))[:_MOST_TESTS]
+        if not mutant.function:
+            return list(own)
+        found = {test for line in mutant.lines for test in lines.get(str(line), ()) if test}
+        return sorted(found, key=lambda test: (-self.kills[test], _place(test, own), self.seconds[test]))[:_MOST_TESTS]
+
+
+def _fails(item: pytest.Item) -> bool:
+    return any(report.failed for report in runtestprotocol(item, log=False, nextitem=None))
 
 
 def _place(test: str, files: tuple[str, ...]) -> int:
@@ -117,18 +157,12 @@ def _quiet() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), number)
 
 
-def _graft(module: str, mutant: Mutant) -> None:
-    """Gives what everybody has imported already the code, the defaults and the constants of the module with the
-    fault."""
+def _graft(module: str, tree: ast.Module) -> None:
+    """Gives the functions that everybody has imported already the code and the defaults that they have in `tree`."""
     name = module.removesuffix(".py").replace("/", ".")
     real, faulty = importlib.import_module(name), ModuleType(name)
-    exec(compile(mutated(Path(module).read_text(), mutant.number), module, "exec"), vars(faulty))  # noqa: S102
+    exec(compile(tree, module, "exec"), vars(faulty))  # noqa: S102
     _graft_functions(vars(real), vars(faulty), name)
-    for key, value in vars(faulty).items():
-        old = vars(real)[key]
-        if not callable(value) and not key.startswith("__") and repr(value) != repr(old):
-            for other in [one for one in sys.modules.values() if vars(one).get(key) is old]:
-                setattr(other, key, value)
 
 
 def _graft_functions(real: Mapping[str, Any], faulty: Mapping[str, Any], module: str) -> None:
@@ -146,10 +180,32 @@ def _plain(function: Any) -> Any:
     return inspect.unwrap(getattr(function, "fget", function))
 
 
+class _Fresh(SourceFileLoader):
+    """Imports a module with a fault in it."""
+
+    def __init__(self, module: str, number: int) -> None:
+        super().__init__(module.removesuffix(".py").replace("/", "."), module)
+        self._code = compile(mutated(Path(module).read_text(), number), module, "exec")
+
+    def find_spec(self, fullname: str, path: object, target: object = None) -> ModuleSpec | None:
+        if fullname != self.name:
+            return None
+        return importlib.util.spec_from_file_location(fullname, self.path, loader=self)
+
+    def get_code(self, fullname: str) -> CodeType:
+        return self._code
+
+
 def main(what: str, *arguments: str) -> int:
     if what == "cover":
         cover(list(arguments))
         return 0
+    if what == "sound":
+        return int(pytest.main([*core.PYTEST, *arguments], plugins=[_Sound()]))
+    if what == "fresh":
+        module, number, *tests = arguments
+        sys.meta_path.insert(0, _Fresh(module, int(number)))
+        return int(pytest.main(["-x", *core.PYTEST, *tests]))
     share, *tests = arguments
     return int(pytest.main(["-q", *core.PYTEST, *tests], plugins=[_Share(*json.loads(share))]))
 
