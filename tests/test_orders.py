@@ -7,7 +7,7 @@ import pytest
 
 from checkout import orders, settlement
 from checkout import store as stores
-from checkout.errors import Code, Refusal
+from checkout.errors import Code, Damaged, Refusal
 from checkout.interfaces import Rows, Store
 from checkout.model import MOVES, DeliveryState, FixedCode, Judgement, Method, Order, State
 from tests.shop import Shop
@@ -62,6 +62,21 @@ def test_new_orders_are_refused_when_the_disk_is_nearly_full_and_payments_are_no
 def test_a_store_that_knows_no_disk_takes_orders(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shop.store, "free_bytes", lambda: None)
     assert shop.open().state is State.PENDING
+
+
+def test_a_database_that_is_known_to_be_damaged_takes_no_orders_and_still_payments(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order = shop.open()
+
+    def damaged() -> None:
+        raise Damaged("The database is damaged.")
+
+    monkeypatch.setattr(shop.store, "expect_sound", damaged)
+    with pytest.raises(Damaged):
+        shop.open("N2")
+    assert list(shop.slots()) == [("wx-main", 990)]
+    assert shop.push(990).order == shop.order(order)
 
 
 def test_a_check_of_the_caller_s_looks_before_a_new_order_and_not_before_a_retry(shop: Shop) -> None:

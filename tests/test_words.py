@@ -161,6 +161,55 @@ MONEY = ("account wx-main", "device phone", "number 1001 N1")
 ORDER = ("account wx-main", "number 1001 N1")
 
 
+def test_an_order_takes_no_amount_of_an_account_that_it_has_not_taken(shop: Shop, took: Took) -> None:
+    """Another account was chosen by lot before, and was switched off meanwhile."""
+    took("number 1001 N1")
+    with pytest.raises(TooNarrow):
+        shop.open("N1")
+    assert shop.slots() == {}
+    took(*ORDER)
+    assert shop.open("N1").really_price == 990
+
+
+def test_an_order_takes_no_amount_beside_an_account_that_it_has_not_taken(shop: Shop, took: Took) -> None:
+    """The phone was given one more account meanwhile: an order there may have the same amount."""
+    shop.add_account(id="wx-other", code="wxp://other")
+    with shop.store.transaction() as db:
+        stores.devices.watch(db, "phone", "wx-other")
+    took(*ORDER)
+    with pytest.raises(TooNarrow):
+        shop.open("N1", without=("wx-other",))
+    assert shop.slots() == {}
+
+
+def test_an_account_that_was_taken_is_chosen_before_the_others(shop: Shop, took: Took) -> None:
+    for name in ("a", "b", "c", "d"):
+        shop.add_account(id=name, code=f"wxp://{name}")
+        shop.add_device(f"phone-{name}", [name])
+    took("account c", "number 1001 N1")
+    assert shop.open("N1").account == "c"
+
+
+def test_orders_whose_time_is_over_are_written_down_only_alone(shop: Shop, took: Took) -> None:
+    before = shop.open("N0")
+    shop.go(300)
+    took(*ORDER)
+    with pytest.raises(TooNarrow):
+        shop.open("N1")
+    assert shop.order(before).state is State.PENDING
+
+
+def test_a_code_that_leaves_the_house_holds_no_amount_of_an_account_that_was_not_taken(shop: Shop, took: Took) -> None:
+    """The order has moved to another account meanwhile."""
+    order = shop.open("N1", shown=False)
+    took("number 1001 N1", "account wx-other")
+    with pytest.raises(TooNarrow):
+        orders.show(shop.store, order, shop.rules.limits, shop.now)
+    assert shop.order(order).shown_at is None
+    took(*ORDER)
+    assert orders.show(shop.store, order, shop.rules.limits, shop.now).shown_at == shop.now
+
+
 @pytest.mark.parametrize("missing", ["account wx-main", "number 1001 N1"])
 def test_money_pays_no_order_that_it_has_not_taken(shop: Shop, took: Took, missing: str) -> None:
     order = shop.open("N1")
