@@ -58,3 +58,16 @@ def test_all_run_to_the_end_and_one_that_fails_fails_the_run(folder: Path, fails
     status, told = run(folder, fails)
     assert status == 1
     assert re.findall("ran ([a-z]+)", told) == ["check", "audit", "coverage", "binary", "test"]
+
+
+def test_no_test_is_skipped_for_want_of_what_the_run_installs() -> None:
+    """strace is installed too, but whether it may look is up to the machine: such skips stand at a run's end."""
+    text = (ROOT / ".ci" / "run").read_text()
+    required = re.search(r"CHECKOUT_TEST_REQUIRE=(\S+)", text)
+    assert required
+    for package, what in {
+        "caddy": "caddy", "chromium": "browser", "git": "git", "hugo": "hugo", "jekyll": "jekyll", "mandoc": "mandoc",
+        "nginx-light": "nginx", "nodejs": "node", "php-cli": "php", "postgresql": "postgres",
+    }.items():  # fmt: skip
+        assert re.search(rf"\b{package}\b", text)
+        assert what in required[1].split(",")

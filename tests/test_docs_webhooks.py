@@ -26,9 +26,8 @@ def snippet(language: str, kind: str) -> str:
     return found
 
 
-def message(**changes: Any) -> dict[str, Any]:
-    """What came, and whether it is to be believed."""
-    at = changes.pop("at", int(time.time()))
+def message(at: int, **changes: Any) -> dict[str, Any]:
+    """What came, told at a moment."""
     signed = webhook_signature(webhook_secret(changes.pop("signer", SECRET)), "msg_1", at, BODY.encode())
     headers = {"webhook-id": "msg_1", "webhook-timestamp": str(at), "webhook-signature": signed}
     headers |= changes.pop("headers", {})
@@ -36,22 +35,23 @@ def message(**changes: Any) -> dict[str, Any]:
 
 
 def cases() -> list[tuple[dict[str, Any], bool]]:
+    """What came, and whether it is to be believed."""
     now = int(time.time())
-    good = message()
-    both = f"{message(signer=OTHER)['headers']['webhook-signature']} {good['headers']['webhook-signature']}"
+    good, foreign = message(now), message(now, signer=OTHER)
+    both = f"{foreign['headers']['webhook-signature']} {good['headers']['webhook-signature']}"
     return [
         (good, True),
-        (message(headers={"webhook-signature": both}), True),
-        (message(body=BODY + " "), False),
-        (message(signer=OTHER), False),
-        (message(at=now - 400), False),
-        (message(at=now + 400), False),
-        (message(headers={"webhook-id": "msg_2"}), False),
-        (message(headers={"webhook-id": ""}), False),
-        (message(headers={"webhook-timestamp": f"{now}.0"}), False),
-        (message(headers={"webhook-timestamp": ""}), False),
-        (message(headers={"webhook-signature": ""}), False),
-        (message(headers={"webhook-signature": good["headers"]["webhook-signature"][3:]}), False),
+        (message(now, headers={"webhook-signature": both}), True),
+        (message(now, body=BODY + " "), False),
+        (foreign, False),
+        (message(now - 400), False),
+        (message(now + 1000), False),
+        (message(now, headers={"webhook-id": "msg_2"}), False),
+        (message(now, headers={"webhook-id": ""}), False),
+        (message(now, headers={"webhook-timestamp": f"{now}.0"}), False),
+        (message(now, headers={"webhook-timestamp": ""}), False),
+        (message(now, headers={"webhook-signature": ""}), False),
+        (message(now, headers={"webhook-signature": good["headers"]["webhook-signature"][3:]}), False),
         ({**good, "headers": {}}, False),
     ]
 

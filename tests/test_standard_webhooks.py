@@ -106,7 +106,7 @@ def test_python_s_library_refuses_whatever_was_changed(told: tuple[Endpoint, End
 def library() -> Path:
     """A folder with the library of JavaScript, at the version that package-lock.json names; fetched once."""
     if shutil.which("node") is None or shutil.which("npm") is None:
-        skip_or_fail("node", "no Node with npm is installed (apt install nodejs npm)")
+        skip_or_fail("npm", "no Node with npm is installed (apt install nodejs npm)")
     folder = Path(__file__).parent.parent / ".pytest_cache" / "receivers"
     if not (folder / "node_modules" / "standardwebhooks").is_dir():
         folder.mkdir(parents=True, exist_ok=True)
