@@ -6,6 +6,7 @@ import struct
 import subprocess
 import sys
 import zlib
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -127,6 +128,23 @@ def test_a_picture_without_a_code_or_with_two_is_refused_with_its_reason() -> No
 @pytest.mark.parametrize("data", [b"", b"%PDF-1.7", b"\x89PNG\r\n\x1a\n", qr.png(TEXT)[:-200], b"GIF89a" + bytes(20)])
 def test_what_is_no_picture_is_refused(data: bytes) -> None:
     assert "not a picture" in refusal_of(data).message
+
+
+@settings(deadline=None, max_examples=150)
+@given(
+    st.sampled_from(["PNG", "WEBP", "JPEG"]), st.sampled_from(["L", "RGB"]),
+    st.lists(st.tuples(st.integers(0, 9999), st.binary(min_size=1, max_size=4)), min_size=1, max_size=8),
+    st.integers(0, 9999),
+)  # fmt: skip
+def test_a_picture_that_was_changed_anywhere_is_read_or_refused(
+    kind: str, mode: str, changes: list[tuple[int, bytes]], end: int
+) -> None:
+    data = saved(picture(qr.png(TEXT)).convert(mode), kind)
+    for at, piece in changes:
+        place = at % len(data)
+        data = data[:place] + piece + data[place + len(piece) :]
+    with suppress(Refusal):
+        assert isinstance(qr.read(data[: len(data) - end % 50]), str)
 
 
 @pytest.mark.parametrize("size", [(5000, 4001), (20_000_001, 1), (20_000, 20_000)])
