@@ -2,7 +2,7 @@
 
 crash     the server killed under load (--cycles 10000), over a database with orders of a year (--before 100000)
 power     disks as they may look after a power cut (--images 5000)
-slow      idle and dripping clients for a minute (--clients 500 of each of three kinds)
+slow      idle and dripping clients for a minute, bare and behind nginx and Caddy (--clients 500 of each of three kinds)
 backup    a copy of a year beside a writer, and what its restoring gives (--orders 1000000)
 fuzz      requests of every kind to every route (--requests 1000000)
 arrivals  buyers, phones and shops on a told clock, through the real rules (--arrivals 1000000)
@@ -19,7 +19,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from urllib.parse import urlsplit
@@ -86,13 +86,21 @@ def _power(options: argparse.Namespace) -> bool:
 
 
 def _slow(options: argparse.Namespace) -> bool:
-    with (
-        TemporaryDirectory(prefix="slow-") as folder,
-        servers.serving(Path(folder), *servers.CHECKOUT, "serve", "--port", "{port}") as (_, url),
-    ):
-        report = slow.run(urlsplit(url).port or 0, each=options.clients, seconds=60)
+    return all([_slow_at(kind, options.clients) for kind in ("", *proxies.KINDS)])
+
+
+def _slow_at(kind: str, clients: int) -> bool:
+    """The bare server, or behind a proxy as it is documented."""
+    if kind and proxies.program(kind) is None:
+        print(f"slow: not run behind {kind}, which is not installed.")
+        return True
+    with TemporaryDirectory(prefix="slow-") as name, ExitStack() as running:
+        folder = Path(name)
+        _, url = running.enter_context(servers.serving(folder, *servers.CHECKOUT, "serve", "--port", "{port}"))
+        port = running.enter_context(proxies.before(kind, folder, url)) if kind else urlsplit(url).port or 0
+        report = slow.run(port, each=clients, seconds=60)
     print(f"slow: {report.answered} of {report.probes} probes answered beside {report.held} slow clients,"
-          f" the slowest after {report.slowest_ms} ms")  # fmt: skip
+          f" the slowest after {report.slowest_ms} ms ({kind or 'bare'})", flush=True)  # fmt: skip
     return report.share >= 0.999
 
 

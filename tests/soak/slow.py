@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 _HEAD = b"POST /appPush HTTP/1.1\r\nHost: shop\r\nContent-Type: application/x-www-form-urlencoded\r\n"
 _PROBE = b"GET /healthz HTTP/1.1\r\nHost: shop\r\nConnection: close\r\n\r\n"
-_PROBE_EVERY_S, _PATIENCE_S = 0.05, 5
+_PROBE_EVERY_S = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,16 +26,17 @@ class Report:
         return self.answered / self.probes
 
 
-def run(port: int, *, each: int, seconds: float) -> Report:
-    """`each` clients of every kind for so long; each of them comes back as soon as it is turned away.
+def run(port: int, *, each: int, seconds: float, patience_s: float = 5) -> Report:
+    """`each` clients of every kind for so long; each of them comes back as soon as it is turned away. A probe is
+    answered that gets its answer within `patience_s`.
 
     On a thread of its own: where browser tests ran before, this one already has an event loop.
     """
     with ThreadPoolExecutor(1) as thread:
-        return thread.submit(lambda: asyncio.run(_run(port, each, seconds))).result()
+        return thread.submit(lambda: asyncio.run(_run(port, each, seconds, patience_s))).result()
 
 
-async def _run(port: int, each: int, seconds: float) -> Report:
+async def _run(port: int, each: int, seconds: float, patience_s: float) -> Report:
     held: Counter[str] = Counter()
     crowd = [
         asyncio.create_task(_stay(port, kind, f"127.{house}.0.{1 + number % 250}", held))
@@ -44,7 +45,8 @@ async def _run(port: int, each: int, seconds: float) -> Report:
     ]
     await asyncio.sleep(min(1, seconds / 4))
     probes = [
-        asyncio.create_task(_probe(port, number * _PROBE_EVERY_S)) for number in range(int(seconds / _PROBE_EVERY_S))
+        asyncio.create_task(_probe(port, number * _PROBE_EVERY_S, patience_s))
+        for number in range(int(seconds / _PROBE_EVERY_S))
     ]
     took = await asyncio.gather(*probes)
     connected = held.total()
@@ -81,12 +83,12 @@ async def _drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, kind
             await asyncio.wait_for(reader.read(1000), 1)
 
 
-async def _probe(port: int, after: float) -> float | None:
+async def _probe(port: int, after: float, patience_s: float) -> float | None:
     """Seconds until the answer; None: there was none in time."""
     await asyncio.sleep(after)
     began = time.monotonic()
     try:
-        async with asyncio.timeout(_PATIENCE_S):
+        async with asyncio.timeout(patience_s):
             reader, writer = await asyncio.open_connection("127.0.0.1", port)
             writer.write(_PROBE)
             answer = await reader.read()
