@@ -121,11 +121,13 @@ class Writer:
     def _work_off(self) -> None:
         """With the turn: does what was handed in, commits it, and gives the turn back."""
         self._owner = threading.get_ident()
-        pieces = [self._pieces.popleft() for _ in range(min(len(self._pieces), MOST_IN_A_COMMIT))]
+        pieces: list[Piece] = []
         try:
-            for piece in pieces:
+            for piece in self._handed_in():
+                pieces.append(piece)
                 self._do(piece)
                 if piece.group is None:  # the others need not wait one by one for a database that is locked
+                    pieces += self._handed_in()
                     break
         finally:
             try:
@@ -134,6 +136,13 @@ class Writer:
                 self._give_turn()
                 for piece in pieces:
                     piece.end()
+
+    def _handed_in(self) -> Iterator[Piece]:
+        """What waits, and what comes while that is done: the next commit would be a whole wait away."""
+        for _ in range(MOST_IN_A_COMMIT):
+            if not self._pieces:
+                return
+            yield self._pieces.popleft()
 
     def _do(self, piece: Piece) -> None:
         try:

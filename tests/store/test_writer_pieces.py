@@ -57,6 +57,22 @@ def test_one_thread_does_what_many_have_handed_in_with_one_commit(bench: Bench) 
     assert bench.disk.said.count("COMMIT") == 1
 
 
+def test_one_that_comes_while_others_are_done_shares_their_commit(bench: Bench) -> None:
+    late = threading.Thread(target=bench.writer.run, args=(insert(2),))
+
+    def slow(connection: sqlite3.Connection) -> None:
+        insert(1)(connection)
+        late.start()
+        while not bench.writer._pieces:
+            pass
+
+    bench.writer.run(slow)
+    assert bench.kept() == [1, 2]
+    late.join(60)
+    assert not late.is_alive()
+    assert bench.disk.said.count("COMMIT") == 1
+
+
 def test_one_that_comes_alone_is_done_by_its_own_thread_and_needs_no_savepoint(bench: Bench) -> None:
     assert bench.writer.run(thread_of) == threading.get_ident()
     assert bench.disk.said.count("SAVEPOINT member") == 0
