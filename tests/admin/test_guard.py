@@ -8,10 +8,12 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from checkout import store as stores
 from checkout.app import owners_pages
 from checkout.errors import Code, Refusal, StoreError
 from tests.admin.desk import PASSWORD, Owner, words
-from tests.world import World
+from tests.dump import dump
+from tests.world import World, product
 
 LATIN = re.compile("[A-Za-z]{3}")
 OPEN = {"admin.sign_in", "admin.signing_in", "admin.first", "admin.setting_first"}
@@ -34,6 +36,27 @@ def test_strangers_see_no_page_and_change_nothing(locked: World, stranger: Flask
     for path in routes(locked.app, "POST"):
         assert stranger.post(path, data={"csrf": "x"}).status_code == 303, path
     assert [entry.action for entry in locked.audit()] == ["owner.password"]
+
+
+def test_looking_changes_nothing(owner: Owner) -> None:
+    world = owner.world
+    with world.store.transaction() as db:
+        stores.products.add(db, product())
+    token = world.create("N1", "9.90")["data"]["orderId"]
+    world.push("77.00")
+    (payment,) = world.payments()
+    known = {"token": token, "payment": payment.id, "product": "ebook", "name": "wx-main", "merchant_id": "1001",
+             "device": "phone"}  # fmt: skip
+    pages = owners_pages(world.app).url_map
+    before, seen = dump(world), set[int]()
+    for rule in pages.iter_rules():
+        if rule.endpoint.startswith("admin.") and "GET" in (rule.methods or ()):
+            path = pages.bind("localhost").build(rule.endpoint, {name: known.get(name, "1") for name in rule.arguments})
+            for method in ("GET", "HEAD"):
+                seen.add(owner.client.open(path, method=method).status_code)
+            assert dump(world) == before, path
+    assert seen <= {200, 303, 404, 405, 403}
+    assert 200 in seen
 
 
 def test_every_form_needs_the_token_of_its_session(owner: Owner) -> None:

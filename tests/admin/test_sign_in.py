@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
+from argon2 import PasswordHasher
 from flask.testing import FlaskClient
 from msgspec.structs import replace
 
@@ -209,6 +213,24 @@ def test_a_new_password_ends_the_sessions_of_all_others(owner: Owner) -> None:
     rules.set_password(owner.world.store, "another password", actor="cli", new_id=owner.world.parts.new_id, now=1)
     assert owner.client.get("/admin").status_code == 303
     owner.sign_in("another password")
+
+
+def test_one_password_is_compared_or_hashed_at_a_time(locked: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each takes 19 MB and a processor: strangers must not make the server do many at once."""
+    alone: list[bool] = []
+
+    def watched(original: Callable[..., Any]) -> Callable[..., Any]:
+        def working(*given: Any) -> Any:
+            alone.append(not rules._one_at_a_time.acquire(blocking=False))
+            return original(*given)
+
+        return working
+
+    for name in ("verify", "hash"):
+        monkeypatch.setattr(PasswordHasher, name, watched(getattr(PasswordHasher, name)))
+    Owner(locked).sign_in()
+    rules.set_password(locked.store, "another password", actor="t", new_id=ids.new_id, now=locked.clock())
+    assert alone == [True, True]
 
 
 def changed_meanwhile(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
