@@ -13,69 +13,25 @@ urllib3 on top, and it takes several times as long to import.
 from __future__ import annotations
 
 import math
-import re
 import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import closing, contextmanager
 from contextvars import ContextVar
-from enum import StrEnum
 from functools import cached_property
 from http.client import HTTPException
 from queue import Empty, SimpleQueue
 
-from msgspec import Struct, field
+from checkout import __version__, authorities, outgoing, targets, wire
+from checkout.outgoing import Answer, Forbidden, Outgoing, Reason, Unreachable
 
-from checkout import __version__, authorities, targets, wire
+__all__ = [
+    "Answer", "Client", "Forbidden", "Outgoing", "Reason", "Unreachable", "check_url", "system_addresses", "within",
+]  # fmt: skip
 
 _LOOKUPS = 32  # names resolved at once by one client; a lookup that hangs outlives its request
-
-
-class Reason(StrEnum):
-    """Why there is no answer. The first four are Forbidden: nothing was sent."""
-
-    URL = "url"  # not in the plain form
-    PORT = "port"
-    ADDRESS = "address"  # not public
-    REQUEST = "request"  # a method or header that cannot be sent
-    DNS = "dns"
-    CONNECT = "connect"  # refused, unreachable, or broken off by the other side
-    TLS = "tls"
-    TIMEOUT = "timeout"
-    ANSWER = "answer"  # not HTTP, cut off, or a head too long
-
-
-class Unreachable(Exception):
-    """There is no answer. `message` is one sentence; it names the host, never the query."""
-
-    def __init__(self, reason: Reason, message: str) -> None:
-        super().__init__(message)
-        self.reason = reason
-        self.message = message
-
-
-class Forbidden(Unreachable):
-    """The request may not be sent, and was not."""
-
-
-class Outgoing(Struct, frozen=True):
-    """One request to send. A `#fragment` in the URL is not sent; Host, Connection and lengths are added."""
-
-    method: str
-    url: str
-    headers: Mapping[str, str] = field(default_factory=dict)
-    body: bytes = b""
-
-
-class Answer(Struct, frozen=True):
-    """What came back, of any status. `headers` finds names in either case; the body is cut, never decoded."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-    elapsed_ms: int
 
 
 def system_addresses(host: str) -> list[str]:
@@ -134,12 +90,12 @@ class Client:
         began = time.monotonic_ns()
         deadline = wire.Deadline(min(self._deadline_s if deadline_s is None else deadline_s, _left()))
         target = _judged(request.url, self._allow_private, self._ports)
-        message = _message(request, target, self._user_agent)
+        message = outgoing.written(request, target, self._user_agent)
         with _one_sentence(target.host), closing(self._connected(target, deadline)) as sock:
             wire.send(sock, message, deadline)
             response, body = wire.receive(sock, request.method, self._max_body, deadline)
         elapsed_ms = (time.monotonic_ns() - began) // 1_000_000
-        return Answer(response.status, _Headers(response.getheaders()), body, elapsed_ms)
+        return Answer(response.status, outgoing.Headers(response.getheaders()), body, elapsed_ms)
 
     def _connected(self, target: targets.Target, deadline: wire.Deadline) -> socket.socket:
         sock = wire.connected(self._addresses(target, deadline), target.port, deadline)
@@ -237,51 +193,6 @@ def _judged(url: str, allow_private: bool, ports: Collection[int] | None) -> tar
     if not target.is_public:
         raise Forbidden(Reason.ADDRESS, f"{target.host} is not a public address.")
     return target
-
-
-_METHOD = re.compile(r"[A-Z]{1,16}")
-_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_VALUE = re.compile(r"[\t -~]*")
-_SET_HERE = frozenset(
-    {"host", "connection", "content-length", "transfer-encoding", "te", "trailer", "upgrade", "expect"}
-)
-
-
-def _message(request: Outgoing, target: targets.Target, user_agent: str) -> bytes:
-    given = {name.lower() for name in request.headers}
-    defaults = {"User-Agent": user_agent, "Accept": "*/*", "Accept-Encoding": "identity"}
-    headers = {name: value for name, value in defaults.items() if name.lower() not in given}
-    headers.update(request.headers)
-    if not (_METHOD.fullmatch(request.method) and given.isdisjoint(_SET_HERE) and _plain(headers)):
-        raise Forbidden(Reason.REQUEST, "The request has a method or header that cannot be sent.")
-    if request.body or request.method in ("POST", "PUT", "PATCH"):
-        headers["Content-Length"] = str(len(request.body))
-    start = f"{request.method} {target.path} HTTP/1.1\r\nHost: {target.authority}\r\nConnection: close\r\n"
-    lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-    return f"{start}{lines}\r\n".encode("ascii") + request.body
-
-
-def _plain(headers: Mapping[str, str]) -> bool:
-    return all(_NAME.fullmatch(name) and _VALUE.fullmatch(value) for name, value in headers.items())
-
-
-class _Headers(Mapping[str, str]):
-    """Names in either case; the values of a repeated one joined by `, `."""
-
-    def __init__(self, pairs: Sequence[tuple[str, str]]) -> None:
-        self._values: dict[str, str] = {}
-        for name, value in pairs:
-            known = self._values.get(name.lower())
-            self._values[name.lower()] = value if known is None else f"{known}, {value}"
-
-    def __getitem__(self, name: str) -> str:
-        return self._values[name.lower()]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._values)
-
-    def __len__(self) -> int:
-        return len(self._values)
 
 
 @contextmanager

@@ -16,7 +16,8 @@ ROOT = Path(__file__).resolve().parent.parent
 LAYERS = [  # from the ground up; a module imports from its own layer and those above it in this list
     {"boot", "client", "cpus", "errors", "inline", "logs", "money", "places", "records", "toml", "turns"},
     {"events", "grants", "ids", "model", "qr", "rates", "signing", "xml"},
-    {"authorities", "framing", "http", "patient_socket", "resources", "setting_values", "settings", "targets", "wire"},
+    {"authorities", "framing", "http", "outgoing", "patient_socket", "resources", "setting_values", "settings"}
+    | {"targets", "wire"},
     {"channel", "interfaces"},
     {"store"},
     {"api_keys", "idempotency"}
