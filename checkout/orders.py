@@ -1,4 +1,4 @@
-"""The life of an order: opened, shown, closed, expired (and paid: `checkout.settlement`). No Flask, no SQL.
+"""The life of an order: opened, shown, closed, expired. (Paid: `settlement`; moved to another method: `switching`.)
 
 Every use case reads the clock once and runs in one transaction. States move only through the store's guarded
 updates; whoever gets no row back was second.
@@ -21,8 +21,6 @@ from checkout.interfaces import Rows, Store
 from checkout.model import Merchant, Order, State
 from checkout.turns import ALONE, Turn
 
-# Where the buyer chooses on our own page; a merchant that named the method gets what it asked for.
-SWITCHING = frozenset({"embed", "api"})
 _ALL = 1_000_000
 _BATCH = 50  # in one transaction: each may be told to twenty endpoints, and phones wait meanwhile
 
@@ -124,48 +122,9 @@ def _added(
         check(db)
     order = _new_order(ask, rules.limits, now, attempt)
     if ask.method:
-        order = _with_amount(db, order, ask.method, rules, now, shown=ask.shown, without=ask.without, turn=turn)
+        order = with_amount(db, order, ask.method, rules, now, shown=ask.shown, without=ask.without, turn=turn)
     store.orders.add(db, order)
     return order
-
-
-def choose_method(db_store: Store, token: str, method: str, rules: Rules, now: int) -> Order:
-    """The buyer of an order has chosen a method, or another one where the choice is the buyer's (`SWITCHING`).
-
-    The amount of the method before stays the order's: its code may have been scanned. Refused as `open_order`,
-    NOT_FOUND, NOT_ALLOWED."""
-    with db_store.transaction() as db:
-        order = existing(db, token)
-        if order.method == method:
-            return order
-        is_fixed = order.method and order.dialect not in SWITCHING
-        if is_fixed or order.state_at(now) is not State.PENDING:
-            raise Refusal(Code.NOT_ALLOWED, "The method of this order can no longer be chosen.")
-        ready = _had_before(db, order, method, now) or _with_amount(db, order, method, rules, now, shown=False)
-        assert ready.really_price is not None
-        moved = store.orders.assign(
-            db, token, method=method, account=ready.account, channel=ready.channel, really_price=ready.really_price
-        )
-        assert moved is not None
-        return moved
-
-
-def reroute(db_store: Store, order: Order, rules: Rules, now: int, *, without: Collection[str]) -> Order:
-    """Moves a waiting order to the next account of its method, none of `without`, because its own cannot take it.
-
-    Gives the order as it is where it has moved or ended meanwhile. Refused as `accounts.take_slot`, NOT_FOUND."""
-    with db_store.transaction() as db:
-        found = existing(db, order.token)
-        if found.state_at(now) is not State.PENDING or found.account not in without:
-            return found
-        ready = _with_amount(db, found, found.method, rules, now, shown=False, without=without)
-        assert ready.really_price is not None
-        moved = store.orders.assign(
-            db, found.token, method=ready.method, account=ready.account, channel=ready.channel,
-            really_price=ready.really_price,
-        )  # fmt: skip
-        assert moved is not None
-        return moved
 
 
 def show(db_store: Store, order: Order, limits: Limits, now: int) -> Order:
@@ -207,6 +166,27 @@ def expire_due(db_store: Store, now: int, limit: int = 500) -> int:
     if expired:
         logs.event("orders.expired", count=expired)
     return expired
+
+
+def with_amount(
+    db: Rows, order: Order, method: str, rules: Rules, now: int, *, shown: bool, without: Collection[str] = (),
+    turn: Turn = ALONE,
+) -> Order:  # fmt: skip
+    """The order with an account and an amount that no other waiting order has.
+
+    Orders whose time is over are written down as expired first: should the clock step back afterwards, none of them
+    waits again for an amount that stands for another order by then. Refused as `accounts.take_slot`."""
+    if store.orders.any_expiring(db, now):
+        turn.expect_alone()
+        _expire(db, now, _ALL)
+    rest = amounts.rest_of_shown(order.expires_at, rules.limits) if shown else amounts.rest_of_unshown(order.expires_at)
+    account, amount = accounts.take_slot(
+        db, method, order.price, order.token, rest, rules.offline_after_s, now, without=without, turn=turn
+    )
+    return replace(
+        order, method=method, account=account.id, channel=account.channel, really_price=amount,
+        shown_at=now if shown else None,
+    )  # fmt: skip
 
 
 def code_of(db: Rows, order: Order) -> tuple[str, bool]:
@@ -266,27 +246,6 @@ def _expire(db: Rows, now: int, limit: int) -> int:
     return len(expired)
 
 
-def _with_amount(
-    db: Rows, order: Order, method: str, rules: Rules, now: int, *, shown: bool, without: Collection[str] = (),
-    turn: Turn = ALONE,
-) -> Order:  # fmt: skip
-    """The order with an account and an amount that no other waiting order has.
-
-    Orders whose time is over are written down as expired first: should the clock step back afterwards, none of them
-    waits again for an amount that stands for another order by then."""
-    if store.orders.any_expiring(db, now):
-        turn.expect_alone()
-        _expire(db, now, _ALL)
-    rest = amounts.rest_of_shown(order.expires_at, rules.limits) if shown else amounts.rest_of_unshown(order.expires_at)
-    account, amount = accounts.take_slot(
-        db, method, order.price, order.token, rest, rules.offline_after_s, now, without=without, turn=turn
-    )
-    return replace(
-        order, method=method, account=account.id, channel=account.channel, really_price=amount,
-        shown_at=now if shown else None,
-    )  # fmt: skip
-
-
 def _noted_as_shown(db: Rows, order: Order, limits: Limits, now: int, turn: Turn) -> Order:
     shown = store.orders.show(db, order.token, now) if order.really_price is not None else None
     if shown is None:
@@ -296,15 +255,6 @@ def _noted_as_shown(db: Rows, order: Order, limits: Limits, now: int, turn: Turn
     rest = amounts.rest_of_shown(shown.expires_at, limits)
     store.slots.set_rest(db, shown.token, shown.account, shown.really_price, rest)
     return shown
-
-
-def _had_before(db: Rows, order: Order, method: str, now: int) -> Order | None:
-    """The order with the amount that it was given for this method earlier, so that it never holds a third one."""
-    for account_id, amount in store.slots.of_order(db, order.token, now):
-        account = store.accounts.get(db, account_id)
-        if account is not None and account.method == method and account.disabled_at is None:
-            return replace(order, method=method, account=account.id, channel=account.channel, really_price=amount)
-    return None
 
 
 def _rest_after_end(db: Rows, order: Order, limits: Limits, now: int) -> None:

@@ -14,7 +14,7 @@ from time import monotonic
 
 from msgspec import Struct, field
 
-from checkout import gateways, http, orders, store
+from checkout import gateways, http, orders, store, switching
 from checkout.accounts import PERSONAL
 from checkout.channel import Channel, Channels, ForPhones, GatewayError, Prompt, PromptKind, Scene, Start
 from checkout.errors import Code, Refusal
@@ -208,7 +208,7 @@ def _unfit(till: Till, order: Order, wanted: Wanted, now: int) -> set[str]:
 def _elsewhere(till: Till, order: Order, tried: set[str], now: int, error: GatewayError) -> Order:
     """The order at the next account of its method. Refused: GATEWAY."""
     try:
-        return orders.reroute(till.store, order, till.rules, now, without=tried)
+        return switching.reroute(till.store, order, till.rules, now, without=tried)
     except Refusal as refusal:
         if refusal.code not in (Code.NO_ACCOUNT, Code.PHONE_OFFLINE, Code.BUSY):
             raise

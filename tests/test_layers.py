@@ -28,7 +28,7 @@ LAYERS = [  # from the ground up; a module imports from its own layer and those 
     | {"sales", "sessions"}
     | {"catalogue", "claims", "gateways", "merchant_keys", "products", "prompts", "receiving", "refund_calls", "scans"}
     | {"refund_notices", "refunds", "returns", "statistics"}
-    | {"selling", "settlement", "sharing", "snippets", "strangers", "tallies"},
+    | {"selling", "settlement", "sharing", "snippets", "strangers", "switching", "tallies"},
     {"inquiries", "inspection", "lanes", "outbox", "worker"},
     {"access", "fields", "front", "live", "web"},  # Flask from here on
     {"protocols", "channels", "monitors"},

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from msgspec.structs import asdict, replace
 
-from checkout import orders
+from checkout import orders, switching
 from checkout import store as stores
 from checkout.amounts import Limits
 from checkout.errors import Code, Refusal
@@ -49,7 +49,7 @@ def fields(order: Order) -> dict[str, Any]:
 
 
 def choose(shop: Shop, order: Order, method: str) -> Order:
-    return orders.choose_method(shop.store, order.token, method, shop.rules, shop.now)
+    return switching.choose_method(shop.store, order.token, method, shop.rules, shop.now)
 
 
 def test_an_order_of_which_nothing_more_was_asked_is_empty_and_waits_for_the_buyer_s_choice(shop: Shop) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from checkout import orders, settlement
+from checkout import orders, settlement, switching
 from checkout import store as stores
 from checkout.errors import Code, Damaged, Refusal
 from checkout.interfaces import Rows, Store
@@ -201,22 +201,22 @@ def test_an_order_without_a_method_gets_account_and_amount_when_the_buyer_choose
     order = shop.open(method="", shown=False)
     assert (order.method, order.account, order.really_price) == ("", "", None)
     assert shop.slots() == {}
-    chosen = orders.choose_method(shop.store, order.token, "wechat", shop.rules, shop.now)
+    chosen = switching.choose_method(shop.store, order.token, "wechat", shop.rules, shop.now)
     assert (chosen.method, chosen.account, chosen.really_price, chosen.rev) == ("wechat", "wx-main", 990, 1)
-    assert orders.choose_method(shop.store, order.token, "wechat", shop.rules, shop.now) == chosen
+    assert switching.choose_method(shop.store, order.token, "wechat", shop.rules, shop.now) == chosen
 
 
 def test_the_method_is_chosen_once_and_in_time(shop: Shop) -> None:
     shop.add_account(id="ali-main", method=Method.ALIPAY)
     chosen, slow = shop.open("N1"), shop.open("N2", method="", shown=False)
     with pytest.raises(Refusal) as caught:
-        orders.choose_method(shop.store, chosen.token, "alipay", shop.rules, shop.now)
+        switching.choose_method(shop.store, chosen.token, "alipay", shop.rules, shop.now)
     assert refusal(caught) is Code.NOT_ALLOWED
     with pytest.raises(Refusal) as caught:
-        orders.choose_method(shop.store, slow.token, "alipay", shop.rules, slow.expires_at)
+        switching.choose_method(shop.store, slow.token, "alipay", shop.rules, slow.expires_at)
     assert refusal(caught) is Code.NOT_ALLOWED
     with pytest.raises(Refusal) as caught:
-        orders.choose_method(shop.store, "no such token", "alipay", shop.rules, shop.now)
+        switching.choose_method(shop.store, "no such token", "alipay", shop.rules, shop.now)
     assert refusal(caught) is Code.NOT_FOUND
 
 
@@ -317,8 +317,8 @@ def test_closing_frees_only_those_amounts_of_an_order_whose_code_nobody_saw(shop
     """The buyer saw the WeChat code, looked at Alipay, went back, and the shop closed the order at that moment."""
     shop.add_account(id="ali-main", method=Method.ALIPAY, code="https://qr.alipay.com/fkx")
     order = shop.open(dialect="api")
-    orders.choose_method(shop.store, order.token, "alipay", shop.rules, shop.now)
-    back = orders.choose_method(shop.store, order.token, "wechat", shop.rules, shop.now)
+    switching.choose_method(shop.store, order.token, "alipay", shop.rules, shop.now)
+    back = switching.choose_method(shop.store, order.token, "wechat", shop.rules, shop.now)
     assert (back.account, back.shown_at) == ("wx-main", None)
     shop.go(100)
     shop.close(order)

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from checkout import orders, payments
+from checkout import orders, payments, switching
 from checkout import store as stores
 from checkout.errors import Code, Conflict, Refusal
 from checkout.interfaces import Owed, Rows, Store
@@ -265,7 +265,7 @@ def test_money_by_the_method_before_the_switch_pays_the_order_and_is_booked_as_i
     shop.add_account(id="ali-main", method=Method.ALIPAY, code="https://qr.alipay.com/fkx")
     order = shop.open("N1", dialect="api")
     shop.go(5)
-    switched = orders.choose_method(shop.store, order.token, "alipay", shop.rules, shop.now)
+    switched = switching.choose_method(shop.store, order.token, "alipay", shop.rules, shop.now)
     orders.show(shop.store, switched, shop.rules.limits, shop.now)
     assert (order.really_price, switched.really_price) == (991, 990)
     paid = shop.push(991).order

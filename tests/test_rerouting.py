@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from checkout import orders
+from checkout import switching
 from checkout.errors import Code, Refusal
 from checkout.interfaces import Store
 from checkout.model import Order, State
@@ -21,7 +21,7 @@ def shop(store: Store) -> Shop:
 
 
 def reroute(shop: Shop, order: Order, *without: str) -> Order:
-    return orders.reroute(shop.store, order, shop.rules, shop.now, without=without or {order.account})
+    return switching.reroute(shop.store, order, shop.rules, shop.now, without=without or {order.account})
 
 
 @pytest.fixture

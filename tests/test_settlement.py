@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from checkout import orders, settlement, tallies
+from checkout import orders, settlement, switching, tallies
 from checkout import store as stores
 from checkout.errors import Code, Refusal
 from checkout.interfaces import Store
@@ -179,7 +179,7 @@ def test_one_number_is_settled_by_one_payment(shop: Shop) -> None:
 
 def test_money_by_the_method_before_is_booked_as_it_came(shop: Shop) -> None:
     order = shop.open(dialect="api")
-    orders.choose_method(shop.store, order.token, "alipay", shop.rules, shop.now)
+    switching.choose_method(shop.store, order.token, "alipay", shop.rules, shop.now)
     paid = settle(shop, order, money(shop))
     assert paid is not None
     assert (paid.method, paid.account, paid.channel, paid.really_price) == ("wechat", "wx-main", "personal", 990)
@@ -210,7 +210,7 @@ def test_an_account_that_is_not_the_payment_s_channel_s_counts_only_where_the_or
     assert (paid.account, paid.channel) == ("wx-main", "personal")
     order = shop.open("N2", dialect="api")
     held = shop.order(order)
-    orders.choose_method(shop.store, order.token, "alipay", shop.rules, shop.now)
+    switching.choose_method(shop.store, order.token, "alipay", shop.rules, shop.now)
     paid = settle(shop, order, money(shop, channel="alipay", amount=held.really_price))
     assert paid is not None
     assert (paid.account, paid.method, paid.channel) == ("wx-main", "wechat", "personal")

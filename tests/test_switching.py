@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from checkout import claims, ids, orders, selling
+from checkout import claims, ids, orders, selling, switching
 from checkout import store as stores
 from checkout.errors import Code, Refusal
 from checkout.model import Judgement, Order, State
@@ -14,7 +14,7 @@ from tests.world import World
 
 
 def switch(world: World, order: Order, method: str) -> Order:
-    return orders.choose_method(world.store, order.token, method, world.parts.rules, world.clock())
+    return switching.choose_method(world.store, order.token, method, world.parts.rules, world.clock())
 
 
 def show(world: World, order: Order) -> Order:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from checkout import deliveries, orders
+from checkout import deliveries, orders, switching
 from checkout import store as stores
 from checkout.errors import Refusal
 from checkout.interfaces import Rows, Store
@@ -234,7 +234,7 @@ def test_money_is_compared_with_no_account_that_it_has_not_taken(shop: Shop, too
 def test_money_pays_no_account_s_order_from_before_a_switch_without_its_account_of_now(shop: Shop, took: Took) -> None:
     shop.add_account(id="ali-main", method=Method.ALIPAY, code="https://qr.alipay.com/fkx")
     order = shop.open("N1", dialect="api")
-    orders.choose_method(shop.store, order.token, "alipay", shop.rules, shop.now)
+    switching.choose_method(shop.store, order.token, "alipay", shop.rules, shop.now)
     took(*MONEY)
     with pytest.raises(TooNarrow):
         shop.push(order.really_price)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from flask import Blueprint, Response
 from msgspec import Struct
 
-from checkout import claims, orders, selling, store
+from checkout import claims, orders, selling, store, switching
 from checkout.errors import Code, Refusal
 from checkout.model import Order, State
 from checkout.pages import answers, links
@@ -36,7 +36,7 @@ def aid(shop: Parts, order: Order, now: int) -> Aid:
     state = order.state_at(now)
     if state is State.PAID:
         return Aid()
-    is_ours = order.dialect in orders.SWITCHING
+    is_ours = order.dialect in switching.DIALECTS
     with shop.store.read() as db:
         said = store.receipts.claim_of(db, order.token) is not None
         if state is State.PENDING:

@@ -12,7 +12,7 @@ from typing import Any
 from flask import Blueprint, Response, request
 from msgspec.structs import replace
 
-from checkout import catalogue, inline, inquiries, orders, prompts, qr, store
+from checkout import catalogue, inline, inquiries, prompts, qr, store, switching
 from checkout.accounts import PERSONAL
 from checkout.channel import PromptKind
 from checkout.errors import Code, Refusal
@@ -113,7 +113,7 @@ def choose(token: str) -> Response:
         raise Refusal(Code.BAD_REQUEST, "The method must be wechat or alipay.")
     refused: dict[str, str] = {}
     try:
-        orders.choose_method(parts().store, _order(token).token, method, parts().rules, now)
+        switching.choose_method(parts().store, _order(token).token, method, parts().rules, now)
     except Refusal as refusal:
         if refusal.code in _REFUSALS:
             refused = {"refused": refusal.code, "wait": str(refusal.retry_after or 0)}

@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from checkout import deliveries, orders, payments, protocols, refunds, store
+from checkout import deliveries, orders, payments, protocols, refunds, store, switching
 from checkout.errors import Code, Refusal
 from checkout.http import Answer, Outgoing
 from checkout.model import Delivery, DeliveryState, Order
@@ -102,7 +102,7 @@ class Life(RuleBasedStateMachine):
     def a_buyer_chooses(self, one: int, method: str) -> None:
         sale, now = self._sale(one), self.shop.now
         try:
-            got = orders.choose_method(self.shop.store, sale.token, method, self.shop.rules, now)
+            got = switching.choose_method(self.shop.store, sale.token, method, self.shop.rules, now)
         except Refusal as refusal:
             if refusal.code is Code.BUSY:
                 assert self.book.amount_for(ACCOUNTS[method], sale.price, now) is None

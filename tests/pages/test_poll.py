@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from werkzeug.test import TestResponse
 
-from checkout import orders
+from checkout import orders, switching
 from checkout.model import Order
 from tests.pages.shop import beat, closed, opened, rev_in, settled, stage_in
 from tests.world import World
@@ -77,7 +77,7 @@ def test_no_part_out_of_band_lies_within_another(world: World) -> None:
     order = opened(world, method="")
     answer = poll(world, order, "")
     assert answer.text.count("hx-swap-oob") == 1
-    orders.choose_method(world.store, order.token, "wechat", world.parts.rules, world.clock())
+    switching.choose_method(world.store, order.token, "wechat", world.parts.rules, world.clock())
     answer = poll(world, order, "")
     assert stage_in(answer.text) == "pending"
     assert answer.text.count("hx-swap-oob") == 1
@@ -119,7 +119,7 @@ def test_a_closed_order_is_shown_as_closed(world: World) -> None:
 def test_a_method_chosen_in_another_tab_brings_the_code(world: World) -> None:
     order = opened(world, method="")
     rev = rev_of(world, order)
-    orders.choose_method(world.store, order.token, "alipay", world.parts.rules, world.clock())
+    switching.choose_method(world.store, order.token, "alipay", world.parts.rules, world.clock())
     answer = poll(world, order, rev)
     assert stage_in(answer.text) == "pending"
     assert world.order(order.token).shown_at is not None

@@ -10,8 +10,8 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 from msgspec.structs import replace
 
-from checkout import orders
 from checkout import store as stores
+from checkout import switching
 from checkout.model import Mode
 from checkout.protocols import epay
 from checkout.protocols._epay_request import is_signed
@@ -136,7 +136,7 @@ def test_without_a_known_type_the_buyer_chooses(world: World, shop: Shop, kind: 
     token = token_of(shop.submit(values))
     assert (world.order(token).method, world.order(token).really_price) == ("", None)
     assert shop.order("A")["type"] == ""
-    orders.choose_method(world.store, token, "wechat", world.parts.rules, world.clock())
+    switching.choose_method(world.store, token, "wechat", world.parts.rules, world.clock())
     assert token_of(shop.submit(values)) == token
     world.push("1.0")
     deliver(world, shop.receive)

@@ -11,8 +11,8 @@ from Crypto.Hash import SHA256
 from Crypto.PublicKey import RSA
 from Crypto.Signature import pkcs1_15
 
-from checkout import orders
 from checkout import store as stores
+from checkout import switching
 from checkout.model import State
 from checkout.protocols import epay_v2
 from tests.clients import epay as version_1
@@ -190,7 +190,7 @@ def test_a_plus_that_was_not_encoded_is_understood(shop: Shop) -> None:
 def test_without_a_known_type_the_buyer_chooses(world: World, shop: Shop) -> None:
     made = shop.create("A", "1", "qqpay")
     assert world.order(made["trade_no"]).method == ""
-    orders.choose_method(world.store, made["trade_no"], "alipay", world.parts.rules, world.clock())
+    switching.choose_method(world.store, made["trade_no"], "alipay", world.parts.rules, world.clock())
     world.push("1.0", kind="2")
     deliver(world, shop.receive)
     assert [one["type"] for one in shop.told] == ["alipay"]
