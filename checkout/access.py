@@ -1,4 +1,4 @@
-"""The log of requests: one line for each, with the route and never the path, which may be a credential."""
+"""The access log: one line for each request, with its route and never its path, which may be a credential."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _ORDERS = {"token": ("pay.", "admin."), "order": ("api.",)}  # what names an ord
 
 
 class Access:
-    """WSGI: gives each request a number, which its answer carries as X-Request-Id and each of its lines in the log."""
+    """WSGI: gives each request a number, which goes into its answer (X-Request-Id) and into every log line about it."""
 
     def __init__(self, app: WSGIApplication) -> None:
         self._app = app
@@ -61,7 +61,7 @@ def install(app: Flask) -> None:
 
 
 def _note() -> None:
-    """The route as it is written in the code, and the order that the path names."""
+    """Notes the route as it is written in the code, and the order that the path names."""
     rule = request.url_rule
     if rule is None:
         return

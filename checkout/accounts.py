@@ -33,10 +33,10 @@ def take_slot(
 ) -> tuple[Account, int]:
     """Takes an amount (fen) near `price` on one of the method's accounts for the order `token`.
 
-    An account at an official gateway needs no amount of its own: the gateway says which order was paid. `without`
-    names accounts that are passed over. Refused: NO_ACCOUNT (none set up), PHONE_OFFLINE (all block while their phone
-    is silent), BUSY (every amount is held, or every daily cap reached; `retry_after` in seconds).
-    Raises `TooNarrow` when it must look at an account that is not in the turn.
+    An account at an official gateway needs no amount of its own: the gateway says which order was paid. Accounts in
+    `without` are passed over. Refused: NO_ACCOUNT (none set up), PHONE_OFFLINE (no account sells while its phone is
+    silent, and all phones are), BUSY (every amount is held, or every daily cap reached; `retry_after` in seconds).
+    Raises `TooNarrow` when it has to look at an account that the turn does not cover.
     """
     watched = [one for one in store.accounts.open_for(db, method) if one.account.id not in without]
     willing = _willing(watched, method, offline_after_s, now)
@@ -62,7 +62,8 @@ def take_slot(
 def likely(
     db: Rows, method: str, offline_after_s: int, now: int, *, without: Collection[str] = ()
 ) -> list[str]:  # fmt: skip
-    """The words of an account that `take_slot` would choose, and of its neighbours; none when it would refuse."""
+    """The turn's words for the account that `take_slot` is likely to choose and its neighbours; empty when it would
+    refuse."""
     watched = [one for one in store.accounts.open_for(db, method) if one.account.id not in without]
     try:
         willing = _willing(watched, method, offline_after_s, now)
@@ -88,13 +89,13 @@ def _willing(watched: list[Watched], method: str, offline_after_s: int, now: int
 
 
 def _is_ready(one: Watched, offline_after_s: int, now: int) -> bool:
-    """Whether money would be noticed: a phone is awake, or a gateway tells."""
+    """Whether money would be noticed: the phone is awake, or a gateway reports it."""
     return one.account.channel != PERSONAL or is_online(one.beat_at, offline_after_s, now)
 
 
 def _rotated(watched: list[Watched], offline_after_s: int, now: int, turn: Turn) -> Iterable[Account]:
-    """Watched accounts before unwatched ones, each group shuffled by weight; those of the turn come first in theirs,
-    as one of them was drawn already."""
+    """Watched accounts before unwatched ones, each group shuffled by weight. Accounts that the turn covers come first
+    in their group: the draw was made when the turn was taken."""
     if len(watched) == 1:
         return [watched[0].account]
     online = [one.account for one in watched if _is_ready(one, offline_after_s, now)]

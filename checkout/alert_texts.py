@@ -1,4 +1,4 @@
-"""What the owner reads: one short sentence on what is wrong and one on what to do, in three languages.
+"""What the owner reads in an alert: one short sentence on what is wrong and one on what to do, in three languages.
 
 Alerts are made outside any request, so they have a table of their own instead of the pages' catalogues.
 """
@@ -135,7 +135,7 @@ def says_when_over(kind: str) -> bool:
 
 
 def sentence(alert: Alert, language: str, zone: tzinfo) -> str:
-    """What an alert says now: that it is so, or that it is over."""
+    """The text of an alert: that something is wrong, or that it is over."""
     column = _COLUMN[language]
     if alert.cleared_at is not None and alert.kind in _CLEARED:
         text = _CLEARED[alert.kind][column]
@@ -146,7 +146,7 @@ def sentence(alert: Alert, language: str, zone: tzinfo) -> str:
 
 
 def title(alerts: list[Alert], language: str) -> str:
-    """The headline of a message about these."""
+    """The headline of a message with these alerts."""
     column = _COLUMN[language]
     waiting = sum(alert.cleared_at is None for alert in alerts)
     if not waiting:
@@ -155,7 +155,7 @@ def title(alerts: list[Alert], language: str) -> str:
 
 
 def test(language: str) -> tuple[str, str]:
-    """The headline and the sentence of a test."""
+    """The headline and the sentence of a test message."""
     return _TITLES["test"][_COLUMN[language]], TEST[_COLUMN[language]]
 
 

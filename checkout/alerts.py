@@ -1,7 +1,7 @@
-"""Telling the owner: each condition once, once more when it is over, and never while it is night.
+"""Telling the owner: each condition once, once more when it is over, and never during the quiet hours.
 
-What was told stands in the database, so a restart repeats nothing and of two processes one tells it. Telling happens
-outside transactions, in a thread that nothing else waits for.
+What was told is kept in the database, so a restart repeats nothing, and of two processes only one tells it. Messages
+are sent outside transactions, in a thread that nothing else waits for.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _BEIJING = timezone(timedelta(hours=8))
 
 
 class Plan(Discreet, frozen=True):
-    """Where alerts go, in which words, and when not."""
+    """Where alerts go, in which language, and when they are held back."""
 
     SECRET: ClassVar = ("urls",)
 
@@ -65,7 +65,8 @@ class Plan(Discreet, frozen=True):
 
 
 class Watch:
-    """Looks at what needs the owner and tells it. `look` is a chore of the worker, in several processes perhaps."""
+    """Looks for what needs the owner, and tells it. `look` is a chore of the worker, perhaps of several processes at
+    once."""
 
     def __init__(
         self, db_store: Store, settings: Settings, *, hand_over: HandOver = messenger.hand_over,
@@ -77,7 +78,7 @@ class Watch:
         self._refusing: frozenset[str] = frozenset()
 
     def look(self, now: int) -> None:
-        """Notes what has come and gone, then tells what is due."""
+        """Notes what has begun and what has ended, then tells what is due."""
         try:
             with self._store.read() as db:
                 plan = Plan.of(preferences.with_edits(self._settings, store.preferences.all_of(db)))
@@ -144,13 +145,13 @@ class Watch:
 
 
 def wrong_now(db: Rows, plan: Plan, free_bytes: int | None, now: int) -> list[str]:
-    """What needs the owner at this moment, in sentences, whether it was told or not."""
+    """What needs the owner at this moment, one sentence each, whether it was told or not."""
     found = [*conditions.current(db, plan.limits, free_bytes, now), *conditions.stock(db, now)]
     return [alert_texts.sentence(_fresh("", one, now, None), plan.language, plan.zone) for one in found]
 
 
 def try_out(plan: Plan, hand_over: HandOver = messenger.hand_over) -> list[Handed]:
-    """Sends a test to each service; what became of it, in their order."""
+    """Sends a test to each service; returns what became of each, in order."""
     headline, sentence = alert_texts.test(plan.language)
     return hand_over(plan.urls, f"{plan.shop}: {headline}", sentence)
 
@@ -180,14 +181,14 @@ def _text(condition: Condition) -> str:
 
 
 def _due_when_changed(before: Alert, level: int, now: int) -> int | None:
-    """Something told is told again only when it has got worse, and not at once again."""
+    """An alert that was told is told again only when it has got worse, and not straight away."""
     if before.told_at is None or before.due_at is not None:
         return before.due_at
     return max(now, before.told_at + AGAIN_AFTER_S) if level > before.told_level else None
 
 
 def _over(db: Rows, alert: Alert, limits: conditions.Limits, now: int) -> None:
-    """What was never told needs no word that it is over, nor does a phone that was revoked or a product off sale."""
+    """Ends an alert, with a message unless it was never told, its phone was revoked or its product withdrawn."""
     if alert.told_at is None and alert.attempts == 0:
         store.alerts.forget(db, alert.id)
         return

@@ -35,26 +35,26 @@ class Limits(Struct, frozen=True):
 
 
 def rest_of_unshown(expires_at: int) -> Rest:
-    """While nobody has seen the QR code there is no late payer to wait for."""
+    """When the amount is free: at once after the end, as nobody has seen the QR code and nobody can pay late."""
     return Rest(expires_at, expires_at)
 
 
 def rest_of_shown(ended_at: int, limits: Limits) -> Rest:
-    """After an order that was shown ends unpaid (`ended_at` may lie ahead: its expiry)."""
+    """The rest after an order that was shown ends unpaid, at `ended_at`, which may lie ahead (its expiry)."""
     free_at = ended_at + limits.grace
     return Rest(free_at, free_at + limits.rest)
 
 
 def rest_of_paid(paid_at: int, expires_at: int) -> Rest:
-    """After an order that was paid by a push; one that was paid late has no time of its own left."""
+    """The rest after an order that a push paid at `now`; an order that was paid late has no time of its own left."""
     free_at = max(paid_at + HOLD_AFTER_PAID_S, min(expires_at, paid_at + LONGEST_HOLD_AFTER_PAID_S))
     return Rest(free_at, free_at)
 
 
 def candidates(price: int, offset: str, max_offset: int) -> Iterable[int]:
-    """The amounts that may stand for `price`, the most welcome first; never 0 or less.
+    """The amounts that may stand for `price`, best first; never 0 or less.
 
-    `offset`: `up` (clients check that what was paid is at least the price), `down`, or `nearest`.
+    `offset`: `up` (clients check that at least the price was paid), `down`, or `nearest`.
     """
     if offset == "up":
         return range(price, price + max_offset + 1)
@@ -73,7 +73,7 @@ def span(price: int, offset: str, max_offset: int) -> tuple[int, int]:
 def choose(wanted: Iterable[int], resting: Mapping[int, int], now: int) -> int | None:
     """The amount to give out, or None when every candidate is held.
 
-    `resting` maps each amount that is not rested at `now` to its `free_at`.
+    `resting` maps each amount that has not rested by `now` to its `free_at`.
     """
     longest_free: tuple[int, int] | None = None
     for amount in wanted:

@@ -1,8 +1,8 @@
-"""Events put into the outbox: one message for each of the merchant's webhook endpoints that listens.
+"""Events put into the outbox: one message for each of the merchant's webhook endpoints that subscribes to them.
 
-Always in the transaction of the change itself, so that neither happens without the other. The body is kept as it was
-then: a message that goes out days later still says what happened. What an order's own notify URL is owed is
-`deliveries.owe`.
+This always happens in the transaction of the change itself, so that neither happens without the other. The body is
+fixed at that moment: a message that goes out days later still says what happened then. What an order's own notify URL
+is owed, `deliveries.owe` writes.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ COLLECTED_FOR_S = 30 * 86_400  # what happens while an endpoint has been paused 
 def of_order(
     db: Rows, order: Order, event: str, *, refund: Refund | None = None, new_id: NewId = ids.new_id, now: int
 ) -> None:
-    """Tells of `order.paid`, `order.expired`, `order.closed`, or of `order.refunded` with its `refund`.
+    """Announces `order.paid`, `order.expired`, `order.closed`, or `order.refunded` with its `refund`.
 
-    `order` as it is after the change. Raises `Conflict` when the same was told before."""
+    `order` is the order after the change. Raises `Conflict` when the same was announced before."""
     for endpoint in _listening(db, order.merchant, event, now):
         body = _body(db, order, event, refund, now)
         _add(db, endpoint, event, body, new_id, now, token=order.token, subject=refund.id if refund else "")
 
 
 def of_orders(db: Rows, orders: Sequence[Order], event: str, *, new_id: NewId = ids.new_id, now: int) -> None:
-    """As `of_order`, for many at once; each merchant's endpoints are looked up once."""
+    """As `of_order`, for many orders at once; each merchant's endpoints are looked up once."""
     for merchant in {order.merchant for order in orders}:
         listening = _listening(db, merchant, event, now)
         for order in orders if listening else ():
@@ -40,9 +40,9 @@ def of_orders(db: Rows, orders: Sequence[Order], event: str, *, new_id: NewId = 
 
 
 def of_payment(db: Rows, payment_id: str, order: Order | None, *, new_id: NewId = ids.new_id, now: int) -> None:
-    """Tells of `payment.unmatched`: money that waits for a person.
+    """Announces `payment.unmatched`: money that waits for a person.
 
-    It is told to the merchant of the `order` that it may belong to, else to the first merchant, who is the owner."""
+    It goes to the merchant of the `order` that it may belong to, otherwise to the first merchant, who is the owner."""
     merchant = order.merchant if order else store.merchants.default_id(db)
     listening = _listening(db, merchant, "payment.unmatched", now) if merchant is not None else []
     payment = store.payments.get(db, payment_id) if listening else None

@@ -1,7 +1,7 @@
-"""The keys that merchants' servers prove themselves with to the native API. Changes are audited.
+"""The keys with which merchants' servers authenticate to the native API. Changes are audited.
 
-A key is 256 random bits, so its SHA-256 is all that has to be kept: nobody can try them out, and a slow hash, which
-protects words that people think of, would protect nothing more here and cost every request its time.
+A key is 256 random bits, so keeping its SHA-256 is enough: nobody can try them all. A slow hash, which protects
+passwords that people make up, would protect nothing more here and would cost every request its time.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ USUAL = (Scope.ORDERS_READ, Scope.ORDERS_WRITE, Scope.PRODUCTS_READ)
 
 
 class Fresh(Struct, frozen=True):
-    """A new key, the only time that it is seen."""
+    """A new key: the only time that it can be seen."""
 
     key: ApiKey
     secret: str
@@ -51,7 +51,7 @@ class Fresh(Struct, frozen=True):
 def add(
     db_store: Store, merchant_id: int, name: str, scopes: Iterable[Scope], *, actor: str, new_id: NewId, now: int
 ) -> Fresh:
-    """Makes a key of a merchant. Refused: NOT_FOUND, BAD_REQUEST (no scope, a bad name)."""
+    """Makes a key for a merchant. Refused: NOT_FOUND, BAD_REQUEST (no scope, a bad name)."""
     name, wanted = name.strip(), sorted(set(scopes))
     if not wanted:
         raise Refusal(Code.BAD_REQUEST, "A key needs at least one scope.")
@@ -82,9 +82,10 @@ def revoke(db_store: Store, key_id: str, *, actor: str, new_id: NewId, now: int)
 
 
 def find(db: Rows, secret: str) -> ApiKey | None:
-    """The key that was sent, if it is one and in use.
+    """The key in use that was sent, None if there is none.
 
-    It is looked up by its digest: how long that takes tells about the digest of a guess, which leads to no key."""
+    It is looked up by its digest: the time that takes says something about the digest of a guess, which leads to no
+    key."""
     if not _KEY.fullmatch(secret):
         return None
     digest = _digest(secret)
@@ -95,7 +96,8 @@ def find(db: Rows, secret: str) -> ApiKey | None:
 
 
 def note_use(db_store: Store, key: ApiKey, now: int) -> None:
-    """Notes the time, at most once a minute: a key that only reads must not write at every request."""
+    """Notes when a key was used, at most once a minute: a key that only reads must not cause a write at every
+    request."""
     if key.used_at is None or now - key.used_at >= USED_EVERY_S:
         with db_store.transaction() as db:
             store.api_keys.used(db, key.id, now, unless_since=now - USED_EVERY_S)

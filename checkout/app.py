@@ -71,8 +71,8 @@ def create_app(
 ) -> Flask:
     """The application, ready to serve.
 
-    With `work` this process is a server: it takes the database for itself (`StoreError` when it is damaged or another
-    server has it) and runs the worker loop as a thread.
+    With `work`, this process is a server: it takes the database for itself (`StoreError` when it is damaged or another
+    server has it) and runs the worker loop in a thread.
     """
     settings = settings or load(os.environ, Path.cwd())
     parts, worker = wire(settings, clock=clock, new_id=new_id, send=send)
@@ -92,7 +92,8 @@ def create_app(
 
 
 def owners_pages(app: Flask) -> Flask:
-    """The pages under /admin: an application of its own over the parts of `app`, which no other page needs."""
+    """The pages under /admin: an application of its own over the parts of `app`, as no other page needs what it
+    loads."""
     from checkout import admin
 
     parts: Parts = app.extensions["checkout"]
@@ -104,7 +105,8 @@ def owners_pages(app: Flask) -> Flask:
 
 
 def _bare(extensions: dict[str, Any], settings: Settings) -> Flask:
-    """Without routes. `extensions` may be shared: what one application takes over there, the other has too."""
+    """An application without routes. `extensions` may be shared: what is registered there by one application, both
+    have."""
     app = Flask("checkout", template_folder=str(resource_dir("templates")), static_folder=str(resource_dir("static")))
     app.config.update(MAX_CONTENT_LENGTH=1_000_000, MAX_FORM_MEMORY_SIZE=MAX_BODY, MAX_FORM_PARTS=64)
     app.extensions = extensions
@@ -121,7 +123,7 @@ def _bare(extensions: dict[str, Any], settings: Settings) -> Flask:
 def wire(
     settings: Settings, *, clock: Clock = ids.now, new_id: NewId = ids.new_id, send: Send | None = None
 ) -> tuple[Parts, Worker]:
-    """Every part with what it needs; the command line uses the same."""
+    """Makes every part and gives it what it needs; the command line uses the same."""
     gates, strangers = channels.make_channels(settings), Strangers()
     db_store, dialects = open_store(settings.database, serving=True), protocols.dialects()
     send = (
@@ -151,7 +153,7 @@ def _pace(settings: Settings, db_store: Store) -> Pace:
 
 
 def _chores(settings: Settings, db_store: Store, strangers: Strangers) -> list[Chore]:
-    """What the worker looks after by the minute."""
+    """What the worker does once a minute."""
 
     def forget_answers(now: int) -> None:
         idempotency.sweep(db_store, now, _SWEPT_A_MINUTE)
@@ -186,7 +188,7 @@ def _knows(app: Flask) -> Callable[[str], bool]:
 
 
 def _start(worker: Worker) -> None:
-    """Where gunicorn loads us before it forks, the loop runs in its workers and not in its master."""
+    """Starts the loop. Where gunicorn loads us before it forks, it must run in the workers and not in the master."""
     from_worker = type(getattr(signal.getsignal(signal.SIGTERM), "__self__", None)).__module__.startswith("gunicorn.")
     if from_worker or "gunicorn.arbiter" not in sys.modules:
         worker.start()
@@ -210,7 +212,7 @@ def _refused(refusal: Refusal) -> Response:
 
 
 def _unavailable(error: StoreError) -> Response:
-    """A phone or a gateway that gets this tries again; nothing was promised."""
+    """A phone or a gateway that gets this answer tries again; nothing was promised to it."""
     log.error("%s", error)
     answer = _problem(503, "The service is busy; please try again in a moment.")
     answer.headers["Retry-After"] = "2"
@@ -228,7 +230,7 @@ def _failed(error: Exception) -> Response:
 
 
 def _problem(status: int, message: str, wait: int = 0) -> Response:
-    """In the words of whoever is asked: the native API's, else a page's."""
+    """The failure in the form that the client expects: the native API's, else a page's."""
     if api_problems.is_ours(request.path):
         return api_problems.problem(status, message)
     if is_below(request.path, OWNERS):
@@ -239,7 +241,7 @@ def _problem(status: int, message: str, wait: int = 0) -> Response:
 
 
 def _headers(answer: Response) -> Response:
-    """In one pass: asking for each header by name takes three times as long, on every request."""
+    """Reads the names in one pass: asking for each header takes three times as long, on every request."""
     given = {name.lower() for name, _ in answer.headers}
     for name, value in _SAFE_HEADERS:
         if name.lower() not in given:

@@ -1,7 +1,7 @@
-"""How long the single tries at messages are kept: the only table that grows without a new order or payment.
+"""How long the attempts at deliveries are kept: this is the only table that grows without a new order or payment.
 
-A try goes some time after its message has ended well, or after its endpoint was removed. Tries at what waits, is on
-hold or was given up stay: somebody may still have to find out why. The messages themselves always stay.
+An attempt is deleted some time after its delivery was acknowledged, or after its endpoint was removed. Attempts at what
+waits, is on hold or was given up stay: somebody may still have to find out why. Deliveries themselves stay for ever.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ _LOOKED_AT = 5000  # rows a minute: bounded work beside the phones, more than an
 
 
 def chore(db_store: Store, keep_days: int) -> Chore:
-    """What the worker does by the minute: it goes through the old tries, the oldest first, and once a day anew."""
+    """The worker's chore: it goes through the old attempts, the oldest first, and begins again once a day."""
     place, begun_at = store.deliveries.OLDEST_ATTEMPT, 0
 
     def forget(now: int) -> None:
@@ -27,8 +27,8 @@ def chore(db_store: Store, keep_days: int) -> Chore:
 
 
 def sweep(db_store: Store, before: int, place: tuple[int, str, int], limit: int = _LOOKED_AT) -> tuple[int, str, int]:
-    """Looks at `limit` tries from `place` on and removes those whose message has ended before `before` (Unix seconds);
-    gives the place to go on from."""
+    """Looks at `limit` attempts from `place` on, and deletes those whose delivery ended before `before` (Unix seconds);
+    returns the place to go on from."""
     with db_store.read() as db:
         last = store.deliveries.attempt_after(db, place, before, limit)
     if last is None:

@@ -11,6 +11,6 @@ from checkout.model import AuditEntry
 
 
 def note(db: Rows, actor: str, action: str, subject: str, detail: Mapping[str, Value], new_id: NewId, now: int) -> None:
-    """One line, in the transaction of the change itself. `detail` must hold no secret."""
+    """Adds one line, in the transaction of the change itself. `detail` must hold no secret."""
     text = json.dumps(dict(detail), ensure_ascii=False)
     store.audit.add(db, AuditEntry(new_id("aud"), now, actor, action, subject, text))

@@ -1,4 +1,4 @@
-"""Whose certificates are believed: the authorities of the system, wherever it keeps them."""
+"""Which certificate authorities are trusted: the system's, wherever it keeps them."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ _BUNDLES = (
 def file() -> str | None:
     """A file of authorities (PEM) to load; None: OpenSSL finds those of the system by itself.
 
-    A bare system and a small container have none at all. Mozilla's list, as old as this release, stands in for them:
-    without any, no shop with https could be told of its money.
+    A bare system and a small container have none at all. Mozilla's list, as old as this release, then stands in for
+    them: without any, no shop with https could be told of its money.
     """
     if _are_found_by_openssl():
         return None
@@ -26,7 +26,8 @@ def file() -> str | None:
 
 
 def _are_found_by_openssl() -> bool:
-    """SSL_CERT_FILE and SSL_CERT_DIR may name its places. A folder counts by the names that OpenSSL looks for."""
+    """SSL_CERT_FILE and SSL_CERT_DIR may name the places. A folder counts only if it has names that OpenSSL looks
+    up."""
     places = ssl.get_default_verify_paths()
     return bool(places.cafile) or (bool(places.capath) and any(Path(places.capath).glob("*.0")))
 

@@ -1,4 +1,4 @@
-"""Backups, made beside a running server, by hand or by the clock, and the way back. Each is one SQLite file."""
+"""Backups, made beside a running server by hand or on a schedule, and restoring them. Each is one SQLite file."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _PATIENCE_S = 3600
 
 
 class Plan(Struct, frozen=True):
-    """Backups by the clock: one every `every_s` seconds into `folder`, of which the newest `keep` are kept."""
+    """Scheduled backups: one every `every_s` seconds into `folder`, of which the newest `keep` are kept."""
 
     folder: Path
     every_s: int
@@ -31,14 +31,14 @@ class Plan(Struct, frozen=True):
 
 
 def plan_of(settings: Settings) -> Plan | None:
-    """None: no folder is set, or the database is PostgreSQL, which has tools of its own."""
+    """The plan of the settings; None: no folder is set, or the database is PostgreSQL, which has tools of its own."""
     if not settings.backup_folder or settings.is_postgres:
         return None
     return Plan(Path(settings.backup_folder), settings.backup_every, settings.backup_keep)
 
 
 def chore(db_store: Store, plan: Plan) -> Chore:
-    """What the worker does by the minute: a backup when one is due. A failure goes to the log and is tried again."""
+    """The worker's chore: makes a backup when one is due. A failure is logged and tried again."""
 
     def back_up(now: int) -> None:
         try:
@@ -54,9 +54,9 @@ def chore(db_store: Store, plan: Plan) -> Chore:
 
 
 def make_due(db_store: Store, plan: Plan, now: int) -> Path | None:
-    """Makes the backup that is due and removes those beyond `keep`; gives the new file, None: none was due.
+    """Makes the backup that is due and removes those beyond `keep`; returns the new file, None: none was due.
 
-    Of two servers one makes it: a name stands for one moment and is never given twice. Raises as `create`.
+    Of two servers only one makes it: a name stands for one moment and is never used twice. Raises as `create`.
     """
     newest = newest_at(plan)
     if newest is not None and now - newest < plan.every_s:
@@ -70,13 +70,13 @@ def make_due(db_store: Store, plan: Plan, now: int) -> Path | None:
 
 
 def newest_at(plan: Plan) -> int | None:
-    """When the newest backup by the clock was made."""
+    """When the newest scheduled backup was made."""
     return max((at for at, _ in _made(plan)), default=None)
 
 
 def trouble(plan: Plan, now: int) -> str:
-    """What is wrong with the backups by the clock, in one sentence; "": nothing. The first comes within a minute of
-    the server's start; a later one may be an hour late."""
+    """What is wrong with the scheduled backups, in one sentence; "": nothing. The first comes within a minute of the
+    server's start; a later one may be an hour late."""
     newest = newest_at(plan)
     if newest is None:
         return f"There is no backup in {plan.folder} yet."
@@ -86,7 +86,7 @@ def trouble(plan: Plan, now: int) -> str:
 
 
 def _made(plan: Plan) -> list[tuple[int, Path]]:
-    """(when, file) of each backup by the clock; what else lies in the folder is nobody's business here."""
+    """(when, file) of each scheduled backup; other files in the folder are left alone."""
     if not plan.folder.is_dir():
         return []
     found = ((_NAME.fullmatch(path.name), path) for path in plan.folder.iterdir())
@@ -98,7 +98,7 @@ def _made(plan: Plan) -> list[tuple[int, Path]]:
 
 
 def create(db_store: Store, target: Path) -> int:
-    """Writes a checked copy to `target`, readable for its owner only; gives its size in bytes.
+    """Writes a checked copy to `target`, readable by its owner only; returns its size in bytes.
 
     Refused: BAD_REQUEST (no such folder). `StoreError`: the file exists, or the copy could not be made.
     """
@@ -109,8 +109,8 @@ def create(db_store: Store, target: Path) -> int:
 
 
 def written(folder: Path, name: str) -> int | None:
-    """Bytes that are there of the copies that are being made in `folder` under `name` (a pattern of glob); None: no
-    copy is being made."""
+    """How many bytes are written of the copies being made in `folder` under `name` (a glob pattern); None: no copy is
+    being made."""
     sizes = []
     for draft in folder.glob(f".{name}.*.part"):
         with suppress(OSError):  # it has got its name just now
@@ -119,9 +119,10 @@ def written(folder: Path, name: str) -> int | None:
 
 
 def restore(settings: Settings, source: Path, now: int) -> str | None:
-    """Puts a checked copy of `source` in the place of the database; says where the former one is now.
+    """Puts a checked copy of `source` in the place of the database; returns where the old one is now.
 
-    Refused: BAD_REQUEST (no such file). `StoreError`: a server runs, or the file is damaged or no database of ours.
+    Refused: BAD_REQUEST (no such file). `StoreError`: a server is running, or the file is damaged or no database of
+    ours.
     """
     if not source.is_file():
         raise Refusal(Code.BAD_REQUEST, f"There is no file {source}.")

@@ -38,7 +38,7 @@ class Goods(Struct, frozen=True):
 
 
 class Draft(Struct, frozen=True):
-    """What an owner wants to set; None leaves a field as it is; -1 takes a bound, the stock or the limit away."""
+    """What an owner wants to set; None leaves a field as it is; -1 removes a bound, the stock or the limit."""
 
     title_zh: str | None = None
     title_en: str | None = None
@@ -86,7 +86,7 @@ def add(
 def change(
     db_store: Store, product_id: str, draft: Draft, reach: Reach, *, actor: str, new_id: NewId, now: int
 ) -> Product:
-    """Sets what the draft names. Orders that exist keep their price and title. Refused: NOT_FOUND, else as `add`."""
+    """Sets what the draft names. Existing orders keep their price and title. Refused: NOT_FOUND, otherwise as `add`."""
     with db_store.transaction() as db:
         before = products.get(db, product_id)
         after = _with(before, draft, reach, now)
@@ -103,11 +103,11 @@ def change(
 def add_keys(
     db_store: Store, product_id: str, text: str, *, actor: str, new_id: NewId, now: int, watch: Watch = iter
 ) -> tuple[int, int, int]:
-    """Adds licence keys, one on a line; (added, handed over at once, left). Refused: NOT_FOUND, NOT_ALLOWED,
+    """Adds licence keys, one on a line; returns (added, handed over at once, left). Refused: NOT_FOUND, NOT_ALLOWED,
     BAD_REQUEST; then nothing was added.
 
-    Many are added in batches, so that money that is reported meanwhile does not wait for all of them; what was
-    interrupted is repeated as it was. `watch` is given the batches and gives them back one by one."""
+    Many keys are added in batches, so that money reported meanwhile does not wait for all of them; an interrupted call
+    can be repeated as it was. `watch` is given the batches and yields them one by one."""
     keys, added, handed = _keys(text), 0, 0
     for batch in watch([keys[start : start + BATCH] for start in range(0, len(keys), BATCH)]):
         with db_store.transaction() as db:
@@ -201,7 +201,7 @@ def _brand(product: Product, draft: Draft) -> str:
 
 
 def _check(product: Product) -> None:
-    """What fields must be together."""
+    """Checks that the fields fit together."""
     if not product.title_zh and not product.title_en:
         raise Refusal(Code.BAD_REQUEST, "A product needs a title: --title.")
     if (product.lowest is None) != (product.highest is None):
@@ -230,7 +230,7 @@ def _merchant(db: Rows, merchant_id: int | None) -> int:
 
 
 def _public(product: Product) -> dict[str, Value]:
-    """What may stand in the audit log: not the goods."""
+    """What may go into the audit log: not the goods."""
     return {
         "title_zh": product.title_zh, "title_en": product.title_en, "price": yuan(product.price),
         "lowest": product.lowest, "highest": product.highest, "max_quantity": product.max_quantity,

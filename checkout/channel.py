@@ -1,7 +1,7 @@
-"""What an official gateway is to the rest: started, asked, closed, refunded; and the notices that it sends.
+"""What the rest sees of an official gateway: started, asked, closed, refunded, and the notices that it sends.
 
-A channel is one section of checkout.toml. It builds and judges messages; it never touches the database. What
-it is told is checked in this order: signature and our own ids here, then order and amount by `checkout.gateways`.
+A channel is one section of checkout.toml. It builds and judges messages and never touches the database. What it is told
+is checked in this order: signature and our own ids here, then order and amount in `checkout.gateways`.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class PromptKind(StrEnum):
 
 
 class Standing(StrEnum):
-    """How a gateway says that an order stands."""
+    """How an order stands, according to its gateway."""
 
     PAID = "paid"
     UNPAID = "unpaid"  # also: the gateway does not know it yet
@@ -59,7 +59,7 @@ class Heard(StrEnum):
 
 
 class Start(Struct, frozen=True):
-    """What is asked of a gateway: the order's token is its number there, `order.really_price` (fen) the amount."""
+    """What a gateway is asked for: the order's token is its number there, `order.really_price` (fen) the amount."""
 
     order: Order
     scene: Scene
@@ -78,7 +78,7 @@ class Prompt(Struct, frozen=True):
 
 
 class Paid(Struct, frozen=True):
-    """Evidence of a gateway that money came."""
+    """A gateway's evidence that money came."""
 
     order_token: str
     reference: str  # the gateway's own transaction number
@@ -93,7 +93,7 @@ class Found(Struct, frozen=True):
 
 
 class Raw(Struct, frozen=True):
-    """A request of a gateway as it came, at most 64 KiB of body."""
+    """A gateway's request as it came, with at most 64 KiB of body."""
 
     method: str
     query: bytes
@@ -103,7 +103,8 @@ class Raw(Struct, frozen=True):
 
 
 class Notice(Struct, frozen=True):
-    """A notice whose signature and ids hold. `text` is kept: the message without its signature and secrets."""
+    """A notice whose signature and ids are right. `text` is what is kept: the message without its signature and
+    secrets."""
 
     heard: Heard
     order_token: str
@@ -137,10 +138,10 @@ class Refunded(Struct, frozen=True):
 
 
 class GatewayError(Exception):
-    """A gateway did not do what was asked. `message` is one sentence without secrets.
+    """A gateway did not do what it was asked. `message` is one sentence without secrets.
 
-    `permanent`: the same request will never succeed (a refusal by the rules, a wrong key); else try again, after a
-    query where money is concerned.
+    `permanent`: the same request will never succeed (a refusal by its rules, a wrong key); otherwise try again, where
+    money is concerned only after a query.
     """
 
     def __init__(self, message: str, *, permanent: bool) -> None:
@@ -150,7 +151,8 @@ class GatewayError(Exception):
 
 
 class NoticeRefused(Exception):
-    """A notice that is not believed: not signed, not ours, malformed. Nothing is stored; `reply_refused` is sent."""
+    """A notice that is not trusted: not signed, not ours, malformed. Nothing is stored; `reply_refused` is the
+    answer."""
 
 
 class Channel(Protocol):
@@ -166,7 +168,7 @@ class Channel(Protocol):
     def query(self, order: Order, now: int) -> Found: ...
 
     def close(self, order: Order, now: int) -> None:
-        """Returns when the gateway will not take money for the order any more; already closed or unknown is fine."""
+        """Returns when the gateway will take no more money for the order; already closed or unknown there is fine."""
         ...
 
     def refund(self, ask: RefundAsk) -> Refunded: ...
@@ -180,17 +182,18 @@ class Channel(Protocol):
     def reply_accepted(self) -> Reply: ...
 
     def reply_refused(self) -> Reply:
-        """The gateway sends the notice again."""
+        """The answer upon which the gateway sends the notice again."""
         ...
 
     def read_return(self, raw: Raw) -> str:
-        """The order token of a return in the browser whose signature holds; raises `NoticeRefused`. Proves nothing."""
+        """The order token in a browser's return from the gateway. Raises `NoticeRefused` if the signature is wrong. It
+        proves no payment."""
         ...
 
 
 @runtime_checkable
 class ForPhones(Protocol):
-    """A channel with a way to pay for our own page when it is open on a phone, such as a link into the app."""
+    """A channel that has another way to pay for a page that is open on a phone, such as a link into the app."""
 
     def phone_scene(self) -> Scene: ...
 

@@ -1,4 +1,6 @@
-"""What is still missing before a shop is paid. Each step turns green by what really happened, never by a tick."""
+"""What a new shop still lacks before it can be paid. Each step turns green when it has really happened, never by a
+tick.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,7 @@ _TESTER, _EMBED_SEEN = "seen.tester", "seen.embed"  # notes among the preference
 
 
 class Step(Struct, frozen=True):
-    """`name` chooses the words; `optional`: for those who need it."""
+    """`name` chooses the words; `optional`: only some shops need it."""
 
     name: str
     done: bool
@@ -43,7 +45,7 @@ def steps(db: Rows) -> list[Step]:
 
 
 def test_order(db_store: Store, rules: Rules, reach: Reach, *, actor: str, new_id: NewId, now: int) -> Order:
-    """An order of 0.01 that the owner pays with an own phone; no shop hears of it.
+    """An order of 0.01 that the owner pays with a phone of their own; no shop hears of it.
 
     Refused: NOT_FOUND (no merchant yet), and as `orders.open_order`."""
     tester = _tester(db_store, reach, actor=actor, new_id=new_id, now=now)
@@ -59,7 +61,7 @@ def test_order(db_store: Store, rules: Rules, reach: Reach, *, actor: str, new_i
 
 
 def note_embed(db_store: Store, origin: str, now: int) -> None:
-    """The checkout was seen inside the page of a site that may show it. Written once."""
+    """Notes that the checkout was seen inside a page that may show it. Written once."""
     with db_store.read() as db:
         if _EMBED_SEEN in store.preferences.all_of(db):
             return
@@ -68,7 +70,7 @@ def note_embed(db_store: Store, origin: str, now: int) -> None:
 
 
 def _tester(db_store: Store, reach: Reach, *, actor: str, new_id: NewId, now: int) -> int:
-    """The merchant that test payments belong to: nobody is told of them. Never the first, whom old shops call."""
+    """The merchant of test payments, of which nobody is told. Never the first merchant, whom old shops call."""
     with db_store.read() as db:
         known, default = store.preferences.all_of(db).get(_TESTER), store.merchants.default_id(db)
     if known is not None:

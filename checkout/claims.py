@@ -1,4 +1,5 @@
-"""What buyers say when they have paid and nothing happened. It waits for the owner and confirms nothing by itself."""
+"""What buyers say when they have paid and nothing happened. A claim waits for the owner and confirms nothing by
+itself."""
 
 from __future__ import annotations
 
@@ -34,7 +35,8 @@ def file(
 
 
 def answer(db_store: Store, claim_id: str, *, reason: str, actor: str, new_id: NewId, now: int) -> Claim:
-    """The owner has looked: the claim leaves the list; money is booked elsewhere (payment link, order confirm).
+    """Takes a claim off the list once the owner has looked; money is booked elsewhere (`payments.link`,
+    `settlement.confirm`).
 
     Audited. Refused: NOT_FOUND, BAD_REQUEST (no reason)."""
     if not reason.strip():

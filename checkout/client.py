@@ -40,7 +40,7 @@ _MOST_BYTES = 4_000_000
 class CheckoutError(Exception):
     """Checkout refused, or could not be reached. `code` is for programs; `errors` says what is wrong with which field.
 
-    `status` is 0 where there was no answer: nobody knows then whether the request arrived, so ask again."""
+    `status` is 0 when no answer came: the request may or may not have arrived, so ask again."""
 
     def __init__(self, status: int, code: str, detail: str, errors: Iterable[Mapping[str, str]] = ()) -> None:
         super().__init__(detail)
@@ -48,12 +48,12 @@ class CheckoutError(Exception):
 
 
 class WebhookError(Exception):
-    """A message that must not be believed; answer it with status 400 and change nothing."""
+    """A message that must not be trusted: answer it with status 400 and change nothing."""
 
 
 @dataclass(frozen=True)
 class Order:
-    """An order as Checkout has it. Amounts are fen, times RFC 3339 texts; `raw` is all of the answer."""
+    """An order as Checkout reports it. Amounts are in fen, times are RFC 3339 strings; `raw` is the whole answer."""
 
     order: str  # Checkout's own id
     number: str  # yours
@@ -82,7 +82,7 @@ class Order:
 
 @dataclass(frozen=True)
 class Refund:
-    """Money on its way back: `state` is asked, done, failed or by_hand; `amount` is fen."""
+    """Money on its way back to the buyer: `state` is asked, done, failed or by_hand; `amount` is in fen."""
 
     refund: str
     order: str
@@ -94,7 +94,7 @@ class Refund:
 
 @dataclass(frozen=True)
 class Event:
-    """A webhook that may be believed. `id` is the same at every try: a message that you know already was repeated."""
+    """A verified webhook. `id` is the same on every try: one that you have handled before is a repeat."""
 
     id: str
     type: str  # order.paid, order.expired, order.closed, order.refunded, payment.unmatched …
@@ -104,8 +104,8 @@ class Event:
 
 
 class Checkout:
-    """One merchant's door. Every write carries an idempotency key and is repeated under it when the network fails, so
-    nothing happens twice. May be shared by threads."""
+    """The API as one merchant sees it. Every write carries an idempotency key and is repeated with it when the network
+    fails, so nothing happens twice. Safe to share between threads."""
 
     def __init__(
         self, base_url: str, key: str, *, timeout: float = 10, tries: int = 3,
@@ -122,10 +122,11 @@ class Checkout:
         self, number: str, *, amount: int | None = None, product: str | None = None,
         idempotency_key: str | None = None, **more: Any,
     ) -> Order:  # fmt: skip
-        """Asks for an order of `amount` fen, or of a `product`. `more`: quantity, method ("wechat", "alipay"), title,
+        """Opens an order for `amount` fen, or for a `product`. `more`: quantity, method ("wechat", "alipay"), title,
         ref, notify_url, return_url, metadata, expires_in, scene, openid, client_ip.
 
-        The same number again in the same words gives the same order while it waits. Raises `CheckoutError`."""
+        Asking again with the same number and the same details returns the same order while it waits. Raises
+        `CheckoutError`."""
         asked: dict[str, Any] = {"number": number, **more}
         if amount is not None:
             asked["price"] = _price(amount)
@@ -134,12 +135,11 @@ class Checkout:
         return _order(self._post("/orders", asked, idempotency_key))
 
     def get(self, order: str) -> Order:
-        """The order of an id. Raises `CheckoutError` (status 404: there is none)."""
+        """The order with this id. Raises `CheckoutError` (status 404: there is none)."""
         return _order(self._asked("GET", f"/orders/{quote(order, safe='')}"))
 
     def orders(self, **wanted: str) -> Iterator[Order]:
-        """All orders, the newest first, asked for page by page. `wanted`: state, ref, number, created_from,
-        created_to."""
+        """All orders, newest first, fetched page by page. `wanted`: state, ref, number, created_from, created_to."""
         cursor: str | None = None
         while True:
             query = {**wanted, "limit": "100", **({"cursor": cursor} if cursor else {})}
@@ -150,14 +150,15 @@ class Checkout:
                 return
 
     def close(self, order: str, *, idempotency_key: str | None = None) -> Order:
-        """Closes an order that waits. Raises `CheckoutError` (status 409: it is paid, or over)."""
+        """Closes an order that waits for payment. Raises `CheckoutError` (status 409: it is paid, or has ended)."""
         return _order(self._post(f"/orders/{quote(order, safe='')}/close", {}, idempotency_key))
 
     def refund(
         self, order: str, reason: str, *, amount: int | None = None, number: str | None = None,
         by_hand: bool = False, idempotency_key: str | None = None,
     ) -> Refund:  # fmt: skip
-        """Gives `amount` fen back (None: all that is left). `by_hand`: you sent it yourself, record it."""
+        """Sends `amount` fen back (None: all that is left). `by_hand`: you have sent it yourself; it is only
+        recorded."""
         asked: dict[str, Any] = {"reason": reason, "by_hand": by_hand}
         if amount is not None:
             asked["amount"] = _price(amount)
@@ -208,11 +209,11 @@ def verify_webhook(
     secret: str | Iterable[str], headers: Mapping[str, str], body: bytes, price_of: Callable[[str], int | None],
     *, tolerance_s: int = TOLERANCE_S, now: int | None = None,
 ) -> Event:  # fmt: skip
-    """The event of a message, when it is genuine, fresh, and about an order and price that your own books have.
+    """The event in a message, if the message is genuine, fresh, and about an order and price that your own books have.
 
-    `secret` is the endpoint's (`whsec_…`), or the merchant's key for an order's own notify URL; several while one is
-    being replaced. `body` is the raw body. `price_of` gives the fen that you asked for under one of your numbers, None
-    for a number that you do not know. Raises `WebhookError`. Answer 2xx quickly once you have written it down."""
+    `secret` is the endpoint's (`whsec_…`), or the merchant's key for an order's own notify URL; pass several while one
+    is being replaced. `body` is the raw body. `price_of` returns the fen that you asked for under one of your numbers,
+    None for a number that you do not know. Raises `WebhookError`. Answer 2xx quickly, once you have written it down."""
     sent = {name.lower(): value for name, value in headers.items()}
     message, at = sent.get("webhook-id", ""), sent.get("webhook-timestamp", "")
     if not message or not sent.get("webhook-signature"):
