@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import mimetypes
 from pathlib import Path
 
 from flask import Blueprint, Response, json, request
 
 from checkout import returns, store
 from checkout.errors import Code, Refusal
-from checkout.pages import answers
+from checkout.pages import answers, assets
 from checkout.pages.view import front_door
 from checkout.web import parts
 
@@ -49,8 +48,7 @@ def logo() -> Response:
         content = path.read_bytes()
     except OSError as error:
         raise Refusal(Code.NOT_FOUND, "There is no logo.") from error
-    mimetype = mimetypes.guess_type(path.name)[0]
-    answer = Response(content, mimetype=mimetype, headers={"Cache-Control": "public, max-age=86400"})
+    answer = Response(content, mimetype=assets.mimetype_of(path), headers={"Cache-Control": "public, max-age=86400"})
     answer.set_etag(hashlib.sha256(content).hexdigest()[:16])
     answer.make_conditional(request)
     return answer

@@ -81,6 +81,18 @@ def test_texts_are_compressed_for_those_who_take_it(client: FlaskClient) -> None
     assert packed.headers["ETag"] != plain.headers["ETag"]
 
 
+def test_every_file_has_the_kind_that_its_name_says_whatever_the_machine_believes(
+    client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mimetypes.guess_type", lambda *_: ("text/plain", None))
+    kinds = {".css": "text/css", ".js": "text/javascript"}
+    files = [path for path in (ROOT / "static").rglob("*") if path.is_file()]
+    assert {path.suffix for path in files} == set(kinds)
+    for path in files:
+        answer = client.get(f"/static/{path.relative_to(ROOT / 'static')}")
+        assert (answer.status_code, answer.mimetype) == (200, kinds[path.suffix]), path
+
+
 @pytest.mark.parametrize("name", ["nothing.js", "../dev", "..%2fdev", "vendor", "", "%00", "vendor/../../dev"])
 def test_other_files_are_not_there(client: FlaskClient, name: str) -> None:
     assert client.get(f"/static/{name}").status_code in (404, 308)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from flask.testing import FlaskClient
 from msgspec.structs import replace
 
@@ -62,3 +63,15 @@ def test_the_owners_logo_stands_beside_the_name(world: World, tmp_path: Path) ->
     assert world.client.get("/brand-logo", headers={"If-None-Match": answer.headers["ETag"]}).status_code == 304
     logo.unlink()
     assert world.client.get("/brand-logo").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [("a.PNG", "image/png"), ("a.jpg", "image/jpeg"), ("a.jpeg", "image/jpeg"), ("a.webp", "image/webp")],
+)
+def test_a_logo_is_sent_as_the_kind_of_picture_that_it_is(world: World, tmp_path: Path, name: str, kind: str) -> None:
+    logo = tmp_path / name
+    logo.write_bytes(b"a picture")
+    parts = world.parts
+    world.app.extensions["checkout"] = replace(parts, settings=replace(parts.settings, brand_logo=str(logo)))
+    assert world.client.get("/brand-logo").mimetype == kind
