@@ -54,6 +54,11 @@ def test_every_connection_is_set_up_for_safety(store: Store, name: str, value: o
     assert pragma(store, name, writing=writing) == value
 
 
+@pytest.mark.parametrize(("writing", "kib"), [(True, 1024), (False, 256)])
+def test_a_connection_keeps_few_pages_in_memory(store: Store, kib: int, *, writing: bool) -> None:
+    assert pragma(store, "cache_size", writing=writing) == -kib
+
+
 def test_a_reader_cannot_write(store: Store) -> None:
     assert pragma(store, "query_only", writing=False) == 1
     with store.read() as db, pytest.raises(StoreError, match="cannot be written"):
