@@ -9,14 +9,12 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from logging.handlers import WatchedFileHandler
-from typing import IO, Any
+from typing import Any
 
 FORMAT = "%(asctime)s [%(process)d] %(levelname)s %(message)s"
 _SECRETS = re.compile(
@@ -60,16 +58,6 @@ class Json(logging.Formatter):
         return json.dumps(line, ensure_ascii=False)
 
 
-class _Watched(WatchedFileHandler):
-    """Goes on in a new file once the old one was moved away; its lines are for the owner's eyes."""
-
-    def _open(self) -> IO[str]:  # type: ignore[override]
-        def private(path: str, flags: int) -> int:
-            return os.open(path, flags, 0o600)
-
-        return open(self.baseFilename, "a", encoding="utf-8", errors="backslashreplace", opener=private)
-
-
 def redacted(text: str) -> str:
     return _SECRETS.sub("…", text)
 
@@ -98,10 +86,16 @@ def about(**fields: object) -> Iterator[dict[str, Any]]:
 def set_up(form: str = "text", level: str = "warning", file: str = "") -> None:
     """Sends what our own parts and their libraries log to stderr or a file; may be called again. `form`: text or json;
     `level`: warning or info. OSError when the file cannot be written."""
-    handler = _Watched(file, encoding="utf-8") if file else logging.StreamHandler()
+    handler = _in_file(file) if file else logging.StreamHandler()
     handler.setFormatter(Json() if form == "json" else Redacting())
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     _events.setLevel(logging.INFO if level == "info" else logging.WARNING)
+
+
+def _in_file(path: str) -> logging.Handler:
+    from checkout.log_files import Watched
+
+    return Watched(path, encoding="utf-8")
 
 
 def _fields(record: logging.LogRecord) -> dict[str, Any]:

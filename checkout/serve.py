@@ -25,7 +25,6 @@ from typing import TYPE_CHECKING, Any
 
 from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
 from gunicorn.arbiter import Arbiter  # type: ignore[import-untyped]
-from gunicorn.glogging import Logger  # type: ignore[import-untyped]
 from gunicorn.systemd import sd_notify  # type: ignore[import-untyped]
 
 from checkout import logs
@@ -94,13 +93,24 @@ def set_up_logs(settings: Settings) -> None:
         ) from error
 
 
-class _Log(Logger):  # type: ignore[misc]
-    """gunicorn's own words, without queries: it quotes request lines that it cannot read."""
+class _Log(logging.LoggerAdapter[logging.Logger]):
+    """gunicorn's own words go where everything goes, without queries: it quotes request lines that it cannot read. What
+    else its own class can do (files, levels, lines of access) is done elsewhere here, and costs each process 0.3 MB."""
+
+    def __init__(self, cfg: Any) -> None:
+        super().__init__(logging.getLogger("gunicorn.error"))
+        self.setup(cfg)
 
     def setup(self, cfg: Any) -> None:
-        super().setup(cfg)
-        self.error_log.handlers.clear()
-        self.error_log.propagate = True  # to where everything goes
+        """At the start, and when the settings were read again."""
+        self.cfg = cfg
+        self.setLevel(cfg.loglevel.upper())
+
+    def access(self, *_: Any) -> None: ...
+
+    def reopen_files(self) -> None: ...
+
+    def close_on_exec(self) -> None: ...
 
 
 class _Arbiter(Arbiter):  # type: ignore[misc]

@@ -182,6 +182,8 @@ def test_a_worker_that_cannot_be_replaced_is_tried_again_until_it_can(shop: Shop
         while server.log.count("none can take its place") < 2:
             assert time.monotonic() < deadline, server.log
             time.sleep(0.02)
+        assert f"ERROR Worker (pid:{worker}) was sent SIGKILL" in server.log  # gunicorn's own words, warnings and above
+        assert "Starting gunicorn" not in server.log
         data.unlink()
         aside.rename(data)
         server.wait_until_ready(f"{url}/healthz")
