@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from checkout import deliveries, orders, switching
+from checkout import deliveries, orders, sharing, switching
 from checkout import store as stores
 from checkout.errors import Refusal
 from checkout.interfaces import Rows, Store
@@ -87,6 +87,17 @@ def test_a_callback_that_is_claimed_touches_itself_alone(shop: Shop, asked: Aske
     assert claimed is not None
     assert claimed.attempts == 1
     assert asked == [[f"delivery {owed.id}"]]
+
+
+def test_counting_how_often_somebody_asks_touches_that_count_alone(shop: Shop, asked: Asked) -> None:
+    draw = sharing.drawing(shop.store, "secret")
+    for who in ("1.2.3.4", "1.2.3.5", "1.2.3.4"):
+        draw(who, 1, shop.now)
+    with shop.store.read() as db:
+        names = {name for (name,) in db.all("SELECT name FROM buckets")}
+    assert len(names) == 2
+    assert {f"bucket {name}" for name in names} == {word for words in asked for word in words or ()}
+    assert asked[0] == asked[2] != asked[1]
 
 
 def test_an_order_touches_its_number_and_the_amounts_of_an_account(shop: Shop, asked: Asked) -> None:
