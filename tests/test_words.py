@@ -193,6 +193,14 @@ def test_an_order_takes_no_amount_beside_an_account_that_it_has_not_taken(shop: 
     assert shop.slots() == {}
 
 
+def test_the_cap_of_an_account_that_was_not_taken_is_not_judged(shop: Shop, took: Took) -> None:
+    """Money for it may be booked in this moment, or sent back."""
+    shop.change_account(daily_cap=1)
+    took("number 1001 N1")
+    with pytest.raises(TooNarrow):
+        shop.open("N1")
+
+
 def test_an_account_that_was_taken_is_chosen_before_the_others(shop: Shop, took: Took) -> None:
     for name in ("a", "b", "c", "d"):
         shop.add_account(id=name, code=f"wxp://{name}")
