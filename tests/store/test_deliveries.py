@@ -95,6 +95,10 @@ def test_a_page_begins_right_behind_the_last_row_of_the_one_before(shop: Shop, p
         assert names(stores.deliveries.listed(db, state=None, limit=2)) == ["f", "e"]
         assert names(stores.deliveries.listed(db, state=None, endpoint="whk")) == ["d", "b"]
         assert names(stores.deliveries.listed(db, state="failed", endpoint="whk")) == []
+    put("g", endpoint="other", created_at=9)
+    with shop.store.read() as db:
+        assert names(stores.deliveries.listed(db, state=None, endpoint="whk")) == ["d", "b"]
+        assert names(stores.deliveries.listed(db, state=None, endpoint="other")) == ["g"]
 
 
 def test_a_list_has_fifty_rows_and_what_is_due_a_hundred_unless_told_otherwise(
