@@ -51,6 +51,7 @@ def view() -> Response:
 
 
 def save_brand() -> Response:
+    """Whom buyers write to when something is wrong changes with the password only: they would pay a thief there."""
     return _save(_BRAND, "brand")
 
 
@@ -138,9 +139,11 @@ def _copy() -> Response:
 
 def _save(names: tuple[str, ...], doing: str) -> Response:
     """What stands there as it is in checkout.toml is not kept a second time."""
-    form = forms.read(*names)
+    form = forms.read(*names, "password")
     with form.catching():
         base = live.from_file()
+        if "contact" in names:
+            session.prove_if(form, (parts().settings.contact, form["contact"] or base.contact))
         wanted = {name: "" if form[name] == _text(base, name) else form[name] for name in names}
         preferences.change(parts().store, base, wanted, **session.by())
         live.take_over()

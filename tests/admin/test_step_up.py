@@ -41,6 +41,7 @@ DANGEROUS = [
     (BOOK, "goods", {"text": "Send the money to …"}),
     (BOOK, "goods", {"deliver": "return"}),
     ("hook", "settings", {"url": "https://thief.example/hook"}),
+    ("settings", "brand", {"contact": "thief@example.com"}),
     (PHONE, "revocation", {}),
     (PHONE, "accounts", {"accounts": "ali-main"}),
     (PHONE, "accounts/removal", {"account": "wx-main"}),
@@ -75,6 +76,7 @@ def test_what_a_thief_would_change_needs_the_password(
         (BOOK, "settings", {"price": "19.90"}),
         (BOOK, "goods", {}),
         ("hook", "settings", {"description": "my till"}),
+        ("settings", "brand", {"shop_name": "Tea", "brand_color": "#aa0000"}),
     ],
 )
 def test_the_rest_is_saved_without_it(owner: Owner, hook: str, page: str, form: str, typed: dict[str, str]) -> None:
@@ -93,5 +95,5 @@ def state(owner: Owner, hook: str) -> list[object]:
         return [
             store.merchants.get(db, 1001), store.products.get(db, "book"),
             store.endpoints.get(db, hook.removeprefix("webhooks/")), find(owner.world.store, "phone").accounts,
-            store.devices.get(db, "phone"),
+            store.devices.get(db, "phone"), store.preferences.all_of(db),
         ]  # fmt: skip
