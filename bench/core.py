@@ -27,6 +27,11 @@ MODULES = {
         "tests/test_payments_repeats.py",
         "tests/test_words.py",
     ),
+    "checkout/plain.py": (
+        "tests/monitors/test_plain_pushes.py",
+        "tests/protocols/test_creates.py",
+        "tests/protocols/test_creates_odd.py",
+    ),
     "checkout/protocols/creates.py": ("tests/protocols/test_creates.py", "tests/protocols/test_creates_odd.py"),
     "checkout/refunds.py": ("tests/test_refund_rules.py", "tests/test_refunds.py"),
     "checkout/settlement.py": (

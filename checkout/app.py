@@ -40,8 +40,9 @@ from checkout.interfaces import Chore, Clock, NewId, Send, Store
 from checkout.monitors import generic, smsforwarder, vmq_app
 from checkout.pages.polls import Polls
 from checkout.places import OWNERS
+from checkout.plain import PlainRequests
+from checkout.protocols import creates
 from checkout.protocols.api import problems as api_problems
-from checkout.protocols.creates import Creates
 from checkout.rates import Pace
 from checkout.resources import resource_dir
 from checkout.settings import Settings, load
@@ -79,7 +80,7 @@ def create_app(
     app = _bare({"checkout": parts, "checkout.worker": worker}, settings)
     live.install(app, settings)
     _register(app)
-    app.wsgi_app = Creates(app, _SAFE_HEADERS)  # type: ignore[method-assign]
+    app.wsgi_app = PlainRequests(app, (*creates.PLAIN, vmq_app.PLAIN), _SAFE_HEADERS)  # type: ignore[method-assign]
     app.wsgi_app = Polls(app, _SAFE_HEADERS)  # type: ignore[method-assign]
     app.wsgi_app = Later(app.wsgi_app, OWNERS, lambda: owners_pages(app))  # type: ignore[method-assign]
     app.wsgi_app = Front(app.wsgi_app, settings, _knows(app))  # type: ignore[method-assign]

@@ -16,15 +16,17 @@ from flask import Blueprint, Response
 
 from checkout import payments, store
 from checkout.errors import Code, Refusal
+from checkout.fields import of_form
 from checkout.model import Device
 from checkout.money import fen_from_phone
 from checkout.monitors import proofs
 from checkout.payments import Report
+from checkout.plain import Plain
 from checkout.protocols import words
 from checkout.protocols.family import METHODS
 from checkout.protocols.words import Spoken
 from checkout.signing import signed_by
-from checkout.web import fields, parts
+from checkout.web import Parts, fields, parts
 
 NAME = "vmq"
 FAILURE = -1
@@ -46,26 +48,35 @@ def heart() -> Response:
     values = fields(known=_KNOWN)
     shop, now = parts(), parts().clock()
     t = _time(values)
-    device = _signer(values, t, now=now)
-    _check_window(t, now)
+    device = _signer(shop, values, t, now=now)
+    _check_window(shop, t, now)
     with shop.store.transaction() as db:
         store.devices.beat(db, device.id, now)
     return words.success()
 
 
 def push() -> Response:
-    values = fields(known=_KNOWN)
-    shop, now = parts(), parts().clock()
+    _receive(parts(), fields(known=_KNOWN))
+    return words.success()
+
+
+def plain_push(shop: Parts, _: object, encoded: bytes) -> bytes:
+    """What is refused is judged once more by the route, which says why."""
+    _receive(shop, of_form(encoded, _KNOWN))
+    return words.said_of_success()
+
+
+def _receive(shop: Parts, values: Mapping[str, str]) -> None:
+    now = shop.clock()
     kind, price, t = values.get("type", ""), values.get("price", ""), _time(values)
     if kind not in METHODS:
         raise Spoken(Code.BAD_REQUEST, words.BAD_TYPE)
     if not price:
         raise Spoken(Code.BAD_REQUEST, words.NO_PRICE)
-    device = _signer(values, kind, price, t, now=now)
-    _check_window(t, now)
+    device = _signer(shop, values, kind, price, t, now=now)
+    _check_window(shop, t, now)
     report = _report(device, kind, price, t, values)
     payments.receive(shop.store, report, new_id=shop.new_id, now=now, at_once=shop.at_once)
-    return words.success()
 
 
 def _report(device: Device, kind: str, price: str, t: str, values: Mapping[str, str]) -> Report:
@@ -79,14 +90,13 @@ def _report(device: Device, kind: str, price: str, t: str, values: Mapping[str, 
     return Report(device, METHODS[kind], amount, reference, raw, int(t) // 1000, note)
 
 
-def _signer(values: Mapping[str, str], *signed: str, now: int) -> Device:
+def _signer(shop: Parts, values: Mapping[str, str], *signed: str, now: int) -> Device:
     sign = values.get("sign", "")
-    with parts().store.read() as db:
+    with shop.store.read() as db:
         devices = store.devices.working(db, NAME)
     for device in devices:
         if signed_by(sign, device.keys(now), *signed):
             return device
-    proofs.note(NAME, now)  # it may be any phone with this app, or none: only a right key tells whose it is
     raise Spoken(Code.BAD_SIGNATURE, words.WRONG_SIGN)
 
 
@@ -97,9 +107,9 @@ def _time(values: Mapping[str, str]) -> str:
     return t
 
 
-def _check_window(t: str, now: int) -> None:
+def _check_window(shop: Parts, t: str, now: int) -> None:
     """Off by default: the clocks of phones and servers differ in practice."""
-    window = parts().settings.push_window_s
+    window = shop.settings.push_window_s
     if window and now - int(t) // 1000 > window:
         raise Spoken(Code.BAD_REQUEST, words.OUT_OF_WINDOW)
 
@@ -109,6 +119,11 @@ def _spoken(view: Callable[[], Response]) -> Callable[[], Response]:
         try:
             return view()
         except Refusal as refusal:
+            if refusal.code is Code.BAD_SIGNATURE:
+                proofs.note(NAME, parts().clock())  # any phone with this app, or none: only a right key tells whose
             return words.refused(refusal, FAILURE)
 
     return speaking
+
+
+PLAIN = Plain(re.compile("/appPush"), "/appPush", plain_push, words.CONTENT_TYPE)
