@@ -16,6 +16,7 @@ from flask import Flask
 from msgspec import Struct
 
 from checkout import access, live
+from checkout.errors import StoreError
 from checkout.fields import MAX_BODY
 from checkout.web import Parts
 
@@ -47,7 +48,10 @@ class PlainRequests:
         path = environ.get("PATH_INFO", "")
         for plain in self._plain:
             if found := plain.path.fullmatch(path):
-                said = self._said(plain, environ, found)
+                try:
+                    said = self._said(plain, environ, found)
+                except StoreError as error:  # to ask once more would wait for the database once more
+                    return self._unavailable(error, environ, start_response)
                 if said is None:
                     break
                 kind = ("Content-Type", plain.content_type), ("Content-Length", str(len(said)))
@@ -64,8 +68,18 @@ class PlainRequests:
         shop: Parts = self._app.extensions["checkout"]
         try:
             return plain.answer(shop, environ, encoded, *found.groups())
+        except StoreError:
+            raise
         except Exception:  # what it is the route says, in its own words and in the log
             return None
+
+    def _unavailable(
+        self, error: StoreError, environ: WSGIEnvironment, start_response: StartResponse
+    ) -> Iterable[bytes]:
+        """What the route would say after it had waited as well."""
+        with self._app.request_context(environ):
+            answer = self._app.finalize_request(self._app.handle_user_exception(error))
+            return answer(environ, start_response)
 
 
 def _encoded(environ: WSGIEnvironment) -> bytes | None:

@@ -72,12 +72,16 @@ def test_what_is_not_plainly_such_a_request_is_left_to_the_route_as_it_came(
 
 
 def test_a_database_that_fails_promises_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    waits = []
+
     def broken(_store: SqliteStore, _words: object, _work: object) -> object:
+        waits.append(1)
         raise StoreError("The database is locked by another program; try again in a moment.")
 
     with monkeypatch.context() as patch:
         patch.setattr(SqliteStore, "in_turn", broken)
         assert world.client.post("/appPush", data=said()).status_code == 503
+        assert len(waits) == 1
     assert world.payments() == []
     assert world.client.post("/appPush", data=said()).get_json()["code"] == 1
     assert len(world.payments()) == 1

@@ -132,13 +132,22 @@ def test_gogo_is_told_apart_after_the_body_was_read(world: World, dispatched: li
     assert world.order(answer["data"]["orderId"]).dialect == "gogo"
 
 
-def test_a_database_that_fails_is_said_by_the_route(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_database_that_fails_is_waited_for_once_and_said_as_the_route_says_it(
+    world: World, monkeypatch: pytest.MonkeyPatch, dispatched: list[str]
+) -> None:
+    waits = []
+
     def broken(_store: SqliteStore, _words: object, _work: object) -> object:
+        waits.append(1)
         raise StoreError("The database is locked by another program; try again in a moment.")
 
-    monkeypatch.setattr(SqliteStore, "in_turn", broken)
-    assert world.client.post("/createOrder", data=asked()).status_code == 503
-    monkeypatch.undo()
+    with monkeypatch.context() as patch:
+        patch.setattr(SqliteStore, "in_turn", broken)
+        quick = world.client.post("/createOrder", data=asked())
+        assert (quick.status_code, len(waits), dispatched) == (503, 1, [])
+        route = slow(world, asked())
+        assert (quick.data, list(quick.headers)) == (route.data, list(route.headers))
+        assert (len(waits), dispatched) == (2, ["request"])
     assert world.client.post("/createOrder", data=asked()).get_json()["code"] == 1
 
 
