@@ -31,8 +31,13 @@ MODULES = {
         "tests/monitors/test_plain_pushes.py",
         "tests/protocols/test_creates.py",
         "tests/protocols/test_creates_odd.py",
+        "tests/test_access.py",
     ),
-    "checkout/protocols/creates.py": ("tests/protocols/test_creates.py", "tests/protocols/test_creates_odd.py"),
+    "checkout/protocols/creates.py": (
+        "tests/protocols/test_creates.py",
+        "tests/protocols/test_creates_odd.py",
+        "tests/test_access.py",
+    ),
     "checkout/refunds.py": ("tests/test_refund_rules.py", "tests/test_refunds.py"),
     "checkout/settlement.py": (
         "tests/test_settlement.py",

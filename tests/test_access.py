@@ -11,7 +11,7 @@ import pytest
 from checkout import ids
 from checkout.app import create_app
 from checkout.settings import Settings
-from tests.world import FakeClock, Outside, World
+from tests.world import MERCHANT_KEY, FakeClock, Outside, World, md5
 
 
 @pytest.fixture
@@ -43,12 +43,18 @@ def test_the_route_is_named_and_the_order_that_the_path_names(
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("path", "route"), [("", "/createOrder"), ("/vmq/1001", "/vmq/<merchant>/createOrder")], ids=["plain", "merchant"]
+)
 def test_a_create_that_is_answered_before_flask_is_written_like_any_other(
-    talkative: World, caplog: pytest.LogCaptureFixture
+    talkative: World, caplog: pytest.LogCaptureFixture, path: str, route: str
 ) -> None:
-    assert talkative.create("N1", "9.90")["code"] == 1
-    (line,) = lines(caplog)
-    assert (line["method"], line["route"], line["status"]) == ("POST", "/createOrder", 200)
+    values = {"payId": "N1", "type": "1", "price": "9.90", "sign": md5("N1", "1", "9.90", MERCHANT_KEY)}
+    for address in (f"{path}/createOrder", f"{path}/createOrder?other=1"):
+        assert talkative.client.post(address, data=values).get_json()["code"] == 1
+    quick, slow = ({**line, "duration_ms": 0, "request": ""} for line in lines(caplog))
+    assert quick == slow
+    assert (quick["method"], quick["route"], quick["status"]) == ("POST", route, 200)
 
 
 @pytest.mark.parametrize(

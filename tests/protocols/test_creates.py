@@ -10,6 +10,7 @@ from werkzeug.test import TestResponse
 
 from checkout import live
 from checkout.errors import StoreError
+from checkout.fields import MAX_BODY
 from checkout.protocols import family
 from checkout.store.sqlite import SqliteStore
 from tests.protocols.support import rows
@@ -112,6 +113,7 @@ def with_a_body(body: bytes, **environ: str) -> Callable[[World], TestResponse]:
         with_a_body(b"a=b", CONTENT_LENGTH="+3"),
         with_a_body(b"a=b", CONTENT_LENGTH="99999999"),
         with_a_body(b"a=b", CONTENT_LENGTH="4"),
+        with_a_body(b"a=b", HTTP_TRANSFER_ENCODING="chunked"),
         with_a_body(b"a=" + b"b" * 70_000),
     ],
 )  # fmt: skip
@@ -179,3 +181,19 @@ def test_settings_that_were_edited_hold_here_too(world: World, dispatched: list[
         live.take_over()
     assert world.create("N1")["data"]["timeOut"] == 10
     assert dispatched == []
+
+
+def test_settings_that_another_process_has_edited_hold_from_the_first_request_on(
+    world: World, dispatched: list[str]
+) -> None:
+    with world.store.transaction() as db:
+        db.run("INSERT INTO preferences (name, value, changed_at) VALUES ('order_ttl', '600', 0)")
+    assert world.create("N1")["data"]["timeOut"] == 10
+    assert dispatched == []
+
+
+def test_a_body_of_the_greatest_length_is_read_here_and_no_longer_one(world: World, dispatched: list[str]) -> None:
+    start = b"a=b&payId=" + b"x" * 101 + b"&c="
+    for length, reached in ((MAX_BODY, []), (MAX_BODY + 1, ["request"])):
+        answer = world.client.post("/createOrder", data=start + b"d" * (length - len(start)), content_type=FORM)
+        assert (answer.status_code, answer.get_json()["code"], dispatched) == (200, -1, reached)
