@@ -57,14 +57,15 @@ def open_order(db_store: Store, purchase: Purchase, rules: Rules, caps: Caps, no
 
 
 def renew(db_store: Store, order: Order, rules: Rules, caps: Caps, now: int) -> Order | None:
-    """Another attempt at an order that has ended unpaid; the one that waits, or was paid, where there is one.
+    """Another attempt at an order that has ended unpaid, as its number was asked for last; the one that waits, or was
+    paid, where there is one.
 
     None: it cannot be bought again as it was (another price, no longer sold), so the buyer starts at the product.
     Refused as `open_order`, and NOT_ALLOWED where the buyer may not (`may_renew`)."""
     with db_store.read() as db:
         latest = store.orders.by_number(db, order.merchant, order.number) or order
         merchant = store.merchants.get(db, order.merchant)
-        product = store.products.get(db, order.product) if order.product else None
+        product = store.products.get(db, latest.product) if latest.product else None
         is_allowed = may_renew(db, latest, now)
     assert merchant is not None
     if latest.state_at(now) in (State.PENDING, State.PAID):
@@ -72,15 +73,15 @@ def renew(db_store: Store, order: Order, rules: Rules, caps: Caps, now: int) -> 
     if not is_allowed:
         raise Refusal(Code.NOT_ALLOWED, "There is no new code for this order; start again at the shop.")
     if product is not None:
-        wish = _wish_again(product, order)
-        if product.disabled_at is not None or products.price_of(product, wish) != order.price:
+        wish = _wish_again(product, latest)
+        if product.disabled_at is not None or products.price_of(product, wish) != latest.price:
             return None
-        again = Purchase(product, wish, order.method, order.number, "")
+        again = Purchase(product, wish, latest.method, latest.number, "")
         return orders.open_order(
-            db_store, _same(order, replace(merchant, reuse=True)), rules, now,
+            db_store, _same(latest, replace(merchant, reuse=True)), rules, now,
             check=lambda db: _check(db, again, rules, caps, now),
         )  # fmt: skip
-    return orders.open_order(db_store, _same(order, merchant), rules, now)
+    return orders.open_order(db_store, _same(latest, merchant), rules, now)
 
 
 def may_renew(db: Rows, latest: Order, now: int) -> bool:

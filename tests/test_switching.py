@@ -159,6 +159,16 @@ def test_what_its_shop_has_closed_is_not_renewed(world: World) -> None:
     assert refused_renewal(world, order) is Code.NOT_ALLOWED
 
 
+def test_what_is_renewed_is_what_the_shop_asked_for_last(world: World) -> None:
+    first = world.order(world.create("N1", "5.00")["data"]["orderId"])
+    world.clock.go(300)
+    world.create("N1", "9.00")
+    world.clock.go(300)
+    again = renew(world, first)
+    assert again is not None
+    assert (again.attempt, again.price) == (3, 900)
+
+
 def test_a_purchase_that_its_buyer_gave_up_is_renewed(world: World) -> None:
     order = shown(world)
     orders.close(world.store, order.token, world.parts.rules.limits, world.clock())
