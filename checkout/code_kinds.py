@@ -1,4 +1,4 @@
-"""What kind of QR code a text is: only some of those that an owner may photograph bring money in."""
+"""What kind of QR code a text is: only some of the codes that an owner may photograph can bring in money."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ _UNION = "This is a UnionPay code, and phones do not tell of its money: take the
 
 
 class Kind(Struct, frozen=True):
-    """`name` is "" where it is not known; `method`: whose code it is, None where that does not matter; `refusal`: why
-    it can never bring money in, and what to take instead."""
+    """`name` is "" if unknown; `method`: whose code it is, None where that does not matter; `refusal`: why it can never
+    bring in money, and which code to use instead."""
 
     name: str
     method: Method | None = None
@@ -48,5 +48,5 @@ _UNKNOWN = Kind("")
 
 
 def kind(code: str) -> Kind:
-    """What the text of a QR code is."""
+    """The kind of QR code that says `text`."""
     return next((kind for pattern, kind in _COMPILED if pattern.fullmatch(code)), _UNKNOWN)

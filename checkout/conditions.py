@@ -1,4 +1,4 @@
-"""What needs the owner, as it stands now: read from the database, remembered nowhere here.
+"""What needs the owner, as it is now: read from the database and remembered nowhere here.
 
 Each condition has a key that stays the same while it lasts, and a level that grows when it gets worse.
 """
@@ -36,7 +36,7 @@ class Limits(Struct, frozen=True):
 
 
 def current(db: Rows, limits: Limits, free_bytes: int | None, now: int) -> Iterator[Condition]:
-    """Everything but the stock, which takes longer to count."""
+    """All conditions except the stock's, which take longer to count."""
     yield from _phones(db, limits, now)
     yield from _callbacks(db, now)
     yield from _endpoints(db, now)
@@ -55,7 +55,8 @@ def stock(db: Rows, now: int) -> Iterator[Condition]:
 
 
 def is_well(db: Rows, key: str, limits: Limits, now: int) -> bool:
-    """Whether a condition that is gone has ended well; else what it was about is gone, and there is no good news."""
+    """Whether a condition that is gone ended well; otherwise what it was about is gone, and there is no good news to
+    tell."""
     kind, _, subject = key.partition(":")
     if kind == "phone":
         device = store.devices.get(db, subject)
@@ -84,7 +85,7 @@ def _callbacks(db: Rows, now: int) -> Iterator[Condition]:
 
 
 def _endpoints(db: Rows, now: int) -> Iterator[Condition]:
-    """Those that paused themselves, and those in use that do not take their events."""
+    """Endpoints that were paused because they failed, and those in use that do not accept their events."""
     refused = {one: numbers for one, *numbers in store.alerts.refused_events(db, MANY_TRIES, now - FAILED_FOR_S)}
     for one in store.endpoints.all_of(db):
         about = one.description or one.url.partition("?")[0]
@@ -97,7 +98,7 @@ def _endpoints(db: Rows, now: int) -> Iterator[Condition]:
 
 
 def _given_up(failed: int, last: int) -> int:
-    """The level of messages that are refused: each one that is given up makes it worse."""
+    """The level for messages that are refused: each one that is given up makes it worse."""
     return max(2, last) if failed else 1
 
 

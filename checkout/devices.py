@@ -29,10 +29,10 @@ def add(
     db_store: Store, name: str, kind: str, accounts: Sequence[str], *,
     actor: str, new_id: NewId, now: int, signed: bool = False,
 ) -> Watching:  # fmt: skip
-    """A new device with a key of its own. Without `accounts` it watches every account that has no device yet.
+    """A new device with a key of its own. Without `accounts` it watches every account that no other device watches.
 
-    A generic one that is `signed` must sign what it sends; the other kinds always do.
-    Refused: BAD_REQUEST, DUPLICATE (a working device of that name), NOT_FOUND (an account).
+    A generic one that is `signed` must sign what it sends; the other kinds always do. Refused: BAD_REQUEST, DUPLICATE
+    (a working device of that name), NOT_FOUND (an account).
     """
     name = name.strip()
     if kind not in KINDS:
@@ -62,13 +62,13 @@ def all_of(db_store: Store) -> list[Watching]:
 
 
 def find(db_store: Store, wanted: str) -> Watching:
-    """The device of that id, or the working one of that name. Refused: NOT_FOUND."""
+    """The device with that id, or the working one with that name. Refused: NOT_FOUND."""
     with db_store.read() as db:
         return _watching(db, _found(db, wanted))
 
 
 def revoke(db_store: Store, wanted: str, *, actor: str, new_id: NewId, now: int) -> Watching:
-    """Its key is void from now on; a second time changes nothing. Refused: NOT_FOUND."""
+    """Voids its key at once; a second call changes nothing. Refused: NOT_FOUND."""
     with db_store.transaction() as db:
         device = _found(db, wanted)
         if store.devices.revoke(db, device.id, now):
@@ -91,7 +91,7 @@ def rotate_key(db_store: Store, wanted: str, *, actor: str, new_id: NewId, now: 
 
 
 def watch(db_store: Store, wanted: str, accounts: Sequence[str], *, actor: str, new_id: NewId, now: int) -> Watching:
-    """Lets a device watch further accounts. Refused: NOT_FOUND."""
+    """Lets a device watch more accounts. Refused: NOT_FOUND."""
     with db_store.transaction() as db:
         device = _found(db, wanted)
         for account in _known(db, accounts):
@@ -101,7 +101,7 @@ def watch(db_store: Store, wanted: str, accounts: Sequence[str], *, actor: str, 
 
 
 def unwatch(db_store: Store, wanted: str, account: str, *, actor: str, new_id: NewId, now: int) -> Watching:
-    """Lets a device watch an account no longer: what it reports of other accounts still counts.
+    """Stops a device from watching an account; what it reports for its other accounts still counts.
 
     Refused: NOT_FOUND (the device; or it does not watch the account)."""
     with db_store.transaction() as db:

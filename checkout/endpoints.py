@@ -1,9 +1,9 @@
 """Managing webhook endpoints: what the command line and the admin pages share. Every change is audited.
 
-An endpoint belongs to one merchant and gets a message for each event that it listens to (`announcements`), signed by
-Standard Webhooks with a secret of its own. The secret is kept readable, because it signs; it is shown when it is made
-and on request (`existing(...).secret`), and stands in no list, log or audit entry. The owner names the address, which
-is judged like a notify URL: here by its text, at each try by where its name leads.
+An endpoint belongs to one merchant and gets a message for each event that it subscribes to (`announcements`), signed
+with a secret of its own (Standard Webhooks). The secret is kept readable, because it signs; it is shown when it is made
+and on request (`existing(...).secret`), and appears in no list, log or audit entry. The owner names the address, which
+is judged like a notify URL: by its text here, by what its name resolves to at each try.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def add(
 def change(
     db_store: Store, endpoint_id: str, wish: Wish, reach: Reach, *, actor: str, new_id: NewId, now: int
 ) -> Endpoint:
-    """Sets what the wish names; what waits goes to the new address. Refused: NOT_FOUND, BAD_REQUEST, BAD_URL."""
+    """Sets what the wish names; messages that wait go to the new address. Refused: NOT_FOUND, BAD_REQUEST, BAD_URL."""
     with db_store.transaction() as db:
         before = _found(db, endpoint_id)
         after = _with(before, wish, reach)
@@ -68,7 +68,7 @@ def change(
 
 
 def rotate(db_store: Store, endpoint_id: str, *, actor: str, new_id: NewId, now: int) -> Endpoint:
-    """A new secret, which the caller shows; for a day every message carries a signature of each. Refused: NOT_FOUND."""
+    """A new secret, which the caller shows; for a day every message is signed with both. Refused: NOT_FOUND."""
     with db_store.transaction() as db:
         before = _found(db, endpoint_id)
         rotated = replace(
@@ -80,7 +80,7 @@ def rotate(db_store: Store, endpoint_id: str, *, actor: str, new_id: NewId, now:
 
 
 def pause(db_store: Store, endpoint_id: str, *, actor: str, new_id: NewId, now: int) -> Endpoint:
-    """Sends nothing there any more; what happens meanwhile is held, for thirty days. Refused: NOT_FOUND."""
+    """Stops sending there; events that happen meanwhile are held, for thirty days. Refused: NOT_FOUND."""
     with db_store.transaction() as db:
         _found(db, endpoint_id)
         if deliveries.pause(db, endpoint_id, "hand", now):
@@ -91,9 +91,10 @@ def pause(db_store: Store, endpoint_id: str, *, actor: str, new_id: NewId, now: 
 def resume(
     db_store: Store, endpoint_id: str, *, skip: bool = False, actor: str, new_id: NewId, now: int
 ) -> tuple[Endpoint, int]:
-    """Sends there again, first what waited (`skip`: drops that instead); gives the endpoint and how many messages.
+    """Sends there again, beginning with what waited (`skip`: drops that instead); returns the endpoint and the number
+    of those messages.
 
-    Wake the worker. Refused: NOT_FOUND."""
+    The caller wakes the worker. Refused: NOT_FOUND."""
     with db_store.transaction() as db:
         _found(db, endpoint_id)
         if not store.endpoints.resume(db, endpoint_id):
@@ -105,7 +106,8 @@ def resume(
 
 
 def test(db_store: Store, endpoint_id: str, *, new_id: NewId, now: int) -> Delivery:
-    """Puts a `checkout.test` event into the outbox; wake the worker, or try it with `deliveries.claim` and `deliver`.
+    """Puts a `checkout.test` event into the outbox. The caller wakes the worker, or sends it with `deliveries.claim`
+    and `deliver`.
 
     Refused: NOT_FOUND, NOT_ALLOWED (it is paused)."""
     with db_store.transaction() as db:
@@ -116,7 +118,8 @@ def test(db_store: Store, endpoint_id: str, *, new_id: NewId, now: int) -> Deliv
 
 
 def remove(db_store: Store, endpoint_id: str, *, actor: str, new_id: NewId, now: int) -> int:
-    """Forgets the endpoint and its secret; gives how many messages it did not get. They stay in the log as dropped.
+    """Deletes the endpoint and its secret; returns the number of messages that it did not get. They stay in the log as
+    dropped.
 
     Refused: NOT_FOUND."""
     with db_store.transaction() as db:
@@ -146,7 +149,7 @@ def _with(endpoint: Endpoint, wish: Wish, reach: Reach) -> Endpoint:
 
 
 def _events(wanted: tuple[str, ...]) -> str:
-    """In our order, each once; all of them count as "all", those to come too."""
+    """The events in our order, each once; naming all of them means "all", future ones included."""
     for event in wanted:
         if event not in events.TYPES:
             raise Refusal(Code.BAD_REQUEST, f"There is no event {event!r}; there are {', '.join(events.TYPES)}.")
@@ -173,7 +176,7 @@ def _found(db: Rows, endpoint_id: str) -> Endpoint:
 
 
 def _public(endpoint: Endpoint) -> dict[str, Value]:
-    """What may stand in the audit log: no secret."""
+    """What may go into the audit log: no secret."""
     return {
         "merchant": endpoint.merchant, "url": endpoint.url, "events": endpoint.events or "all",
         "description": endpoint.description,

@@ -33,8 +33,8 @@ class Code(StrEnum):
 class Refusal(Exception):
     """A request turned down by a rule.
 
-    `message` is one English sentence that says what to do; pages translate it by its code.
-    `retry_after` is in seconds, where waiting helps.
+    `message` is one English sentence that says what to do; pages translate it by its code. `retry_after` is in seconds;
+    None where waiting does not help.
     """
 
     def __init__(self, code: Code, message: str, *, retry_after: int | None = None) -> None:
@@ -45,16 +45,16 @@ class Refusal(Exception):
 
 
 class Conflict(Exception):
-    """A promise of the database (a UNIQUE, a CHECK) refused a row; the caller knows what that means."""
+    """The database's own rule (a UNIQUE or CHECK) refused a row; the caller knows what that means."""
 
 
 class SettingsError(Exception):
-    """A setting that cannot be used; the message is one sentence that names it and holds no secret."""
+    """A setting that cannot be used; the message is one sentence that names the setting and holds no secret."""
 
 
 class StoreError(Exception):
-    """The database cannot be used; the message names the way out."""
+    """The database cannot be used; the message says what to do about it."""
 
 
 class Damaged(StoreError):
-    """A check has read something in a database that cannot be so."""
+    """A check has found something in a database that must not be there."""

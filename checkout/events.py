@@ -1,6 +1,6 @@
 """The native events: what our own webhooks say, whatever the dialect of an order.
 
-Bodies are JSON objects `{"type", "timestamp", "data"}` as Standard Webhooks has them; times are RFC 3339, money is
+Bodies are JSON objects `{"type", "timestamp", "data"}` as in Standard Webhooks; times are RFC 3339, money is
 `{"amount": fen, "currency": "CNY"}`.
 """
 
@@ -40,7 +40,7 @@ def refund_data(refund: Refund) -> dict[str, Any]:
 
 
 def payment_data(payment: Payment, order_token: str) -> dict[str, Any]:
-    """A payment that waits for a person; without the phone's words, which name the payer."""
+    """A payment that waits for a person, without the phone's message, which names the payer."""
     return {
         "payment": payment.id,
         "order": order_token or None,

@@ -1,6 +1,7 @@
 """Orders and payments as CSV for spreadsheets: streamed, with a byte order mark, safe to open.
 
-Times are Beijing's, as spreadsheets read them. A cell that a spreadsheet would take for a formula begins with `'`.
+Times are in Beijing time, in a form that spreadsheets understand. A cell that a spreadsheet would take for a formula
+gets a `'` in front.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ REFUNDS = (
 
 
 def orders_csv(db_store: Store, now: int, wanted: Search | None = None) -> Iterator[str]:
-    """The orders that are looked for (all of them), the newest first, in pieces of a few hundred lines."""
+    """The orders found by a search (all of them), newest first, in chunks of a few hundred lines."""
     wanted = replace(wanted or Search(), limit=_PAGE)
     yield BOM + lines([ORDERS])
     while True:
@@ -52,7 +53,7 @@ def orders_csv(db_store: Store, now: int, wanted: Search | None = None) -> Itera
 
 
 def payments_csv(db_store: Store, now: int, wanted: payment_search.Search | None = None) -> Iterator[str]:
-    """The payments that are looked for (all of them), the newest first, in pieces of a few hundred lines."""
+    """The payments found by a search (all of them), newest first, in chunks of a few hundred lines."""
     wanted = replace(wanted or payment_search.Search(), limit=_PAGE)
     yield BOM + lines([PAYMENTS])
     while True:
@@ -66,7 +67,7 @@ def payments_csv(db_store: Store, now: int, wanted: payment_search.Search | None
 
 
 def refunds_csv(db_store: Store, now: int) -> Iterator[str]:
-    """All refunds, the newest first, in pieces of a few hundred lines."""
+    """All refunds, newest first, in chunks of a few hundred lines."""
     before: tuple[int, str] | None = None
     yield BOM + lines([REFUNDS])
     while True:
@@ -84,7 +85,7 @@ EXPORTS: dict[str, Callable[[Store, int], Iterator[str]]] = {
 
 
 def pieces(db: Rows, what: str) -> int:
-    """How many pieces an export has now, the heading too."""
+    """How many chunks an export has, the heading included."""
     counts = {"orders": lambda: sum(store.orders.counts(db).values()), "payments": lambda: store.payments.count(db)}
     rows = counts.get(what, lambda: store.refunds.count(db))()
     return 1 - (-rows // _PAGE)
@@ -113,7 +114,7 @@ def _refund(one: Refund) -> tuple[Value, ...]:
 
 
 def lines(rows: Iterable[Iterable[Value]]) -> str:
-    """Rows as a spreadsheet reads them, without a byte order mark."""
+    """Rows as CSV lines, without a byte order mark."""
     buffer = io.StringIO()
     writer = csv.writer(buffer)
     writer.writerows([_cell(value) for value in row] for row in rows)
@@ -130,7 +131,7 @@ def _yuan(amount: int | None) -> str:
 
 
 def _when(at: int | None) -> str:
-    """A phone may name any time."""
+    """A phone may report any time, even one that no calendar has."""
     if at is None or not 0 <= at < 253_402_214_400:  # the year 10000
         return ""
     return datetime.fromtimestamp(at, UTC).astimezone(_BEIJING).strftime("%Y-%m-%d %H:%M:%S")

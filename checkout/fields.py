@@ -1,7 +1,7 @@
-"""The parameters of a request, read strictly, in their raw spelling.
+"""The parameters of a request, read strictly and in their raw spelling.
 
-Signatures cover what was sent, letter by letter, so nothing here changes a value; what two readers could read
-in two ways (a parameter that occurs twice, bytes that are not UTF-8, control characters) is refused instead.
+Signatures cover what was sent, letter by letter, so nothing here changes a value. What two programs could read in two
+ways (a parameter that occurs twice, bytes that are not UTF-8, control characters) is refused instead.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ def fields(
 ) -> dict[str, str]:
     """The parameters of a request – query, form, multipart or a JSON object – exactly as they were sent.
 
-    Numbers in JSON keep their spelling. Each parameter at most once (a query and a body may say the same),
-    UTF-8, no control characters, at most 2,048 characters. With `known` the parameters of other names are
-    left out unread. `free` names what no signature covers and strangers may have written: any character may
-    stand in it (half of a surrogate pair becomes U+FFFD), and JSON's true and false are words.
-    Refused: `BadField`, BAD_REQUEST.
+    Numbers in JSON keep their spelling. Each parameter at most once (query and body may repeat the same value), in
+    UTF-8, without control characters, at most 2,048 characters. If `known` is given, parameters with other names are
+    ignored unread. `free` names parameters that no signature covers and that strangers may have written: they may hold
+    any character (half of a surrogate pair becomes U+FFFD), and JSON's true and false become words. Refused:
+    `BadField`, BAD_REQUEST.
     """
     asked = asked or request._get_current_object()  # type: ignore[attr-defined]
     query = _once(_pairs(asked.query_string), known, free)
@@ -51,7 +51,7 @@ def fields(
 
 
 def of_form(encoded: bytes, known: Collection[str]) -> dict[str, str]:
-    """As `fields`, of a query or a form alone."""
+    """As `fields`, for a query or a form alone."""
     return _once(_pairs(encoded), known, ())
 
 
@@ -79,7 +79,7 @@ def _is_json(kind: str, body: bytes) -> bool:
 
 
 def _pairs(encoded: bytes) -> list[tuple[str, object]]:
-    """Also from clients that send UTF-8 without percent signs."""
+    """Understands clients, too, that send UTF-8 without percent-encoding."""
     if not encoded:
         return []
     try:
@@ -92,7 +92,7 @@ def _pairs(encoded: bytes) -> list[tuple[str, object]]:
 
 
 class _Object(list[tuple[str, object]]):
-    """A JSON object with its names in the order, and as often, as they were written."""
+    """A JSON object that keeps its names in order, repeated ones included."""
 
 
 def _json_pairs(body: bytes) -> list[tuple[str, object]]:

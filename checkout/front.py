@@ -1,4 +1,4 @@
-"""What stands before the application: proxies, and the path that clients really ask for."""
+"""What stands in front of the application: trusted proxies, and the path that a client really asks for."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ _SLASHES = re.compile("/{2,}")
 
 
 def client_address(environ: Mapping[str, Any] | None = None) -> str:
-    """The buyer's address; behind a configured proxy the one that it reports."""
+    """The buyer's address; behind a configured proxy, the one that the proxy reports."""
     return str((environ or request.environ).get("REMOTE_ADDR", ""))
 
 
 class Front:
-    """WSGI: believes `X-Forwarded-*` of configured proxies only, takes off the path prefix of the base URL
-    where the proxy has not, and reads doubled slashes as one: clients join `https://host/` and `/pay`.
+    """WSGI: believes `X-Forwarded-*` from configured proxies only, removes the base URL's path prefix where the proxy
+    has not, and treats doubled slashes as one, as clients join `https://host/` and `/pay`.
 
-    `knows` tells whether a path is one of ours: below `https://host/pay` the address `/pay/<token>` has lost its prefix
-    already, `/pay/pay/<token>` has not.
+    `knows` tells whether a path is one of ours: below `https://host/pay`, the address `/pay/<token>` has lost its
+    prefix already, `/pay/pay/<token>` has not.
     """
 
     def __init__(
@@ -54,8 +54,8 @@ class Front:
         return self._app(environ, start_response)
 
     def _believe(self, environ: WSGIEnvironment) -> None:
-        """The address is the last one in the chain that is not a proxy of ours: what stands before it anybody
-        can have written. The scheme is what the nearest proxy says."""
+        """The client is the last address in the chain that is not a proxy of ours: anybody can have written those
+        before it. The scheme is what the nearest proxy says."""
         address = _address(environ.get("REMOTE_ADDR", ""))
         if address is None or not self._is_proxy(address):
             return
@@ -76,8 +76,8 @@ class Front:
 
 
 class Later:
-    """WSGI: what lies below `path` is answered by an application of its own, which `make` gives at the first request
-    for it. A server that shows none of its pages starts sooner and stays smaller."""
+    """WSGI: paths below `path` are answered by an application of their own, which `make` returns at the first such
+    request. A server that shows none of its pages starts sooner and stays smaller."""
 
     def __init__(self, app: WSGIApplication, path: str, make: Callable[[], WSGIApplication]) -> None:
         self._app, self._path, self._make = app, path, make
@@ -99,12 +99,12 @@ class Later:
 
 
 def is_below(path: str, place: str) -> bool:
-    """Whether it is the place (`/admin`) or a path below it; `/administration` is not."""
+    """Whether a path is the place itself (`/admin`) or below it; `/administration` is neither."""
     return path == place or path.startswith(f"{place}/")
 
 
 def _address(text: str) -> IPv4Address | IPv6Address | None:
-    """An IP address; one that a dual-stack socket reports as IPv4-mapped is the IPv4 address."""
+    """An IP address; an IPv4-mapped one, as a dual-stack socket reports it, becomes the IPv4 address."""
     try:
         found = ip_address(text)
     except ValueError:

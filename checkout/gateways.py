@@ -1,7 +1,7 @@
-"""Orders that are paid through official gateways: started there, booked from their evidence. `inquiries` asks.
+"""Orders paid through official gateways: started there, booked from their evidence. Questions to them: `inquiries`.
 
-The network is never used inside a transaction: look, call, then write what came of it under the database's own lock.
-No Flask, no SQL.
+The network is never used inside a transaction: read, call, then write the result under the database's own lock. No
+Flask, no SQL.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ ASK_AFTER_S = (10, 10, 20, 20, 40, 60, 60, 120)
 
 
 def prompt_for(db_store: Store, channels: Channels, ask: Start) -> Prompt:
-    """What the buyer is shown: asked of the gateway once, then remembered.
+    """What the buyer is shown: requested from the gateway once, then remembered.
 
-    Raises `GatewayError`; refused (NOT_ALLOWED): the channel does not serve the scene, the order does not wait.
+    Raises `GatewayError`. Refused: NOT_ALLOWED (the channel does not serve the scene, or the order does not wait).
     """
     channel = channels.get(ask.order.channel)
     if channel is None:
@@ -51,9 +51,10 @@ def prompt_for(db_store: Store, channels: Channels, ask: Start) -> Prompt:
 def book(
     db_store: Store, channel: Channel, paid: Paid, text: str, *, new_id: NewId, now: int, mismatch: str = ""
 ) -> bool:
-    """Stores a gateway's evidence and judges it. True: it is safe here; False: the order is unknown (it may be a race).
+    """Stores a gateway's evidence and judges it. True: it is stored safely; False: the order is unknown (perhaps a
+    race).
 
-    One transaction number is booked once. The wrong amount, another channel's order and a second payment of a paid
+    One transaction number is booked once. A wrong amount, an order of another channel and a second payment of a paid
     order are stored and shown, never booked.
     """
     payment = _payment(channel, paid, text, new_id, now)
@@ -68,7 +69,7 @@ def book(
 
 
 def heed(db_store: Store, channel: Channel, notice: Notice, *, new_id: NewId, now: int) -> bool:
-    """Does what a believed notice says. False: ask the gateway to send it again."""
+    """Does what a trusted notice says. False: the gateway must send it again."""
     if notice.paid is not None:
         booked = book(db_store, channel, notice.paid, notice.text, new_id=new_id, now=now, mismatch=notice.mismatch)
         if not booked or notice.heard is not Heard.REFUND:
@@ -79,7 +80,8 @@ def heed(db_store: Store, channel: Channel, notice: Notice, *, new_id: NewId, no
 
 
 def _closed(db_store: Store, channel: Channel, notice: Notice, new_id: NewId, now: int) -> bool:
-    """Closed at the gateway: an unpaid order ends; what a paid one still holds has gone back to its buyer."""
+    """The order was closed at the gateway: an unpaid one ends; what a paid one still holds has gone back to its
+    buyer."""
     with db_store.transaction() as db:
         order = store.orders.get(db, notice.order_token)
         if order is None or notice.mismatch:
@@ -111,7 +113,7 @@ def _judge(db: Rows, channel: Channel, order: Order, payment: Payment, mismatch:
 
 
 def paid_by(db: Rows, order: Order) -> str:
-    """The channel that brought the money of a paid order: nothing is to be closed or found there."""
+    """The channel that brought the money of a paid order: nothing is left there to close or to find."""
     payment = refunds.settling(db, order)
     return payment.channel if payment else ""
 
@@ -123,8 +125,8 @@ def _double(db: Rows, order: Order) -> str:
 
 
 def _mismatch(db: Rows, channel: Channel, order: Order, payment: Payment) -> str:
-    """Why the evidence does not fit the order, "" when it does. An order may have moved on to another account; what
-    its earlier gateway was told of, it may still be paid there."""
+    """Why the evidence does not fit the order; "" if it does. An order may have moved to another account and still be
+    paid at the gateway that it was started at before."""
     if order.channel != channel.name and channel.name not in store.gateways.places(db, order.token):
         return "The order was not to be paid through this channel."
     assert payment.amount is not None
@@ -135,7 +137,7 @@ def _mismatch(db: Rows, channel: Channel, order: Order, payment: Payment) -> str
 
 
 def _account(db: Rows, channel: Channel, order: Order) -> str:
-    """The account that the money came to: the order's own, or that of the gateway that it had been at before."""
+    """The account that received the money: the order's own, or the one at the gateway where the order was before."""
     if order.channel == channel.name:
         return order.account
     found = [one.id for one in store.accounts.all_of(db) if one.channel == channel.name]

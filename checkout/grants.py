@@ -1,4 +1,4 @@
-"""Short-lived permissions that travel in an address or a form: signed, with their end in them, kept nowhere."""
+"""Short-lived permissions that travel in an address or a form: signed, with their expiry inside, stored nowhere."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def grant(secret: str, purpose: str, subject: str, expires_at: int) -> str:
 
 
 def is_granted(given: str, secret: str, purpose: str, subject: str, now: int) -> bool:
-    """Whether `given` is such a text, ours and not over."""
+    """Whether `given` is such a text, made by us and not expired."""
     match = _GRANT.fullmatch(given)
     if match is None:
         return False

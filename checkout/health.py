@@ -1,4 +1,4 @@
-"""GET /healthz: 200 only while the database answers, can be written, and is not known to be damaged."""
+"""GET /healthz: 200 only while the database answers, is writable, and is not known to be damaged."""
 
 from __future__ import annotations
 

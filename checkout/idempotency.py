@@ -1,8 +1,8 @@
 """The same request sent twice has one effect and gets one answer: idempotency keys, kept for a day.
 
-What is done and what was answered are written in one transaction, so a crash leaves both or neither, and of two
-requests that come at once the second waits for the first and then finds its answer. A refusal undoes everything, its
-key too: nothing happened, so the same request may be tried again.
+The effect and the answer are written in one transaction, so a crash leaves both or neither; of two requests that arrive
+at once, the second waits for the first and then finds its answer. A refusal undoes everything, the key included:
+nothing happened, so the same request may be tried again.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ KEPT_S = 86_400
 
 
 class Once(Struct, frozen=True):
-    """A request with its key; `request` is a digest of all that it asks for."""
+    """A request with its key; `request` is a digest of everything it asks for."""
 
     merchant: int
     key: str
@@ -37,7 +37,7 @@ class Reply(Struct, frozen=True):
 
 
 def once(db_store: Store, asked: Once, effect: Callable[[Store], tuple[int, str]], now: int) -> Reply:
-    """Does `effect` and keeps its (status, body), or gives what was answered before.
+    """Runs `effect` and keeps its (status, body), or returns what was answered before.
 
     The store that `effect` is given is the transaction itself: whatever it reads and writes belongs to it. It must not
     use the network. Refused: DUPLICATE (the key was used for another request), and whatever `effect` refuses.
@@ -53,7 +53,7 @@ def once(db_store: Store, asked: Once, effect: Callable[[Store], tuple[int, str]
 
 
 def sweep(db_store: Store, now: int, limit: int = 500) -> int:
-    """Forgets answers that are older than a day; gives their number."""
+    """Deletes answers that are older than a day; returns their number."""
     with db_store.read() as db:
         if not store.answered.any_before(db, now - KEPT_S):
             return 0
@@ -62,7 +62,7 @@ def sweep(db_store: Store, now: int, limit: int = 500) -> int:
 
 
 def _taken(db: Rows, asked: Once, now: int) -> Answered | None:
-    """Takes the key; what was answered under it within the last day, where that is not possible."""
+    """Takes the key; returns the answer given under it within the last day if it was taken already."""
     fresh = _answered(asked, now)
     if store.answered.take(db, fresh):
         return None
@@ -80,7 +80,7 @@ def _answered(asked: Once, now: int, status: int = 0, body: str = "") -> Answere
 
 
 class _Within:
-    """A store whose transactions are all parts of one that is open already: it ends them together."""
+    """A store whose transactions all become part of one that is already open, with which they are committed."""
 
     def __init__(self, outer: Store, db: Rows) -> None:
         self._outer, self._db = outer, db

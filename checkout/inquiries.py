@@ -1,5 +1,5 @@
-"""Questions to official gateways: whether an order was paid there, for money whose notice never came; and the closing
-of orders that have ended.
+"""Asking official gateways whether an order was paid there, for money whose notice never came; and closing ended orders
+there.
 
 The network is never used inside a transaction. No Flask, no SQL.
 """
@@ -26,8 +26,8 @@ END_S = 3 * 86_400  # then a gateway that only fails is given up, and the doctor
 
 
 def check(db_store: Store, channels: Channels, watch: Watch, *, new_id: NewId, clock: Clock) -> None:
-    """One question about a claimed watch, to every gateway that may know the order: books money whose notice never
-    came; closes the order there after its end, and where it was not paid."""
+    """One round of questions for a claimed watch, to every gateway that may know the order: books money whose notice
+    never came; closes the order there once it has ended, and wherever it was not paid."""
     now = clock()
     with db_store.read() as db:
         order = store.orders.get(db, watch.order_token)
@@ -53,7 +53,7 @@ def check(db_store: Store, channels: Channels, watch: Watch, *, new_id: NewId, c
 def ask_now(db_store: Store, channels: Channels, token: str, *, new_id: NewId, now: int) -> None:
     """Asks every gateway that may know the order how it stands, and books what it finds.
 
-    Refused: NOT_ALLOWED (it was begun at none), NOT_FOUND (the section is gone), GATEWAY (with what it said)."""
+    Refused: NOT_ALLOWED (it was started at none), NOT_FOUND (the section is gone), GATEWAY (with what it said)."""
     with db_store.read() as db:
         order, places = store.orders.get(db, token), store.gateways.places(db, token)
     if order is None or not places:
@@ -71,10 +71,10 @@ def ask_now(db_store: Store, channels: Channels, token: str, *, new_id: NewId, n
 
 
 def hasten(db_store: Store, token: str, now: int) -> None:
-    """The page of a waiting order is open, or its buyer comes back from the gateway: ask it soon.
+    """Asks soon about an order whose page is open, or whose buyer comes back from the gateway.
 
     Nobody asks about one order more often than every `ASK_EVERY_S`, however many pages are open in however many
-    processes: what was asked last follows from the row. A row whose question may be under way is left alone.
+    processes: the row tells when it was last asked about. A row whose question may be under way is left alone.
     """
     with db_store.read() as db:
         watch = store.gateways.watch_of(db, token)
@@ -99,8 +99,8 @@ def _is_over(db_store: Store, channel: Channel, order: Order, new_id: NewId, now
 
 
 def _asked(db_store: Store, channel: Channel, order: Order, new_id: NewId, now: int) -> bool:
-    """An order that has ended is closed first and asked about after that: between a question and a closing the buyer
-    could still pay. One that cannot be closed is asked about all the same: its money may be there."""
+    """Closes an order that has ended before asking about it: between a question and a closing the buyer could still
+    pay. One that cannot be closed is asked about all the same: its money may be there."""
     ended = order.state_at(now) is not State.PENDING
     is_closed = ended and _is_closed(channel, order, now)
     found = channel.query(order, now)
@@ -119,7 +119,7 @@ def _is_closed(channel: Channel, order: Order, now: int) -> bool:
 
 
 def _wait(ask: int, order: Order, now: int) -> int:
-    """Seconds to the next question. A gateway that only fails is asked less and less often."""
+    """Seconds until the next question. A gateway that only fails is asked less and less often."""
     since_end = now - order.expires_at
     if since_end > SELDOM_AFTER_S:
         return min(since_end // 4, 3600 * 6)

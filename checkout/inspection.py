@@ -1,4 +1,6 @@
-"""A large database is read whole when the server answers already. Damage ends the taking of orders, and is told."""
+"""A large database is read whole after the server has started to answer. Damage stops new orders, and the owner is
+told.
+"""
 
 from __future__ import annotations
 
@@ -17,8 +19,8 @@ _LAST_IN_LINE = 19
 
 
 class Inspection:
-    """`look` is a chore of the worker. Each process reads the database once, in a thread that requests go before and
-    that no end of the process waits for."""
+    """`look` is a chore of the worker. Each process reads the database once, in a thread that yields to requests and
+    that the end of the process does not wait for."""
 
     def __init__(self, db_store: Store) -> None:
         self._store = db_store
@@ -42,7 +44,7 @@ class Inspection:
             log.error("The database could not be read whole: %s", error)
 
     def _tell(self, now: int) -> None:
-        """What is known, by whichever process; a damaged database may not take the note."""
+        """Tells what is known, found by whichever process; a damaged database may not take the note."""
         with suppress(StoreError):
             try:
                 self._store.expect_sound()

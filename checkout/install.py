@@ -34,7 +34,7 @@ exec sudo -u {USER} -- env CHECKOUT_CONFIG={SETTINGS} {CURRENT}/checkout "$@"
 
 
 class Wish(Struct, frozen=True):
-    """What the owner answers."""
+    """What the owner answered."""
 
     base_url: str
     shop_name: str
@@ -43,7 +43,7 @@ class Wish(Struct, frozen=True):
 
 
 class Step(Struct, frozen=True):
-    """One thing to do, in words; `text` is what would be written."""
+    """One thing to do, described; `text` is what would be written."""
 
     what: str
     do: Callable[[], object]
@@ -51,7 +51,7 @@ class Step(Struct, frozen=True):
 
 
 def checked(wish: Wish) -> Wish:
-    """Refused: BAD_REQUEST, for an address or a name that the server would not take."""
+    """Refused: BAD_REQUEST, for an address or a name that the server would not accept."""
     try:
         return Wish(_read(base_url, wish.base_url), _read(shop_name, wish.shop_name), wish.port, wish.start)
     except SettingsError as error:
@@ -59,7 +59,7 @@ def checked(wish: Wish) -> Wish:
 
 
 def refuse(machine: Machine, wish: Wish, *, only_printed: bool = False) -> None:
-    """Refused: BAD_REQUEST, for what cannot be done here, before anything is written."""
+    """Refused: BAD_REQUEST, for what cannot be done on this machine, before anything is written."""
     if machine.current:
         raise Refusal(
             Code.BAD_REQUEST, f"Checkout {machine.current} is installed already; a newer program upgrades: upgrade."

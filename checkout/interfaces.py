@@ -27,32 +27,32 @@ class Clock(Protocol):
 
 
 class NewId(Protocol):
-    """A new id that nobody can guess, with a prefix that tells what it is; ids made later sort later."""
+    """A new unguessable id with a prefix that tells what it names; ids made later sort later."""
 
     def __call__(self, prefix: str) -> str: ...
 
 
 class Send(Protocol):
-    """The way out to the network: raises `http.Unreachable` and nothing else."""
+    """The way out to the network. Raises `http.Unreachable` and nothing else."""
 
     def __call__(self, request: Outgoing) -> Answer: ...
 
 
 class Chore(Protocol):
-    """Something to look after by the minute, in the worker; it may take long and does not raise what is expected."""
+    """Something that the worker does once a minute; it may take long, and handles its expected failures itself."""
 
     def __call__(self, now: int, /) -> None: ...
 
 
 class Rows(Protocol):
-    """A database as the store's modules see it: SQL in full, values by name."""
+    """A database as the store's modules see it: SQL written in full, with named values."""
 
     def all(self, sql: str, /, **values: Value) -> list[Row]: ...
 
     def one(self, sql: str, /, **values: Value) -> Row | None: ...
 
     def run(self, sql: str, /, **values: Value) -> int:
-        """Runs a statement and gives the number of rows that it changed; raises `Conflict`."""
+        """Runs a statement and returns the number of rows that it changed. Raises `Conflict`."""
         ...
 
 
@@ -65,28 +65,28 @@ AtOnce = Callable[[], AbstractContextManager[Owed]]
 
 
 class Store(Protocol):
-    """One database. Raises `StoreError` where it cannot be used."""
+    """One database. Raises `StoreError` when it cannot be used."""
 
     def read(self) -> AbstractContextManager[Rows]: ...
 
     def transaction(self) -> AbstractContextManager[Rows]:
-        """Read, then write, with nobody writing in between; committed at the end, rolled back on any exception."""
+        """To read, then write, while nobody else writes; committed at the end, rolled back on any exception."""
         ...
 
     def in_turn(self, words: Callable[[Rows], Iterable[str] | None], work: Callable[[Rows, Turn], T]) -> T:
-        """`work` in a transaction beside which others may write what has none of its words (`checkout.turns`).
+        """Does `work` in a transaction; others may write meanwhile what shares none of its words (`checkout.turns`).
 
-        `words` reads what they are, None where it must be alone; a store with one writer does not ask. `work` may run
-        twice, the first time undone, or on another thread that writes already: it has no effects but in the database,
-        looks at nothing that belongs to its thread (the request, what is logged of it) and waits for nobody."""
+        `words` returns them, or None where `work` must be alone; a store with one writer does not ask. `work` may run
+        twice, the first time undone, or on another thread that is writing already: so it has no effects outside the
+        database, looks at nothing that belongs to its thread (the request, its log fields) and waits for nobody."""
         ...
 
     def free_bytes(self) -> int | None:
-        """Room left on the disk, None where that is another machine's concern."""
+        """Free space on the disk; None where that is another machine's concern."""
         ...
 
     def guard(self) -> None:
-        """For a server, before it serves. `StoreError`: the database is damaged, or another server has it."""
+        """For a server, before it answers. `StoreError`: the database is damaged, or another server has it."""
         ...
 
     def check(self) -> None:
@@ -94,22 +94,22 @@ class Store(Protocol):
         ...
 
     def check_rest(self) -> None:
-        """For a server that answers already: reads what `guard` had no time for. Raises as `check`."""
+        """For a server that already answers: reads what `guard` left out to save time. Raises as `check`."""
         ...
 
     def expect_sound(self) -> None:
-        """Before an order is taken. Raises `Damaged` when the last check, of whichever process, has found damage."""
+        """Called before an order is taken. Raises `Damaged` if the last check, by whichever process, found damage."""
         ...
 
     def copy_to(self, target: Path) -> None:
-        """Writes a checked copy beside running servers, to a file that does not exist yet. Raises `StoreError`."""
+        """Writes a checked copy beside running servers, to a file that must not exist yet. Raises `StoreError`."""
         ...
 
     def close(self) -> None: ...
 
 
 class Dialect(Protocol):
-    """A merchant language: one module in `checkout/protocols/`, the module itself being the object."""
+    """A language that merchants speak: one module in `checkout/protocols/`, the module itself being the object."""
 
     NAME: str
 
