@@ -48,12 +48,13 @@ def install(app: Flask, base: Settings) -> None:
 
 
 def heed(app: Flask) -> None:
-    """Each request of `app` is answered by the settings as they are."""
+    """From now on each request of `app` is answered by the settings as they are at that moment."""
     app.before_request(lambda: follow(app))
 
 
 def follow(app: Flask) -> None:
-    """Before a request: takes over what was edited, in whatever process. Cheap on all but one in two seconds."""
+    """Called before a request: takes over what was edited, in whatever process. It costs next to nothing, except once
+    in two seconds."""
     follower: _Follower = app.extensions["checkout.live"]
     follower.look()
 
@@ -65,6 +66,6 @@ def from_file() -> Settings:
 
 
 def take_over() -> None:
-    """What was just edited holds from now on in this process."""
+    """Applies in this process at once what was just edited."""
     follower: _Follower = current_app.extensions["checkout.live"]
     follower.take_over()

@@ -1,8 +1,8 @@
-"""What a server writes down: warnings and errors always, every request and event where `log_level` is info; to stderr,
-or to a file that may be moved away at any moment. As text, or as one JSON object a line.
+"""What a server logs: warnings and errors always, every request and event where `log_level` is info; to stderr, or to a
+file that may be moved away at any moment. As text, or as one JSON object a line.
 
-Keys and signatures travel in query strings, so no query, no long hexadecimal number and no secret of a webhook is ever
-written. The tokens of orders, which are no secrets, stand in fields of their own.
+Keys and signatures travel in query strings, so no query, no long hexadecimal number and no webhook secret is ever
+written. The tokens of orders, which are no secrets, go into fields of their own.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _about: ContextVar[dict[str, Any] | None] = ContextVar("about", default=None)
 
 
 class Redacting(logging.Formatter):
-    """Formats a record with its traceback, then takes the secrets out of all of it."""
+    """Formats a record with its traceback, then removes the secrets from all of it."""
 
     def __init__(self) -> None:
         super().__init__(FORMAT)
@@ -37,13 +37,14 @@ class Redacting(logging.Formatter):
         return redacted(super().format(record)) + fields
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - the name that logging calls
-        """What strangers wrote must not look like a line of ours; a traceback keeps its lines."""
+        """Strangers' text must not look like a line of ours, so line breaks in it are escaped; a traceback keeps its
+        lines."""
         record.message = _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), record.message)
         return super().formatMessage(record)
 
 
 class Json(logging.Formatter):
-    """One line a record: time (UTC), level, event, then what belongs to it."""
+    """One line a record: time (UTC), level, event, then its fields."""
 
     def format(self, record: logging.LogRecord) -> str:
         moment = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
@@ -63,8 +64,8 @@ def redacted(text: str) -> str:
 
 
 def event(name: str, **fields: object) -> None:
-    """Something happened, such as "order.paid". `fields` hold names of things and numbers, no secrets; those of the
-    request or job that it belongs to are added, and learn of its order, merchant and device."""
+    """Logs that something happened, such as "order.paid". `fields` hold names and numbers, no secrets. Those of the
+    request or job that it belongs to are added, and that learns of its order, merchant and device."""
     about = _about.get()
     if about is not None:
         about |= {key: value for key, value in fields.items() if key in ("order", "merchant", "device")}
@@ -74,7 +75,7 @@ def event(name: str, **fields: object) -> None:
 
 @contextmanager
 def about(**fields: object) -> Iterator[dict[str, Any]]:
-    """What is logged inside belongs to one request or job; gives what has become known of it."""
+    """Whatever is logged inside belongs to one request or job; yields what has become known of it."""
     known = dict(fields)
     before = _about.set(known)
     try:
@@ -99,7 +100,7 @@ def _in_file(path: str) -> logging.Handler:
 
 
 def _fields(record: logging.LogRecord) -> dict[str, Any]:
-    """Those of the event and of what it belongs to, without the empty ones."""
+    """The fields of the event and of what it belongs to, without empty ones."""
     fields = {**(_about.get() or {}), **getattr(record, "fields", {})}
     return {name: _clean(name, value) for name, value in fields.items() if value not in ("", None)}
 

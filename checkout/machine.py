@@ -29,7 +29,7 @@ Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 def run(*command: str) -> subprocess.CompletedProcess[str]:
-    """Refused: BAD_REQUEST with what the command said, when it fails or is not there."""
+    """Runs a command. Refused: BAD_REQUEST, with what the command said, when it fails or does not exist."""
     try:
         done = subprocess.run(command, capture_output=True, text=True, env=_environ())  # noqa: S603 - no shell, no words of strangers
     except OSError as error:
@@ -41,7 +41,7 @@ def run(*command: str) -> subprocess.CompletedProcess[str]:
 
 
 class Machine(Struct, frozen=True):
-    """Where to write, and how to run; tests give a folder and a recorder."""
+    """Where to write, and how to run commands; tests pass a folder and a recorder."""
 
     root: Path = Path("/")
     run: Run = run
@@ -56,19 +56,19 @@ class Machine(Struct, frozen=True):
 
     @property
     def current(self) -> str:
-        """The release that is installed; "": none."""
+        """The installed release; "": none."""
         link = self.at(CURRENT)
         return link.readlink().name if link.is_symlink() else ""
 
     def switch(self, release: str) -> None:
-        """In one step, so that no start ever finds half a link."""
+        """Replaces the link in one step, so that no start ever finds half of one."""
         draft = self.at(PROGRAMS) / ".current"
         draft.unlink(missing_ok=True)
         draft.symlink_to(release)
         draft.replace(self.at(CURRENT))
 
     def wait_until_healthy(self, url: str) -> None:
-        """Refused: BAD_REQUEST with what it said last, when it does not answer 200 in time."""
+        """Waits for a 200. Refused: BAD_REQUEST, with the last answer, when there is none in time."""
         client, said, deadline = http.Client(allow_private=True, deadline_s=5), "", time.monotonic() + self.patience_s
         while time.monotonic() < deadline:
             try:
@@ -94,7 +94,7 @@ class Machine(Struct, frozen=True):
         draft.replace(target)
 
     def unpack(self, source: Source) -> None:
-        """Puts the program's folder in its place; a half-written one of an earlier try is replaced."""
+        """Puts the program's folder in its place, replacing one that an earlier attempt left half-written."""
         target = self.at(PROGRAMS) / source.release
         draft = target.with_name(f".{target.name}.new")
         shutil.rmtree(draft, ignore_errors=True)
@@ -112,7 +112,7 @@ class Machine(Struct, frozen=True):
         return frozenset(path.name for path in folder.glob("*.sql"))
 
     def as_owner(self, release: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Runs a release's `checkout` with the settings and the user of the server."""
+        """Runs a release's `checkout` with the server's settings, as the server's user."""
         program = str(PROGRAMS / release / "checkout")
         return self.run("runuser", "-u", USER, "--", "env", f"CHECKOUT_CONFIG={SETTINGS}", program, *arguments)
 
@@ -126,7 +126,7 @@ class Source(Struct, frozen=True):
 
 
 def source() -> Source:
-    """Refused: BAD_REQUEST when this is not the one-file program."""
+    """The program that runs now. Refused: BAD_REQUEST when this is not the one-file program."""
     files = Path(getattr(sys, "_MEIPASS", ""))
     starter = files / "starter" / "checkout"
     if not getattr(sys, "frozen", False) or not starter.is_file():

@@ -1,7 +1,7 @@
-"""The RSA keys of a merchant, for the second version of epay: `checkout merchant rsa`. Changes are audited.
+"""A merchant's RSA keys, for the second version of epay: `checkout merchant rsa`. Changes are audited.
 
-Requests are signed by the merchant's key and callbacks by ours, which is made for this merchant alone, so that what was
-signed for one shop says nothing to another.
+The merchant signs requests with its key. We sign callbacks with ours, which is made for this merchant alone, so that a
+signature for one shop proves nothing to another.
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ def set_up(
     db_store: Store, merchant_id: int, *, public_key: str | None = None, renew: bool = False, actor: str,
     new_id: NewId, now: int,
 ) -> RsaKeys:  # fmt: skip
-    """The merchant's keys, made where they are missing.
+    """The merchant's keys; those that are missing are made.
 
-    `public_key` (PEM or base64) is the merchant's own; without one, and with none kept, a pair is made for it. `renew`
-    makes new keys in place of ours, and of the merchant's unless it brings one. Refused: NOT_FOUND, BAD_REQUEST.
+    `public_key` (PEM or base64) is the merchant's own; without one, and with none stored, a pair is made for it.
+    `renew` replaces our key, and the merchant's unless it brings one. Refused: NOT_FOUND, BAD_REQUEST.
     """
     theirs = _public_pem(public_key) if public_key is not None else ""
     before = _existing(db_store, merchant_id)
@@ -91,7 +91,7 @@ def _new_key() -> RsaKey:
 
 
 def _public_pem(text: str) -> str:
-    """A public key in any of the forms that shops print, as PEM."""
+    """A public key as PEM, from any of the forms in which shops print one."""
     from Crypto.PublicKey import RSA
 
     try:

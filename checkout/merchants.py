@@ -43,7 +43,7 @@ class Wish(Struct, frozen=True):
 
 
 class Reach(Struct, frozen=True):
-    """Which addresses may be called: http.Client's rules."""
+    """Which addresses may be called, by the rules of `http.Client`."""
 
     allow_private: bool = False
     ports: frozenset[int] = frozenset({80, 443})
@@ -54,9 +54,9 @@ class Reach(Struct, frozen=True):
 
 
 def check_url(url: str, what: str, reach: Reach) -> None:
-    """Refused (BAD_URL): an address that is never called (`what` is notify or webhook) or followed (return).
+    """Refused (BAD_URL): an address that could never be called (`what` is notify or webhook) or followed (return).
 
-    Judged by its text alone; names are resolved when they are called."""
+    Judged by its text alone; its name is resolved when it is called."""
     is_called = what != "return"
     try:
         http.check_url(
@@ -98,7 +98,7 @@ def change(
 
 
 def rotate_key(db_store: Store, merchant_id: int, *, actor: str, new_id: NewId, now: int) -> Merchant:
-    """A new key; the one before stays valid for a day, the one before that ends now. Refused: NOT_FOUND."""
+    """A new key; the one before stays valid for a day, older ones end now. Refused: NOT_FOUND."""
     with db_store.transaction() as db:
         merchant = store.merchants.get(db, merchant_id)
         if merchant is None:
@@ -124,7 +124,7 @@ def existing(db_store: Store, merchant_id: int) -> Merchant:
 
 
 def warnings(merchant: Merchant) -> list[tuple[str, str]]:
-    """What an owner should know about the merchant's settings: sentences, each with the command that helps."""
+    """What an owner should know about the merchant's settings: one sentence each, with the command that helps."""
     change = f"checkout merchant set {merchant.id}"
     found = []
     if merchant.mode is Mode.COMPAT:
@@ -152,7 +152,7 @@ def _with(merchant: Merchant, wish: Wish, reach: Reach, now: int) -> Merchant:
 
 
 def check_own_url(url: str, what: str, reach: Reach) -> None:
-    """As `check_url`, and names the setting that would allow it: here the owner is asking, not a merchant."""
+    """As `check_url`, but names the setting that would allow the address: the owner is asking here, not a merchant."""
     try:
         check_url(url, what, reach)
     except Refusal as refusal:
@@ -168,7 +168,7 @@ def _name(name: str) -> str:
 
 
 def _host(host: str) -> str:
-    """A host as it is compared: in lower case; no scheme, port, path or star."""
+    """A host in the form in which hosts are compared: lower case; no scheme, port, path or wildcard."""
     wanted = host.strip().lower()
     url = f"http://{wanted}/"
     try:
@@ -182,7 +182,7 @@ def _host(host: str) -> str:
 
 
 def _public(merchant: Merchant) -> dict[str, Value]:
-    """What may stand in the audit log: no key."""
+    """What may go into the audit log: no key."""
     return {
         "name": merchant.name, "mode": merchant.mode.value, "guard_param": int(merchant.guard_param),
         "reuse": int(merchant.reuse), "notify_url": merchant.notify_url, "return_url": merchant.return_url,

@@ -1,9 +1,9 @@
-"""Hands messages to the owner's services (ntfy, mail, Bark …) through Apprise, in a process of its own.
+"""Sends messages to the owner's services (ntfy, mail, Bark …) through Apprise, in a process of its own.
 
 Apprise would make the server half as large again and has no deadline for a whole call. So a child is started for each
-message: it gets the addresses on its standard input (they are secrets, and arguments can be read by others), answers
-in one line of JSON, and is killed when it takes too long. The addresses are the owner's and are trusted: they may lead
-into the owner's own network.
+message: it reads the addresses from its standard input (they are secrets, and other users can read arguments), answers
+with one line of JSON, and is killed when it takes too long. The addresses are the owner's and are trusted: they may
+lead into the owner's own network.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _MAX_WHY = 200
 
 
 class Handed(Struct, frozen=True):
-    """What became of a message at one service; `service` names its kind alone, `why` holds no secret."""
+    """What one service did with a message; `service` is its kind alone, `why` holds no secret."""
 
     service: str
     taken: bool
@@ -42,7 +42,7 @@ class HandOver(Protocol):
 
 
 def hand_over(urls: Sequence[str], title: str, body: str) -> list[Handed]:
-    """Sends one message to all services at once; back within twenty seconds."""
+    """Sends one message to all services at once; returns within twenty seconds."""
     kinds = [kind_of(url) for url in urls]
     asked = json.dumps({"urls": list(urls), "title": title, "body": body})
     home = str(Path(__file__).resolve().parent.parent)
@@ -59,12 +59,12 @@ def hand_over(urls: Sequence[str], title: str, body: str) -> list[Handed]:
 
 
 def kind_of(url: str) -> str:
-    """The part of an address that is no secret: `ntfy`."""
+    """The part of an address that is no secret, such as `ntfy`."""
     return url.partition("://")[0].lower()
 
 
 def child() -> None:
-    """The process of its own: reads one message, writes why each service did not take it ("" where it did)."""
+    """The child process: reads one message, writes for each service why it was not accepted ("" where it was)."""
     import apprise  # noqa: F401 - takes a while; the services' time begins after it
 
     asked = json.load(sys.stdin)
@@ -87,7 +87,7 @@ def child() -> None:
 
 
 def _end(answers: list[str]) -> None:
-    """Ends the process though a service still hangs."""
+    """Ends the process even while a service still hangs."""
     sys.stdout.write(json.dumps(answers))
     sys.stdout.flush()
     os._exit(0)

@@ -1,4 +1,4 @@
-"""The things that Checkout knows, as frozen records. Amounts are int fen, times int Unix seconds.
+"""What Checkout knows, as frozen records. Amounts are int fen, times int Unix seconds.
 
 An empty string means "none" for texts that a merchant may leave out; `None` means "not yet" for times and numbers.
 """
@@ -38,7 +38,8 @@ class Method(StrEnum):
 
 
 class Mode(StrEnum):
-    """How much of the legacy dialects' weaknesses a merchant lives with (QUALITY.md "Legacy signatures")."""
+    """How many weaknesses of the legacy dialects a merchant accepts (ARCHITECTURE.md: "vmq and GOGO sign orders and
+    notices alike")."""
 
     STRICT = "strict"
     COMPAT = "compat"
@@ -286,7 +287,7 @@ class AuditEntry(Struct, frozen=True):
 
 
 class Rest(Struct, frozen=True):
-    """From when on an amount may be given out again, and from when on it may be without a second thought."""
+    """Until when an amount is held, and until when it rests after that (`checkout.amounts`)."""
 
     free_at: int
     rested_at: int
@@ -332,7 +333,7 @@ class Receipt(Struct, frozen=True):
 
 
 class Claim(Struct, frozen=True):
-    """A buyer's word that an order was paid; for the owner's eyes, it confirms nothing."""
+    """A buyer's statement that an order was paid; it is shown to the owner and confirms nothing."""
 
     id: str
     order_token: str
@@ -372,7 +373,7 @@ class Refund(Struct, frozen=True):
 
 
 class ApiKey(Discreet, frozen=True):
-    """What a merchant's server proves itself with to the native API."""
+    """What a merchant's server authenticates with to the native API."""
 
     SECRET: ClassVar = ("digest",)
 
@@ -388,7 +389,7 @@ class ApiKey(Discreet, frozen=True):
 
 
 class Answered(Struct, frozen=True):
-    """What was answered to a request that may be sent again under the same idempotency key."""
+    """The answer to a request that may be sent again with the same idempotency key."""
 
     merchant: int
     key: str

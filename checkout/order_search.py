@@ -1,8 +1,8 @@
-"""Finding orders as an owner looks for them: by what a buyer tells, by state, by time; page by page, and quick however
-many there are.
+"""Finding orders as an owner looks for them: by what a buyer says, by state, by time; page by page, and fast however
+many orders there are.
 
-What no index knows (the method, lateness) is looked for among ten thousand orders at a time; where that is not
-enough, the page says how far it looked and goes on from there.
+What no index covers (the method, lateness) is looked for among ten thousand orders at a time; where that is not enough,
+the page says how far it has looked, and the next one continues there.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ Key = tuple[int, str]  # (created_at, token)
 
 
 class Search(Struct, frozen=True):
-    """What to look for; "" and None for anything. Times are Unix seconds, of the opening."""
+    """What to look for; "" and None match anything. Times are Unix seconds and limit when the order was opened."""
 
     text: str = ""  # token, merchant's number, reference of the buyer, or amount in yuan
     state: str = ""  # one of State, or LATE
@@ -42,14 +42,14 @@ class Search(Struct, frozen=True):
 
 
 class Found(Struct, frozen=True):
-    """Orders, newest first; `then` is where to go on, None at the end."""
+    """Orders, newest first; `then` is where the next page begins, None at the end."""
 
     orders: list[Order]
     then: Key | None
 
 
 def find(db: Rows, wanted: Search, now: int) -> Found:
-    """A page of what is looked for."""
+    """One page of the orders that were looked for."""
     if wanted.text:
         return _cut([order for order in _named(db, wanted, now) if _fits(order, wanted, now)], wanted.limit)
     if wanted.method or wanted.state == LATE:
@@ -58,7 +58,7 @@ def find(db: Rows, wanted: Search, now: int) -> Found:
 
 
 def _picked(db: Rows, wanted: Search, now: int) -> Found:
-    """By what no index knows, among the next ten thousand orders."""
+    """By what no index covers, among the next ten thousand orders."""
     before = min(wanted.before or (wanted.until, ""), (wanted.until, ""))
     floor = store.orders.far_back(db, before, _LOOKED_AT)
     since = wanted.since if floor is None else max(wanted.since, floor)
@@ -72,7 +72,7 @@ def _picked(db: Rows, wanted: Search, now: int) -> Found:
 
 
 def _page(db: Rows, wanted: Search, now: int) -> list[Order]:
-    """A page by what the indexes know: state, merchant and time."""
+    """One page by what the indexes cover: state, merchant and time."""
     if not wanted.state and wanted.merchant is None and (wanted.since, wanted.until) == (0, FOR_EVER):
         return store.orders.listed(db, Filter(before=wanted.before, limit=wanted.limit))
     like = Wanted(
@@ -83,7 +83,7 @@ def _page(db: Rows, wanted: Search, now: int) -> list[Order]:
 
 
 def _named(db: Rows, wanted: Search, now: int) -> list[Order]:
-    """The newest orders that the text may mean."""
+    """The newest orders that the text may refer to."""
     found: dict[str, Order] = {}
     if exact := store.orders.get(db, wanted.text):
         found[exact.token] = exact

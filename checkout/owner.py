@@ -1,8 +1,8 @@
-"""The owner's password: one for the house, kept as argon2id, guessed at most ten times in a quarter of an hour.
+"""The owner's password: one for the installation, kept as argon2id, with at most ten tries in a quarter of an hour.
 
-There is one owner and no user names, so nothing tells a stranger who exists. Strangers share one count of tries, so
-that many addresses help nobody; a browser that was signed in before has a count of its own, so that a stranger who
-guesses all night does not lock the owner out.
+There is one owner and no user name, so no stranger can learn who exists. All strangers share one count of tries, so
+using many addresses helps nobody. A browser that was signed in before has a count of its own, so a stranger who guesses
+all night does not lock the owner out.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _one_at_a_time = threading.Semaphore(1)
 
 
 def is_set(db_store: Store) -> bool:
-    """Whether there is a password: before the first visit nobody can sign in."""
+    """Whether there is a password; without one nobody can sign in."""
     with db_store.read() as db:
         return store.owner.password(db) != ""
 
@@ -53,10 +53,10 @@ def set_password(
     db_store: Store, password: str, *, keep: str = "", link: str = "", proof: str = "", actor: str, new_id: NewId,
     now: int,
 ) -> Changed:  # fmt: skip
-    """Sets the password and ends all sessions but `keep` (an id). Audited.
+    """Sets the password and ends all sessions except `keep` (an id). Audited.
 
-    With `link` (the one-time link of the first visit) only while the link holds, with `proof` (of `check`) only while
-    that password is the one: FORBIDDEN.
+    With `link` (the one-time link of the first visit), only while the link is valid; with `proof` (from `check`), only
+    while that password is still the one: else FORBIDDEN.
     """
     if link and not link_holds(db_store, link, now):  # before the hash is made: strangers may ask
         raise _over()
@@ -75,7 +75,7 @@ def set_password(
 
 
 def first_link(db_store: Store, now: int) -> str:
-    """A new one-time link for the first visit; the ones before it end. "" when there is a password."""
+    """A new one-time link for the first visit, which ends earlier ones. "" when there is a password."""
     if is_set(db_store):
         return ""
     link = secrets.token_urlsafe(24)
@@ -90,10 +90,10 @@ def link_holds(db_store: Store, link: str, now: int) -> bool:
 
 
 def check(db_store: Store, password: str, who: str, *, new_id: NewId, now: int) -> str:
-    """The password must be right. `who` is whose tries are counted: `STRANGERS`, or a browser known from before.
-    Gives a proof for what follows (`expect`): comparing takes its time, and the password may be changed meanwhile.
+    """Checks the password. `who` is whose tries are counted: `STRANGERS`, or a browser known from before. Returns a
+    proof for what follows (`expect`): comparing takes a while, and the password may be changed meanwhile.
 
-    Refused: LIMITED (with `retry_after`), FORBIDDEN. The try is counted first, so that many at once win nothing.
+    Refused: LIMITED (with `retry_after`), FORBIDDEN. The try is counted first, so many at once gain nothing.
     """
     with db_store.transaction() as db:
         _count_try(db, who, new_id, now)
@@ -106,7 +106,7 @@ def check(db_store: Store, password: str, who: str, *, new_id: NewId, now: int) 
 
 
 def expect(db: Rows, proof: str) -> None:
-    """The password that was typed must still be the one. Refused: FORBIDDEN."""
+    """Refused (FORBIDDEN): the password that was typed is no longer the one."""
     if store.owner.password(db) != proof:
         raise _wrong()
 

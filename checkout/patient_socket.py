@@ -1,4 +1,4 @@
-"""A client's socket for which no thread waits: what it does not take at once is kept, and a loop sends it on."""
+"""A client's socket for which no thread waits: what it does not accept at once is kept, and a loop sends it later."""
 
 from __future__ import annotations
 

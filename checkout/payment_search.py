@@ -1,8 +1,8 @@
-"""Finding payments as an owner looks for them: by what a bill or a buyer tells, by what was made of them, by time; page
-by page, and quick however many there are.
+"""Finding payments as an owner looks for them: by what a bill or a buyer says, by what was made of them, by time; page
+by page, and fast however many payments there are.
 
-What no index knows (account, phone, words of the message) is looked for among ten thousand payments at a time; where
-that is not enough, the page says how far it looked and goes on from there.
+What no index covers (account, phone, words of the message) is looked for among ten thousand payments at a time; where
+that is not enough, the page says how far it has looked, and the next one continues there.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _LOOKED_AT = 10_000
 
 
 class Search(Struct, frozen=True):
-    """What to look for; "" for anything. Times are Unix seconds, of the money's arrival here."""
+    """What to look for; "" matches anything. Times are Unix seconds and limit when the payment was reported here."""
 
     text: str = ""  # amount in yuan, reference, id, order's number or token, or words of the message
     state: str = ""  # one of STATES
@@ -49,14 +49,14 @@ class Search(Struct, frozen=True):
 
 
 class Found(Struct, frozen=True):
-    """Payments, newest first; `then` is where to go on, None at the end."""
+    """Payments, newest first; `then` is where the next page begins, None at the end."""
 
     payments: list[Payment]
     then: Key | None
 
 
 def find(db: Rows, wanted: Search) -> Found:
-    """A page of what is looked for."""
+    """One page of the payments that were looked for."""
     if wanted.text and (named := _named(db, wanted)) is not None:
         return _cut([one for one in named if _fits(one, wanted) and key(one) < wanted.end], wanted.limit)
     if wanted.text or wanted.account or wanted.device:
@@ -81,7 +81,7 @@ def _picked(db: Rows, wanted: Search) -> Found:
 
 
 def _named(db: Rows, wanted: Search) -> list[Payment] | None:
-    """The payments that the text names, and the newest ones where it is an amount; None: it names none."""
+    """The payments that the text names; the newest ones if it is an amount; None if it names none."""
     exact = store.payments.get(db, wanted.text)
     found = [*([exact] if exact else []), *store.payment_lists.of_reference(db, wanted.text)]
     for token in _tokens(db, wanted.text):
@@ -93,7 +93,7 @@ def _named(db: Rows, wanted: Search) -> list[Payment] | None:
 
 
 def _tokens(db: Rows, text: str) -> Iterable[str]:
-    """Of the orders that the text is the token or the merchant's number of."""
+    """The orders whose token or merchant's number the text is."""
     yield text
     for owner in store.merchants.ids(db):
         for order in store.merchant_orders.listed(db, Wanted(owner, number=text), 0):

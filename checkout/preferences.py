@@ -1,4 +1,4 @@
-"""What the owner edits while the server runs: its looks and how patient it is. It goes before checkout.toml.
+"""What the owner edits while the server runs: its looks and how patient it is. It overrides checkout.toml.
 
 The settings that decide where things lie and who may reach them stay with the machine's owner, in checkout.toml.
 """
@@ -27,7 +27,7 @@ _LOGO_SIDE = 256
 
 
 class Unfit(Refusal):
-    """A value that a setting cannot have; `field` is the setting."""
+    """A value that a setting cannot have; `field` is the setting's name."""
 
     def __init__(self, field: str, message: str) -> None:
         super().__init__(Code.BAD_REQUEST, message)
@@ -35,8 +35,8 @@ class Unfit(Refusal):
 
 
 def applied(db_store: Store, settings: Settings) -> Settings:
-    """`settings` of checkout.toml with what the owner has edited before them. What this version cannot read any more
-    is left out: a server must start."""
+    """The `settings` of checkout.toml, overridden by what the owner has edited. Values that this version cannot read
+    any more are ignored: a server must start."""
     with db_store.read() as db:
         edited = store.preferences.all_of(db)
     return with_edits(settings, edited)
@@ -56,7 +56,7 @@ def with_edits(settings: Settings, edited: Mapping[str, str]) -> Settings:
 def change(
     db_store: Store, settings: Settings, wanted: Mapping[str, str], *, actor: str, new_id: NewId, now: int
 ) -> None:
-    """Sets what `wanted` names, as texts; "" goes back to checkout.toml, which `settings` are. Audited.
+    """Sets what `wanted` names, as texts; "" returns to checkout.toml, which `settings` are. Audited.
 
     Refused: BAD_REQUEST (`Unfit`), and nothing is changed.
     """
@@ -73,7 +73,7 @@ def change(
 
 
 def keep_logo(settings: Settings, picture: bytes) -> str:
-    """Writes an uploaded picture beside the database, drawn anew so that nothing hides in it; gives its path.
+    """Writes an uploaded picture beside the database, drawn anew so that nothing can hide in it; returns its path.
 
     Refused: BAD_REQUEST (`Unfit`): no picture, too large."""
     from PIL import Image

@@ -1,7 +1,7 @@
 """How reliably a phone is there: when it was silent, and its uptime.
 
-A phone counts as away for the whole of a silence that lasted long enough for it to count as offline. Silences of less
-than three minutes are not kept.
+A phone counts as away for the whole of any silence that was long enough to count as offline. Silences of less than
+three minutes are not kept.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ WINDOWS = {"24 h": DAY_S, "7 d": 7 * DAY_S, "30 d": 30 * DAY_S}
 
 
 class Presence(Struct, frozen=True):
-    """`known_since`: None when the phone was never heard of; `absences`: of the last thirty days, the earliest first;
-    the last one ends `now` where it goes on."""
+    """`known_since`: None if the phone has never called; `absences`: those of the last thirty days, earliest first; one
+    that goes on ends `now`."""
 
     known_since: int | None
     absences: tuple[Silence, ...]
@@ -32,8 +32,8 @@ class Presence(Struct, frozen=True):
         return [Silence(max(one.since, start), one.until) for one in self.absences if one.until > start]
 
     def uptime(self, seconds: int) -> int | None:
-        """Per mille of the last `seconds`, or of the part of them in which the phone is known; 1000 only without any
-        absence. None: not known at all."""
+        """Per mille of the last `seconds`, or of the part in which the phone was known; 1000 only without any absence.
+        None: not known at all."""
         if self.known_since is None or self.known_since >= self.now:
             return None
         whole = self.now - max(self.known_since, self.now - seconds)
@@ -42,7 +42,7 @@ class Presence(Struct, frozen=True):
 
 
 def of(db: Rows, device: Device, offline_after_s: int, now: int) -> Presence:
-    """A revoked phone is looked at as it was when it was revoked."""
+    """A phone's presence at `now`; a revoked phone's, at the time it was revoked."""
     now = min(now, device.revoked_at or now)
     kept = store.silences.after(db, device.id, now - max(WINDOWS.values()))
     found = [one for one in kept if one.until - one.since >= offline_after_s]
@@ -52,7 +52,7 @@ def of(db: Rows, device: Device, offline_after_s: int, now: int) -> Presence:
 
 
 def _apart(found: list[Silence], now: int) -> tuple[Silence, ...]:
-    """Without the times that are in two of them, or still to come: clocks step back."""
+    """Without time that lies in two of them, or in the future: clocks step back."""
     apart: list[Silence] = []
     for one in found:
         since, until = max(one.since, apart[-1].until if apart else one.since), min(one.until, now)

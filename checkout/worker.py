@@ -1,4 +1,4 @@
-"""What happens without anybody asking: callbacks that are due, refunds, questions, orders whose time is over, chores.
+"""What happens without anybody asking: due callbacks, refunds, questions to gateways, expiry of orders, chores.
 
 A thread in the server's own process by default, or `checkout worker` beside it; leases make several of them safe. A
 slow merchant holds at most two threads of a pool that grows only when it is needed, so it delays nobody else.
@@ -68,18 +68,18 @@ class Worker:
         self._pool.submit(work, *values)
 
     def wake(self) -> None:
-        """A delivery has become due: look now."""
+        """Looks at once, because a delivery has become due."""
         self._wake.set()
 
     def at_once(self) -> AbstractContextManager[Owed]:
-        """Around a transaction that makes a callback due: it need not wait for the next look, where this process has
-        a worker at all."""
+        """Put around a transaction that makes a callback due, which then need not wait for the next look, if this
+        process has a worker at all."""
         if self._pid != os.getpid() or self._stopped.is_set():
             return deliveries.later()
         return self._outbox.at_once()
 
     def stop(self) -> None:
-        """Ends the loop after the tries that are under way."""
+        """Ends the loop once the tries that are under way have ended."""
         self._stopped.set()
         self._wake.set()
         if self._thread is not None:
@@ -109,8 +109,8 @@ class Worker:
         return waiting
 
     def _look_after(self) -> None:
-        """Hands the chores to the pool once a minute, by a clock that nobody sets; those of the minute before may
-        still be at it."""
+        """Hands the chores to the pool once a minute, by a clock that nobody can set; those of the minute before may
+        still be running."""
         if not self._chores or time.monotonic() < self._chores_at or not self._at_chores.acquire(blocking=False):
             return
         self._chores_at = time.monotonic() + _CHORES_EVERY_S
