@@ -13,7 +13,7 @@ from urllib.parse import urlencode, urlsplit
 import pytest
 from flask import Flask
 
-from checkout import ids, qr
+from checkout import devices, ids, qr
 from checkout import store as stores
 from checkout.app import create_app
 from checkout.model import Payment
@@ -53,6 +53,13 @@ def printed(out: str) -> dict[str, str]:
     """The entries as a person reads them: a line that ends with a colon, then what to copy."""
     blocks = [block.partition(":\n") for block in out.strip().split("\n\n")[1:]]
     return {label: value for label, _, value in blocks}
+
+
+@pytest.mark.parametrize("kind", devices.KINDS)
+def test_a_phone_of_each_kind_is_added_with_everything_to_scan_or_enter(far: Console, kind: str) -> None:
+    out = far("device", "add", "another", "--kind", kind, "--account", "wx-main").out
+    shown = far.json("device", "show", "another")
+    assert all(value in out for value in [*shown["entries"].values()] or [shown["pairing"]])
 
 
 def test_smsforwarder_works_with_what_is_printed(far: Console, server: Flask) -> None:
