@@ -4,28 +4,26 @@ dark, in three languages. Look at them after each change of the pages."""
 from __future__ import annotations
 
 import argparse
-import io
-import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from PIL import Image
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, sync_playwright
 
+from bench import screenshots_admin
+from bench.camera import beside, narrowed, opened, shop, shot
 from checkout import ids, refunds, store
 from checkout.catalogue import Goods
 from checkout.model import FixedCode, Order
 from hatch_build import compile_catalogues
 from tests.browser.host import hosted, sell
-from tests.browser.site import ANDROID, CHROMIUM_ARGS, STATIC, WECHAT, Site, chromium, served, with_cdn
+from tests.browser.site import ANDROID, CHROMIUM_ARGS, STATIC, WECHAT, Site, chromium
 from tests.pages.shop import beat
 
 FOLDER = Path(__file__).resolve().parents[1] / "docs" / "screenshots"
-TITLE, SHOP = "电子书《把事情做对》", "小书店"
+TITLE = "电子书《把事情做对》"
 TEXT = "# 谢谢！\n\n这是你的书：[第一章](https://example.com/1)\n\n1. 先读这里\n2. 密码是 `open-sesame`"
-GAP, GROUND = 16, "#8a9099"
 
 # (width, height, language, theme, whether it is a phone): one picture of a state shows all of them
 PANELS = [
@@ -132,9 +130,6 @@ STATES: dict[str, State] = {
 
 
 def main() -> None:
-    from bench import screenshots_admin  # it stands on what is here
-
-    EXTRAS.update(screenshots_admin.EXTRAS)
     parser = argparse.ArgumentParser(prog="./dev screenshots", description=__doc__)
     parser.add_argument("--folder", type=Path, default=FOLDER)
     parser.add_argument("only", nargs="*", metavar="STATE", help=f"{', '.join([*STATES, *EXTRAS])}; default: all")
@@ -243,44 +238,8 @@ def front(browser: Browser) -> Image.Image:
 
 EXTRAS: dict[str, Callable[[Browser], Image.Image]] = {
     "pay-in-wechat": in_wechat, "poster": poster, "connection-lost": connection_lost, "enlarged": enlarged,
-    "dialog": dialog, "../pictures/pay": front,
+    "dialog": dialog, "../pictures/pay": front, **screenshots_admin.EXTRAS,
 }  # fmt: skip
-
-
-@contextmanager
-def shop() -> Iterator[Site]:
-    with tempfile.TemporaryDirectory() as folder, served(Path(folder), shop_name=SHOP) as site:
-        beat(site.world)
-        yield site
-
-
-def opened(browser: Browser, width: int, height: int, theme: str, agent: str | None) -> Page:
-    context = browser.new_context(
-        viewport={"width": width, "height": height}, user_agent=agent, is_mobile=bool(agent), reduced_motion="reduce",
-        color_scheme="dark" if theme == "dark" else "light",
-    )  # fmt: skip
-    with_cdn(context)
-    return context.new_page()
-
-
-def shot(page: Page, *, full: bool = False) -> Image.Image:
-    page.wait_for_load_state()
-    page.wait_for_timeout(150)  # fonts
-    return Image.open(io.BytesIO(page.screenshot(full_page=full))).convert("RGB")
-
-
-def narrowed(picture: Image.Image, width: int) -> Image.Image:
-    return picture.resize((width, round(picture.height * width / picture.width)))
-
-
-def beside(pictures: list[Image.Image], ground: str = GROUND) -> Image.Image:
-    width = sum(one.width for one in pictures) + GAP * (len(pictures) + 1)
-    made = Image.new("RGB", (width, max(one.height for one in pictures) + 2 * GAP), ground)
-    left = GAP
-    for one in pictures:
-        made.paste(one, (left, GAP))
-        left += one.width + GAP
-    return made
 
 
 if __name__ == "__main__":

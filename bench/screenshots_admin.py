@@ -9,7 +9,7 @@ from functools import partial
 from PIL import Image
 from playwright.sync_api import Browser
 
-from bench.screenshots import beside, narrowed, opened, shop, shot
+from bench.camera import beside, narrowed, opened, shop, shot
 from checkout import endpoints, owner, sales, tallies
 from checkout.merchants import Reach
 from checkout.model import Order
