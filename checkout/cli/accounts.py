@@ -11,6 +11,7 @@ import click
 from checkout import money, receiving, store
 from checkout.cli import road
 from checkout.cli.desk import Desk
+from checkout.cli.options import options
 from checkout.cli.output import as_json, details, next_steps, show, table, warn, when
 from checkout.cli.section import Section
 from checkout.errors import Code, Refusal
@@ -21,26 +22,19 @@ from checkout.receiving import Wish
 _MAX_PICTURE = 20 * 1024 * 1024
 _PICTURE = re.compile(r".+\.(?:png|jpe?g|webp|gif|bmp)", re.IGNORECASE)
 
-_code = click.option(
-    "--code", metavar="TEXT-or-IMAGE", help="What the QR code says, or a picture of it (PNG, JPEG, WebP)."
-)
-_channel = click.option("--channel", metavar="C", help="personal (default), or a section of checkout.toml.")
-_offset = click.option(
-    "--offset",
-    type=click.Choice(["up", "down", "nearest"]),
-    help="Where other amounts than the price lie (default: up).",
-)
-_max_offset = click.option(
-    "--max-offset", metavar="1.00", help="How far they may lie from it, in yuan (default: 1.00)."
-)
-_offline = click.option(
-    "--offline", type=click.Choice(["block", "warn", "sell"]),
-    help="What to do while no phone watches (default: warn).",
+_OPTIONS = (
+    click.option("--code", metavar="TEXT-or-IMAGE",
+                 help="What the QR code says, or a picture of it (PNG, JPEG, WebP)."),
+    click.option("--channel", metavar="C", help="personal (default), or a section of checkout.toml."),
+    click.option("--offset", type=click.Choice(["up", "down", "nearest"]),
+                 help="Where other amounts than the price lie (default: up)."),
+    click.option("--max-offset", metavar="1.00", help="How far they may lie from it, in yuan (default: 1.00)."),
+    click.option("--offline", type=click.Choice(["block", "warn", "sell"]),
+                 help="What to do while no phone watches (default: warn)."),
+    click.option("--weight", type=int, metavar="N", help="How often it is chosen beside others (default: 1)."),
+    click.option("--daily-cap", metavar="5000.00",
+                 help="The most it takes in a day (Beijing time), in yuan; 0: no cap."),
 )  # fmt: skip
-_weight = click.option("--weight", type=int, metavar="N", help="How often it is chosen beside others (default: 1).")
-_daily_cap = click.option(
-    "--daily-cap", metavar="5000.00", help="The most it takes in a day (Beijing time), in yuan; 0: no cap."
-)
 
 
 @click.group(cls=Section)
@@ -51,13 +45,7 @@ def account() -> None:
 @account.command()
 @click.argument("name")
 @click.option("--method", type=click.Choice([method.value for method in Method]), required=True)
-@_code
-@_channel
-@_offset
-@_max_offset
-@_offline
-@_weight
-@_daily_cap
+@options(_OPTIONS)
 @as_json
 @click.pass_obj
 def add(desk: Desk, /, name: str, method: str, as_json: bool, **wanted: Any) -> None:
@@ -76,13 +64,7 @@ def add(desk: Desk, /, name: str, method: str, as_json: bool, **wanted: Any) -> 
 
 @account.command("set")
 @click.argument("name")
-@_code
-@_channel
-@_offset
-@_max_offset
-@_offline
-@_weight
-@_daily_cap
+@options(_OPTIONS)
 @as_json
 @click.pass_obj
 def set_(desk: Desk, /, name: str, as_json: bool, **wanted: Any) -> None:

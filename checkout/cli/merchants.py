@@ -9,35 +9,26 @@ import click
 from checkout import merchant_keys, merchants, store
 from checkout.cli import road
 from checkout.cli.desk import Desk
+from checkout.cli.options import options
 from checkout.cli.output import as_json, details, next_steps, show, table, warn, when, yes
 from checkout.cli.section import Section
 from checkout.merchants import Reach, Wish
 from checkout.model import Merchant, Mode
 
-_mode = click.option(
-    "--mode",
-    type=click.Choice([mode.value for mode in Mode]),
-    help="strict (default): no old signature passes through a buyer; compat: as V免签 and GOGO支付 do it.",
-)
-_notify_url = click.option("--notify-url", metavar="URL", help="Where payments are reported to.")
-_return_url = click.option("--return-url", metavar="URL", help="Where buyers go after they have paid.")
-_allow_host = click.option(
-    "--allow-host",
-    "add_hosts",
-    metavar="H",
-    multiple=True,
-    help="A further host for notify and return URLs; repeatable.",
-)
-_guard_param = click.option(
-    "--guard-param/--no-guard-param",
-    default=None,
-    help="Refuse a param that ends in digits (and points) from a 1 or 2 on: a cheaper order could be cut from it.",
-)
-_reuse = click.option(
-    "--reuse/--no-reuse",
-    default=None,
-    help="Whether the same number again gives the same waiting order (default: yes).",
-)
+_OPTIONS = (
+    click.option("--notify-url", metavar="URL", help="Where payments are reported to."),
+    click.option("--return-url", metavar="URL", help="Where buyers go after they have paid."),
+    click.option("--mode", type=click.Choice([mode.value for mode in Mode]),
+                 help="strict (default): no old signature passes through a buyer;"
+                 " compat: as V免签 and GOGO支付 do it."),
+    click.option("--guard-param/--no-guard-param", default=None,
+                 help="Refuse a param that ends in digits (and points) from a 1 or 2 on:"
+                 " a cheaper order could be cut from it."),
+    click.option("--reuse/--no-reuse", default=None,
+                 help="Whether the same number again gives the same waiting order (default: yes)."),
+    click.option("--allow-host", "add_hosts", metavar="H", multiple=True,
+                 help="A further host for notify and return URLs; repeatable."),
+)  # fmt: skip
 
 
 @click.group(cls=Section)
@@ -47,12 +38,7 @@ def merchant() -> None:
 
 @merchant.command()
 @click.argument("name")
-@_notify_url
-@_return_url
-@_mode
-@_guard_param
-@_reuse
-@_allow_host
+@options(_OPTIONS)
 @as_json
 @click.pass_obj
 def add(desk: Desk, /, as_json: bool, mode: str | None, **wanted: Any) -> None:
@@ -70,12 +56,7 @@ def add(desk: Desk, /, as_json: bool, mode: str | None, **wanted: Any) -> None:
 @merchant.command("set")
 @click.argument("number", type=int, metavar="ID")
 @click.option("--name", metavar="N")
-@_notify_url
-@_return_url
-@_mode
-@_guard_param
-@_reuse
-@_allow_host
+@options(_OPTIONS)
 @click.option("--remove-host", "remove_hosts", metavar="H", multiple=True, help="Take a host off the list; repeatable.")
 @click.option("--enable/--disable", "enabled", default=None, help="A disabled merchant can create no orders.")
 @as_json

@@ -12,6 +12,7 @@ from checkout import catalogue, money, products, snippets, store
 from checkout.catalogue import Draft, Goods
 from checkout.cli import progress
 from checkout.cli.desk import Desk
+from checkout.cli.options import options
 from checkout.cli.output import as_json, details, next_steps, show, table, warn, when
 from checkout.cli.product_codes import product_qr
 from checkout.cli.section import Section
@@ -47,12 +48,6 @@ _OPTIONS = (
 )  # fmt: skip
 
 
-def _options(command: Callable[..., None]) -> Callable[..., None]:
-    for option in reversed(_OPTIONS):
-        command = option(command)
-    return command
-
-
 @click.group(cls=Section)
 def product() -> None:
     """What is sold by a link or a script tag."""
@@ -60,7 +55,7 @@ def product() -> None:
 
 @product.command()
 @click.argument("name", metavar="ID")
-@_options
+@options(_OPTIONS)
 @as_json
 @click.pass_obj
 def add(desk: Desk, /, name: str, as_json: bool, **wanted: Any) -> None:
@@ -80,7 +75,7 @@ def add(desk: Desk, /, name: str, as_json: bool, **wanted: Any) -> None:
 
 @product.command("set")
 @click.argument("name", metavar="ID")
-@_options
+@options(_OPTIONS)
 @click.option("--deliver-nothing", is_flag=True, help="Deliver nothing: buyers just return.")
 @click.option("--remove-origin", "remove_origins", metavar="O", multiple=True, help="Take a site off the list.")
 @as_json
