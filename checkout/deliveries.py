@@ -20,6 +20,7 @@ from checkout.http import Answer, Outgoing, Unreachable
 from checkout.interfaces import Clock, Dialects, NewId, Owed, Rows, Send, Store
 from checkout.model import Attempt, Delivery, DeliveryState, Endpoint, Merchant, Order
 from checkout.signing import webhook_secret, webhook_signature
+from checkout.turns import ALONE, Turn
 
 log = logging.getLogger(__name__)
 
@@ -119,12 +120,17 @@ def _send_event(db_store: Store, send: Send, claimed: Delivery, clock: Clock) ->
     )
 
 
-def book(db: Rows, tried: Tried, now: int) -> None:
-    """Keeps what became of a try, and plans the next one where there is one."""
+def words_of(claimed: Delivery) -> list[str]:
+    """What booking a try touches, unless it pauses an endpoint."""
+    return [turns.delivery(claimed.id), *([turns.endpoint(claimed.endpoint)] if claimed.endpoint else [])]
+
+
+def book(db: Rows, tried: Tried, now: int, turn: Turn = ALONE) -> None:
+    """Keeps what became of a try, and plans the next one where there is one. Raises `TooNarrow`."""
     claimed = tried.delivery
     store.deliveries.add_attempt(db, _kept(tried))
     if claimed.endpoint:
-        _judge(db, claimed, tried.answer, tried.acknowledged, now)
+        _judge(db, claimed, tried.answer, tried.acknowledged, now, turn)
     delay = delay_after(claimed.attempts - claimed.tried_before)
     if tried.acknowledged:
         store.deliveries.acknowledge(db, claimed.id, now)
@@ -243,13 +249,14 @@ def _kept(tried: Tried) -> Attempt:
     return Attempt(claimed.id, claimed.attempts, tried.at, answer.status, answer.elapsed_ms, text, "")
 
 
-def _judge(db: Rows, delivery: Delivery, answer: Answer | None, acknowledged: bool, now: int) -> None:
-    """What a try says of its endpoint. A pause holds what waits, this message too: resuming sends it again."""
+def _judge(db: Rows, delivery: Delivery, answer: Answer | None, acknowledged: bool, now: int, turn: Turn) -> None:
+    """What a try says of its endpoint. A pause holds what waits, this message too: resuming sends it again. Nobody may
+    add a message for it meanwhile."""
     if acknowledged:
         store.endpoints.succeeded(db, delivery.endpoint)
         return
     failing_since = store.endpoints.failed(db, delivery.endpoint, now)
-    if answer is not None and answer.status == _GONE:
-        pause(db, delivery.endpoint, "gone", now)
-    elif now - failing_since >= PAUSE_AFTER_S:
-        pause(db, delivery.endpoint, "failing", now)
+    is_gone = answer is not None and answer.status == _GONE
+    if is_gone or now - failing_since >= PAUSE_AFTER_S:
+        turn.expect_alone()
+        pause(db, delivery.endpoint, "gone" if is_gone else "failing", now)

@@ -21,7 +21,7 @@ from checkout.errors import StoreError
 from checkout.interfaces import Clock, Dialects, Owed, Rows, Send, Store
 from checkout.lanes import Lanes, lane_of
 from checkout.model import Delivery
-from checkout.turns import ALONE, Turn
+from checkout.turns import Turn
 
 log = logging.getLogger(__name__)
 
@@ -99,34 +99,31 @@ class Outbox:
             self._pass_over(others)
 
     def deliver(self, claimed: Delivery, lane: str) -> Delivery | None:
-        """One try. Gives the lane's next message, claimed in the transaction that books this one."""
+        """One try. Gives the lane's next message, claimed in the transaction that books this one where it can be."""
         if claimed.endpoint:
             with self._lock:
                 self._tried[claimed.endpoint] = time.monotonic_ns()
         tried = deliveries.send_once(self._store, self._dialects, self._send, claimed, self._clock)
 
-        def book(db: Rows, _: Turn) -> None:
+        following = self._passed_over(lane)
+        words = [*deliveries.words_of(claimed), *([turns.delivery(following.id)] if following else [])]
+
+        def book(db: Rows, turn: Turn) -> None:
             if tried is not None:
-                deliveries.book(db, tried, self._clock())
+                deliveries.book(db, tried, self._clock(), turn)
 
         def go_on(db: Rows, turn: Turn) -> Delivery | None:
             book(db, turn)
-            return self._next(db, lane) if turn == ALONE else None
+            return deliveries.take(db, following, self._clock()) if following else None
 
         try:
-            following = self._store.in_turn(lambda _: self._words_of(claimed, lane), go_on)
+            taken, goes_on = self._store.in_turn(lambda _: words, go_on), True
         except StoreError:  # what a merchant has acknowledged is worth a second try, by itself
-            following = self._store.in_turn(lambda _: self._words_of(claimed, lane), book)
+            self._store.in_turn(lambda _: words, book)
+            taken, goes_on = None, False
         if tried is not None:
             deliveries.tell(tried)
-        return following
-
-    def _words_of(self, claimed: Delivery, lane: str) -> list[str] | None:
-        """What booking a try touches; None where it is judged what that says of an endpoint, or another message of
-        the lane follows."""
-        with self._lock:
-            follows = bool(self._passed.get(lane))
-        return None if claimed.endpoint or follows else [turns.delivery(claimed.id)]
+        return taken or (self._next(lane) if goes_on else None)
 
     def _due(self) -> Iterator[Delivery]:
         """Everything due, page by page; hosts that are busy are passed over, so they cannot hide the others. Orders'
@@ -191,14 +188,16 @@ class Outbox:
             self._lanes.leave(lane)
             self._wake()
 
-    def _next(self, db: Rows, lane: str) -> Delivery | None:
-        while not self._is_over():
-            with self._lock:
-                passed = self._passed.get(lane)
-                delivery = passed.popleft() if passed else None
-            if delivery is None:
-                break
-            claimed = deliveries.take(db, delivery, self._clock())
+    def _next(self, lane: str) -> Delivery | None:
+        """Claims what follows in the lane, past those that somebody else has claimed."""
+        while (following := self._passed_over(lane)) is not None:
+            claimed = deliveries.claim(self._store, following, self._clock())
             if claimed is not None:
                 return claimed
         return None
+
+    def _passed_over(self, lane: str) -> Delivery | None:
+        """What has waited longest for its host."""
+        with self._lock:
+            passed = self._passed.get(lane)
+            return passed.popleft() if passed and not self._is_over() else None

@@ -54,6 +54,21 @@ def number(merchant: int, number: str) -> str:
     return f"number {merchant} {number}"
 
 
+def product(product_id: str) -> str:
+    """What is left of a product that is sold here, its licence keys, and who has how many of it."""
+    return f"product {product_id}"
+
+
+def buyers(method: str) -> str:
+    """How many of a method's amounts the orders of products hold."""
+    return f"buyers {method}"
+
+
+def endpoint(endpoint_id: str) -> str:
+    """How the tries at a webhook endpoint went."""
+    return f"endpoint {endpoint_id}"
+
+
 def bucket(name: str) -> str:
     """How often somebody has asked all servers together."""
     return f"bucket {name}"

@@ -47,6 +47,11 @@ class Pair:
             self._go.set()
             return _outcome(running), _outcome(following), is_beside
 
+    def again(self) -> None:
+        """Before another `run`."""
+        self._arrived.clear()
+        self._go.clear()
+
     def _commit(self, line: Any) -> None:
         if self._held and threading.current_thread().name.startswith(self._held):
             self._held = ""

@@ -41,8 +41,7 @@ def test_orders_of_accounts_with_phones_of_their_own_are_opened_side_by_side(pai
 def test_an_account_chosen_by_lot_goes_past_another(pair: Pair) -> None:
     """The second server takes whichever it draws: the free one at once, the other after the first."""
     for number in range(6):
-        pair._arrived.clear()
-        pair._go.clear()
+        pair.again()
         ours, theirs = pair.one.ask(f"N{number}", without=ON_A), pair.two.ask(f"M{number}")
         first, second, is_beside = pair.run(partial(_opened, pair.one, ours), partial(_opened, pair.two, theirs))
         assert is_beside is (second.account == "b")
@@ -170,6 +169,48 @@ def test_the_code_is_shown_of_an_order_that_is_being_paid_beside_it(pair: Pair) 
     assert not is_beside
     assert outcome.order.token == waiting.token
     assert shown.state is State.PAID
+
+
+def test_a_buyer_chooses_a_method_beside_orders_elsewhere(pair: Pair) -> None:
+    order = choosable(pair)
+    opened, moved, is_beside = pair.run(
+        lambda: pair.one.open("N2", without=ON_A), lambda: choose(pair.two, order, "alipay")
+    )
+    assert is_beside
+    assert (opened.account, moved.account, moved.really_price) == ("a", "ali", 990)
+
+
+def test_a_buyer_who_chooses_in_two_windows_at_once_has_one_amount(pair: Pair) -> None:
+    order = choosable(pair)
+    first, second, is_beside = pair.run(
+        lambda: choose(pair.one, order, "alipay"), lambda: choose(pair.two, order, "alipay")
+    )
+    assert not is_beside
+    assert (first.account, first.really_price, first.rev) == (second.account, second.really_price, second.rev)
+    assert len(pair.one.slots()) == 1
+
+
+def test_an_order_that_is_being_paid_changes_its_method_no_more(pair: Pair) -> None:
+    order = choosable(pair)
+    choose(pair.one, order, "alipay")
+    outcome, refusal, is_beside = pair.run(
+        lambda: pair.one.push(990, "phone-ali", method="alipay"), lambda: choose(pair.two, order, "wechat")
+    )
+    assert not is_beside
+    assert outcome.order.token == order.token
+    assert isinstance(refusal, Refusal)
+    assert refusal.code is Code.NOT_ALLOWED
+
+
+def choosable(pair: Pair) -> Order:
+    """An order whose method the buyer chooses, of two; Alipay's account has a phone of its own."""
+    pair.one.add_account(id="ali", method="alipay", code="https://qr.alipay.com/fkx")
+    pair.one.add_device("phone-ali", ["ali"])
+    return pair.one.open("N1", method="", dialect="api", shown=False)
+
+
+def choose(shop: Shop, order: Order, method: str) -> Order:
+    return orders.choose_method(shop.store, order.token, method, shop.rules, shop.now)
 
 
 def test_what_finds_more_than_it_may_touch_is_done_again_alone(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
