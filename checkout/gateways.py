@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from checkout import announcements, logs, refund_notices, refunds, settlement, store
+from checkout import announcements, logs, orders, refund_notices, refunds, settlement, store, turns
 from checkout.channel import Channel, Channels, GatewayError, Heard, Notice, Paid, Prompt, Start
 from checkout.errors import Code, Refusal
 from checkout.interfaces import NewId, Rows, Store
 from checkout.model import Judgement, Order, Payment, State
 from checkout.money import yuan
 from checkout.store.gateways import StoredPrompt
+from checkout.turns import Turn
 
 # Seconds from one question about a waiting order to the next (`inquiries`).
 ASK_AFTER_S = (10, 10, 20, 20, 40, 60, 60, 120)
@@ -36,16 +37,31 @@ def prompt_for(db_store: Store, channels: Channels, ask: Start) -> Prompt:
         return known.prompt()
     if ask.order.state_at(ask.now) is not State.PENDING:
         raise Refusal(Code.NOT_ALLOWED, "The order does not wait for payment.")
-    with db_store.transaction() as db:  # first, so that the order is asked about and closed there whatever happens
-        store.gateways.begin(db, ask.order.token, channel.name, ask.scene, ask.now)
-        store.gateways.watch(db, ask.order.token, channel.name, ask.now + ASK_AFTER_S[0])
-    prompt = channel.start(ask)
-    with db_store.transaction() as db:
-        stored = StoredPrompt(channel.name, ask.scene, prompt.kind, prompt.text, prompt.params)
+    begin(db_store, ask.order, channel, ask.scene, ask.now)
+    return _first(db_store, ask, channel, channel.start(ask)).prompt()
+
+
+def begin(db_store: Store, order: Order, channel: Channel, scene: str, now: int) -> None:
+    """Before the gateway is asked, so that the order is asked about and closed there whatever happens."""
+
+    def work(db: Rows, _: Turn) -> None:
+        store.gateways.begin(db, order.token, channel.name, scene, now)
+        store.gateways.watch(db, order.token, channel.name, now + ASK_AFTER_S[0])
+
+    db_store.in_turn(lambda _: [turns.number(order.merchant, order.number)], work)
+
+
+def _first(db_store: Store, ask: Start, channel: Channel, prompt: Prompt) -> StoredPrompt:
+    """What was given first, where two have asked."""
+    stored = StoredPrompt(channel.name, ask.scene, prompt.kind, prompt.text, prompt.params)
+
+    def work(db: Rows, _: Turn) -> StoredPrompt:
         store.gateways.add_prompt(db, ask.order.token, stored, ask.now)
         first = store.gateways.prompt(db, ask.order.token, channel.name, ask.scene)
-    assert first is not None
-    return first.prompt()
+        assert first is not None
+        return first
+
+    return db_store.in_turn(lambda _: [turns.number(ask.order.merchant, ask.order.number)], work)
 
 
 def book(
@@ -58,12 +74,22 @@ def book(
     order are stored and shown, never booked.
     """
     payment = _payment(channel, paid, text, new_id, now)
-    with db_store.transaction() as db:
+
+    def work(db: Rows, turn: Turn) -> Order | None:
         order = store.orders.get(db, paid.order_token)
-        if order is None:
-            return False
-        if store.payments.add(db, payment):
-            _judge(db, channel, order, payment, mismatch, new_id, now)
+        if order is not None:
+            turn.expect(_words_of(db, channel, order))
+            if store.payments.add(db, payment):
+                _judge(db, channel, order, payment, mismatch, new_id, now)
+        return order
+
+    def words(db: Rows) -> list[str] | None:
+        order = store.orders.get(db, paid.order_token)
+        return _words_of(db, channel, order) if order else None
+
+    order = db_store.in_turn(words, work)
+    if order is None:
+        return False
     logs.event("payment.received", payment=payment.id, channel=channel.name, order=order.token, merchant=order.merchant)
     return True
 
@@ -134,6 +160,11 @@ def _mismatch(db: Rows, channel: Channel, order: Order, payment: Payment) -> str
     if payment.amount != due:
         return f"The gateway reports {yuan(payment.amount)}, the order is for {yuan(due)}."
     return ""
+
+
+def _words_of(db: Rows, channel: Channel, order: Order) -> list[str]:
+    """What booking the money of an order touches that came through the channel."""
+    return [*orders.words_of(order), *turns.accounts([_account(db, channel, order)])]
 
 
 def _account(db: Rows, channel: Channel, order: Order) -> str:

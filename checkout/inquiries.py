@@ -9,13 +9,14 @@ from __future__ import annotations
 import json
 import logging
 
-from checkout import gateways, http, store, troubles
+from checkout import gateways, http, orders, store, troubles, turns
 from checkout.channel import Channel, Channels, GatewayError, Paid, Standing
 from checkout.errors import Code, Refusal
 from checkout.gateways import ASK_AFTER_S
-from checkout.interfaces import Clock, NewId, Store
+from checkout.interfaces import Clock, NewId, Rows, Store
 from checkout.model import Order, State
 from checkout.store.gateways import Watch
+from checkout.turns import Turn
 
 log = logging.getLogger(__name__)
 
@@ -39,15 +40,28 @@ def check(db_store: Store, channels: Channels, watch: Watch, *, new_id: NewId, c
     with http.within(LEASE_S - 5):
         left = [channels.get(name) for name in places if name != paid_by]
         over = [channel is not None and _is_over(db_store, channel, order, new_id, now) for channel in left]
-    with db_store.transaction() as db:
+    is_given_up = not all(over) and now - order.expires_at >= END_S
+
+    def plan(db: Rows, _: Turn) -> None:
         if all(over):
             store.gateways.forget(db, order.token)
-        elif now - order.expires_at >= END_S:
-            log.error("The order %s could not be asked about at its gateway for days; no more.", order.token)
+        elif is_given_up:
             store.gateways.postpone(db, order.token, store.gateways.NEVER, closing=True)
         else:
             due_at = now + _wait(watch.ask, order, now)
             store.gateways.postpone(db, order.token, due_at, closing=order.state_at(now) is not State.PENDING)
+
+    db_store.in_turn(lambda _: [turns.number(order.merchant, order.number)], plan)
+    if is_given_up:
+        log.error("The order %s could not be asked about at its gateway for days; no more.", order.token)
+
+
+def claim(db_store: Store, watch: Watch, now: int) -> bool:
+    """Takes a watch for one question; False: another worker has it."""
+    return db_store.in_turn(
+        lambda db: orders.number_of(db, watch.order_token),
+        lambda db, _: store.gateways.claim(db, watch, now + LEASE_S),
+    )
 
 
 def ask_now(db_store: Store, channels: Channels, token: str, *, new_id: NewId, now: int) -> None:
@@ -81,8 +95,21 @@ def hasten(db_store: Store, token: str, now: int) -> None:
     if watch is None or watch.due_at <= now + ASK_EVERY_S or now + LEASE_S - 10 <= watch.due_at <= now + LEASE_S:
         return
     asked_at = watch.due_at - ASK_AFTER_S[min(watch.ask, len(ASK_AFTER_S)) - 1] if watch.ask else 0
-    with db_store.transaction() as db:
-        store.gateways.bring_forward(db, watch, max(now, asked_at + ASK_EVERY_S))
+    db_store.in_turn(
+        lambda db: orders.number_of(db, token),
+        lambda db, _: store.gateways.bring_forward(db, watch, max(now, asked_at + ASK_EVERY_S)),
+    )
+
+
+def came_back(db_store: Store, channel: Channel, token: str, now: int) -> None:
+    """The buyer of an order comes from its gateway, which is asked at once. Refused: NOT_FOUND."""
+
+    def work(db: Rows, _: Turn) -> None:
+        order = orders.existing(db, token)
+        if order.channel == channel.name and order.paid_at is None:
+            store.gateways.watch(db, token, channel.name, now)
+
+    db_store.in_turn(lambda db: orders.number_of(db, token), work)
 
 
 def _is_over(db_store: Store, channel: Channel, order: Order, new_id: NewId, now: int) -> bool:

@@ -198,6 +198,19 @@ def code_of(db: Rows, order: Order) -> tuple[str, bool]:
     return found
 
 
+def words_of(order: Order) -> list[str]:
+    """What booking money to an order touches: all attempts at its number, its account, what is left of its product."""
+    account = turns.accounts([order.account]) if order.account else []
+    sold = [turns.product(order.product)] if order.product else []
+    return [turns.number(order.merchant, order.number), *account, *sold]
+
+
+def number_of(db: Rows, token: str) -> list[str] | None:
+    """The word of an order's number; None where there is no such order."""
+    order = store.orders.get(db, token)
+    return [turns.number(order.merchant, order.number)] if order else None
+
+
 def existing(db: Rows, token: str) -> Order:
     """The order of a token. Refused: NOT_FOUND."""
     order = store.orders.get(db, token)
@@ -206,11 +219,11 @@ def existing(db: Rows, token: str) -> Order:
     return order
 
 
-def _words_of(db: Rows, ask: Ask, rules: Rules, now: int) -> list[str] | None:
-    """What opening the order touches; None for what is sold here, as stock and limits know no account."""
-    if ask.product or ask.client:
-        return None
+def _words_of(db: Rows, ask: Ask, rules: Rules, now: int) -> list[str]:
+    """What opening the order touches."""
     words = [turns.number(ask.merchant.id, ask.number)]
+    if ask.product:
+        words += [turns.product(ask.product), turns.buyers(ask.method)]
     if ask.method:
         words += accounts.likely(db, ask.method, rules.offline_after_s, now, without=ask.without)
     return words

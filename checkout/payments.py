@@ -9,7 +9,7 @@ from __future__ import annotations
 from msgspec import Struct
 from msgspec.structs import replace
 
-from checkout import announcements, audit, deliveries, logs, refunds, settlement, store, turns
+from checkout import announcements, audit, deliveries, logs, orders, refunds, settlement, store, turns
 from checkout.errors import Code, Refusal
 from checkout.interfaces import AtOnce, NewId, Owed, Rows, Store
 from checkout.model import Device, Judgement, Order, Payment, State
@@ -96,14 +96,14 @@ def ignore(db_store: Store, payment_id: str, *, reason: str, actor: str, new_id:
 
 
 def _words_of(db: Rows, payment: Payment, now: int) -> list[str] | None:
-    """What judging the payment touches; None for an order of what is sold here, as stock knows no account."""
+    """What judging the payment touches; None where its order is gone."""
     accounts = store.devices.accounts_of(db, payment.device, payment.method)
     words = [turns.device(payment.device), *turns.accounts(accounts)]
     for _, token in store.slots.holders(db, accounts, payment.amount, now) if payment.amount is not None else ():
         order = store.orders.get(db, token)
-        if order is None or order.product:
+        if order is None:
             return None
-        words += [turns.number(order.merchant, order.number), *turns.accounts([order.account])]
+        words += orders.words_of(order)
     return words
 
 
@@ -135,9 +135,7 @@ def _judge(db: Rows, report: Report, payment: Payment, new_id: NewId, now: int, 
     ((account, token),) = holders
     order = store.orders.get(db, token)
     assert order is not None
-    turn.expect([turns.number(order.merchant, order.number), *turns.accounts([order.account])])
-    if order.product:
-        turn.expect_alone()
+    turn.expect(orders.words_of(order))
     found = replace(payment, account=account)
     if doubt := _doubt(db, report, found, order, now):
         _file(db, payment, Judgement.SUSPECTED, doubt, new_id, now, order)

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from checkout import store
+from checkout import store, turns
 from checkout.accounts import is_online
-from checkout.interfaces import Rows
+from checkout.interfaces import Rows, Store
 from checkout.model import Device
 from checkout.store.silences import Silence
 
@@ -39,6 +39,11 @@ class Presence(Struct, frozen=True):
         whole = self.now - max(self.known_since, self.now - seconds)
         away = sum(one.until - one.since for one in self.within(seconds))
         return (whole - away) * 1000 // whole
+
+
+def beat(db_store: Store, device: Device, now: int) -> None:
+    """The phone gave a sign of life."""
+    db_store.in_turn(lambda _: [turns.device(device.id)], lambda db, _: store.devices.beat(db, device.id, now))
 
 
 def of(db: Rows, device: Device, offline_after_s: int, now: int) -> Presence:

@@ -39,9 +39,7 @@ def begin(till: Till, channel: Channel, scan: Scan, secret: str, client_ip: str)
     if order.channel != channel.name or order.state_at(scan.now) is not State.PENDING:
         raise Refusal(Code.NOT_ALLOWED, "This order does not wait for payment; scan the code again.")
     order = orders.show(till.store, order, till.rules.limits, scan.now)
-    with till.store.transaction() as db:
-        store.gateways.begin(db, order.token, channel.name, Scene.QR, scan.now)
-        store.gateways.watch(db, order.token, channel.name, scan.now + gateways.ASK_AFTER_S[0])
+    gateways.begin(till.store, order, channel, Scene.QR, scan.now)
     return Start(
         order, Scene.QR, order.title or order.number, client_ip, scan.openid, f"{till.site}/notify/{channel.name}",
         f"{till.site}/pay/{order.token}", scan.now,

@@ -9,11 +9,12 @@ from collections.abc import Collection
 
 from msgspec.structs import replace
 
-from checkout import orders, store
+from checkout import accounts, orders, store, turns
 from checkout.errors import Code, Refusal
 from checkout.interfaces import Rows, Store
 from checkout.model import Order, State
 from checkout.orders import Rules
+from checkout.turns import Turn
 
 # Where the buyer chooses on our own page; a merchant that named the method gets what it asked for.
 DIALECTS = frozenset({"embed", "api"})
@@ -24,15 +25,14 @@ def choose_method(db_store: Store, token: str, method: str, rules: Rules, now: i
 
     The amount of the method before stays the order's: its code may have been scanned. Refused as `open_order`,
     NOT_FOUND, NOT_ALLOWED."""
-    with db_store.transaction() as db:
-        order = orders.existing(db, token)
-        if order.method == method:
-            return order
-        is_fixed = order.method and order.dialect not in DIALECTS
-        if is_fixed or order.state_at(now) is not State.PENDING:
-            raise Refusal(Code.NOT_ALLOWED, "The method of this order can no longer be chosen.")
-        ready = _had_before(db, order, method, now) or orders.with_amount(db, order, method, rules, now, shown=False)
-        return _moved(db, ready)
+
+    def words(db: Rows) -> list[str] | None:
+        order = store.orders.get(db, token)
+        if order is None:
+            return None
+        return [*orders.words_of(order), *accounts.likely(db, method, rules.offline_after_s, now)]
+
+    return db_store.in_turn(words, lambda db, turn: _chosen(db, orders.existing(db, token), method, rules, now, turn))
 
 
 def reroute(db_store: Store, order: Order, rules: Rules, now: int, *, without: Collection[str]) -> Order:
@@ -45,6 +45,18 @@ def reroute(db_store: Store, order: Order, rules: Rules, now: int, *, without: C
             return found
         ready = orders.with_amount(db, found, found.method, rules, now, shown=False, without=without)
         return _moved(db, ready)
+
+
+def _chosen(db: Rows, order: Order, method: str, rules: Rules, now: int, turn: Turn) -> Order:
+    if order.method == method:
+        return order
+    is_fixed = order.method and order.dialect not in DIALECTS
+    if is_fixed or order.state_at(now) is not State.PENDING:
+        raise Refusal(Code.NOT_ALLOWED, "The method of this order can no longer be chosen.")
+    ready = _had_before(db, order, method, now)
+    ready = ready or orders.with_amount(db, order, method, rules, now, shown=False, turn=turn)
+    turn.expect([*orders.words_of(order), *turns.accounts([ready.account])])
+    return _moved(db, ready)
 
 
 def _had_before(db: Rows, order: Order, method: str, now: int) -> Order | None:

@@ -136,8 +136,7 @@ class Worker:
             if not self._lanes.enter(place):
                 continue
             try:
-                with self._store.transaction() as db:
-                    claimed = store.gateways.claim(db, watch, now + inquiries.LEASE_S)
+                claimed = inquiries.claim(self._store, watch, now)
             except BaseException:
                 self._lanes.leave(place)
                 raise

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from checkout import deliveries, orders, sharing, switching
+from checkout import deliveries, orders, presence, sharing, switching
 from checkout import store as stores
 from checkout.errors import Refusal
 from checkout.interfaces import Rows, Store
@@ -131,12 +131,31 @@ def test_an_order_that_no_account_takes_touches_its_number_alone_and_is_refused(
     assert asked == [["number 1001 N1"]]
 
 
-@pytest.mark.parametrize("changes", [{"product": "ebook"}, {"client": "somebody"}])
-def test_what_is_sold_here_touches_everything(shop: Shop, asked: Asked, changes: dict[str, Any]) -> None:
+def test_what_is_sold_here_touches_what_is_left_of_it_and_what_buyers_hold(shop: Shop, asked: Asked) -> None:
     with shop.store.transaction() as db:
         stores.products.add(db, product())
-    shop.open("N1", **changes)
-    assert asked == [None]
+    shop.open("N1", product="ebook", client="somebody")
+    assert asked == [["account wx-main", "buyers wechat", "number 1001 N1", "product ebook"]]
+
+
+def test_a_method_that_is_chosen_touches_the_account_before_it_and_its_own(shop: Shop, asked: Asked) -> None:
+    shop.add_account(id="ali-main", method=Method.ALIPAY, code="https://qr.alipay.com/fkx")
+    order = shop.open("N1", dialect="api")
+    del asked[:]
+    switching.choose_method(shop.store, order.token, "alipay", shop.rules, shop.now)
+    assert asked == [["account ali-main", "account wx-main", "number 1001 N1"]]
+
+
+def test_a_sign_of_life_touches_its_phone_alone(shop: Shop, asked: Asked) -> None:
+    with shop.store.read() as db:
+        phone = stores.devices.get(db, "phone")
+    assert phone is not None
+    presence.beat(shop.store, phone, shop.now + 5)
+    assert asked == [["device phone"]]
+    with shop.store.read() as db:
+        heard = stores.devices.get(db, "phone")
+    assert heard is not None
+    assert heard.beat_at == shop.now + 5
 
 
 def test_money_touches_its_phone_the_accounts_and_the_number_that_it_may_pay(shop: Shop, asked: Asked) -> None:
@@ -156,13 +175,13 @@ def test_money_that_stands_for_no_order_touches_its_phone_and_accounts(
     assert asked == [["account wx-main", "device phone"]]
 
 
-def test_money_for_what_is_sold_here_touches_everything(shop: Shop, asked: Asked) -> None:
+def test_money_for_what_is_sold_here_touches_what_is_left_of_it(shop: Shop, asked: Asked) -> None:
     with shop.store.transaction() as db:
         stores.products.add(db, product())
     order = shop.open("N1", product="ebook")
     del asked[:]
     assert shop.push(order.really_price).order == shop.order(order)
-    assert asked == [None]
+    assert asked == [["account wx-main", "device phone", "number 1001 N1", "product ebook"]]
 
 
 # What was taken is too little by the time the transaction runs: it is undone, and done again alone
@@ -263,7 +282,8 @@ def test_money_pays_no_account_s_order_from_before_a_switch_without_its_account_
     assert paid.token == order.token
 
 
-def test_money_pays_what_is_sold_here_only_alone(shop: Shop, took: Took) -> None:
+def test_money_pays_nothing_that_is_sold_here_and_was_not_taken(shop: Shop, took: Took) -> None:
+    """Its keys may be handed to another buyer in this moment."""
     with shop.store.transaction() as db:
         stores.products.add(db, product())
     order = shop.open("N1", product="ebook")
@@ -271,3 +291,15 @@ def test_money_pays_what_is_sold_here_only_alone(shop: Shop, took: Took) -> None
     with pytest.raises(TooNarrow):
         shop.push(order.really_price)
     assert (shop.order(order), shop.payments()) == (order, [])
+    took(*MONEY, "product ebook")
+    assert shop.push(order.really_price).order == shop.order(order)
+
+
+@pytest.mark.parametrize("missing", ["account wx-main", "account ali-main", "number 1001 N1"])
+def test_a_method_is_not_chosen_without_both_accounts(shop: Shop, took: Took, missing: str) -> None:
+    shop.add_account(id="ali-main", method=Method.ALIPAY, code="https://qr.alipay.com/fkx")
+    order = shop.open("N1", dialect="api")
+    took(*({"account wx-main", "account ali-main", "number 1001 N1"} - {missing}))
+    with pytest.raises(TooNarrow):
+        switching.choose_method(shop.store, order.token, "alipay", shop.rules, shop.now)
+    assert shop.order(order) == order

@@ -6,7 +6,7 @@ import logging
 
 from flask import Blueprint, Response, redirect, request
 
-from checkout import gateways, http, scans, store
+from checkout import gateways, http, inquiries, scans
 from checkout.channel import Channel, GatewayError, NoticeRefused, Raw, Reply, Start
 from checkout.channels.static_codes import ProductCall, SellsByCode
 from checkout.errors import Code, Refusal
@@ -63,12 +63,7 @@ def returned(name: str) -> Response:
         token = channel.read_return(_raw(now))
     except NoticeRefused as error:
         raise Refusal(Code.BAD_SIGNATURE, "This return address does not come from the gateway.") from error
-    with parts().store.transaction() as db:
-        order = store.orders.get(db, token)
-        if order is None:
-            raise Refusal(Code.NOT_FOUND, "There is no such order.")
-        if order.channel == channel.name and order.paid_at is None:
-            store.gateways.watch(db, token, channel.name, now)
+    inquiries.came_back(parts().store, channel, token, now)
     parts().wake()
     answer = redirect(url_for_buyers(f"/pay/{token}"), 303)
     assert isinstance(answer, Response)

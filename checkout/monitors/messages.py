@@ -15,7 +15,7 @@ from functools import lru_cache
 from flask import Blueprint, Response
 from msgspec import Struct
 
-from checkout import payments, store
+from checkout import payments, presence
 from checkout.errors import Refusal
 from checkout.model import Device
 from checkout.monitors import owner_rules, reading
@@ -47,8 +47,7 @@ def routes(name: str) -> Blueprint:
 
 def beat(device: Device, now: int) -> Response:
     """The phone is alive."""
-    with parts().store.transaction() as db:
-        store.devices.beat(db, device.id, now)
+    presence.beat(parts().store, device, now)
     return _answer({"ok": True}, 200)
 
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 
 from flask import Blueprint, Response
 
-from checkout import payments, store
+from checkout import payments, presence, store
 from checkout.errors import Code, Refusal
 from checkout.fields import of_form
 from checkout.model import Device
@@ -50,8 +50,7 @@ def heart() -> Response:
     t = _time(values)
     device = _signer(shop, values, t, now=now)
     _check_window(shop, t, now)
-    with shop.store.transaction() as db:
-        store.devices.beat(db, device.id, now)
+    presence.beat(shop.store, device, now)
     return words.success()
 
 

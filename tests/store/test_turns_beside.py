@@ -14,7 +14,7 @@ from unittest.mock import Mock
 import psycopg
 import pytest
 
-from checkout import accounts, orders, turns
+from checkout import accounts, orders, switching, turns
 from checkout import store as stores
 from checkout.errors import Code, Refusal, StoreError
 from checkout.interfaces import Rows
@@ -210,7 +210,7 @@ def choosable(pair: Pair) -> Order:
 
 
 def choose(shop: Shop, order: Order, method: str) -> Order:
-    return orders.choose_method(shop.store, order.token, method, shop.rules, shop.now)
+    return switching.choose_method(shop.store, order.token, method, shop.rules, shop.now)
 
 
 def test_what_finds_more_than_it_may_touch_is_done_again_alone(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
