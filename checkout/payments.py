@@ -95,14 +95,13 @@ def ignore(db_store: Store, payment_id: str, *, reason: str, actor: str, new_id:
         audit.note(db, actor, "payment.ignore", payment_id, {"reason": reason}, new_id, now)
 
 
-def _words_of(db: Rows, payment: Payment, now: int) -> list[str] | None:
-    """What judging the payment touches; None where its order is gone."""
+def _words_of(db: Rows, payment: Payment, now: int) -> list[str]:
+    """What judging the payment touches."""
     accounts = store.devices.accounts_of(db, payment.device, payment.method)
     words = [turns.device(payment.device), *turns.accounts(accounts)]
     for _, token in store.slots.holders(db, accounts, payment.amount, now) if payment.amount is not None else ():
         order = store.orders.get(db, token)
-        if order is None:
-            return None
+        assert order is not None
         words += orders.words_of(order)
     return words
 

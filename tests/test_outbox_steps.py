@@ -18,7 +18,7 @@ from checkout.lanes import HOOK, MOST_AT_ONCE, Lanes
 from checkout.model import Delivery, DeliveryState, Order
 from checkout.outbox import Outbox
 from checkout.store.sqlite import SqliteStore
-from checkout.turns import ALONE, Turn
+from checkout.turns import ALONE, TooNarrow, Turn
 from tests.shop import Shop
 from tests.trade import DIALECTS, listen
 from tests.world import START, FakeClock, answer
@@ -316,27 +316,41 @@ def test_booking_a_try_touches_the_message_alone(alone: Alone, asked: list[list[
     assert alone.of(order).state is DeliveryState.DELIVERED
 
 
-def test_booking_a_try_touches_everything_where_another_message_of_the_lane_follows(
+def test_booking_a_try_touches_the_message_that_follows_in_the_lane_too(
     alone: Alone, asked: list[list[str] | None]
 ) -> None:
     orders = alone.paid("N1", "N2", "N3", at_once=True)
-    _, second, third = (f"delivery {alone.of(order).id}" for order in orders)
+    first, second, third = (f"delivery {alone.of(order).id}" for order in orders)
     del asked[:]
     alone.work_off()
-    assert asked == [None, [third], [second]]
+    assert asked == [[first, third], [third], [second]]
     assert len(alone.sent) == 3
 
 
-def test_what_comes_to_the_lane_while_a_try_is_booked_beside_others_is_left_to_the_loop(
+def test_what_follows_in_the_lane_and_was_claimed_by_somebody_else_is_passed_over(
+    alone: Alone, asked: list[list[str] | None]
+) -> None:
+    orders = alone.paid("N1", "N2", "N3", "N4", "N5", at_once=True)
+    words = [f"delivery {alone.of(order).id}" for order in orders]
+    for order in orders[2:4]:
+        assert deliveries.claim(alone.shop.store, alone.of(order), START)
+    del asked[:], alone.pool[1:]
+    alone.work_off()
+    assert asked == [[words[0], words[2]], [words[3]], [words[4]], [words[4]]]
+    assert alone.tries(orders) == [1] * 5
+    assert len(alone.sent) == 2
+
+
+def test_what_comes_to_the_lane_while_a_try_is_booked_follows_in_a_turn_of_its_own(
     alone: Alone, asked: list[list[str] | None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A claim would touch what the transaction has not taken."""
+    """The transaction has not taken it."""
     first, second = alone.paid("N1", "N2", at_once=True)
-    real = deliveries.book
+    real, passed = deliveries.book, iter([second])
 
-    def book(db: Rows, tried: deliveries.Tried, now: int) -> None:
-        real(db, tried, now)
-        alone.outbox._pass_over([alone.of(second)])
+    def book(db: Rows, tried: deliveries.Tried, now: int, turn: Turn) -> None:
+        real(db, tried, now, turn)
+        alone.outbox._pass_over([alone.of(order) for order in passed])
 
     monkeypatch.setattr(deliveries, "book", book)
     with alone.shop.store.transaction() as db:
@@ -345,20 +359,34 @@ def test_what_comes_to_the_lane_while_a_try_is_booked_beside_others_is_left_to_t
             now=START,
             token=second.token,
         )
-    del alone.pool[1:]
+    del alone.pool[1:], asked[:]
     alone.work_off()
-    assert alone.tries([first, second]) == [1, 0]
+    ours, other = (f"delivery {alone.of(order).id}" for order in (first, second))
+    assert asked == [[ours], [other], [other]]
+    assert alone.tries([first, second]) == [1, 1]
     assert alone.woken == 1
 
 
-def test_booking_what_an_endpoint_has_answered_touches_everything(alone: Alone, asked: list[list[str] | None]) -> None:
+def test_booking_what_an_endpoint_has_answered_touches_the_endpoint(
+    alone: Alone, asked: list[list[str] | None]
+) -> None:
     listen(alone, HOOK_URL)
     alone.paid("N1")
     taken = claimed(alone, alone.hook())
     del asked[:]
     alone.outbox.deliver(taken, HOOK + "hook.example")
-    assert asked == [None]
+    assert asked == [[f"delivery {taken.id}", "endpoint whk_0"]]
     assert alone.sent == [HOOK_URL]
+
+
+@pytest.mark.usefixtures("asked")
+def test_an_endpoint_is_paused_only_alone(alone: Alone) -> None:
+    """Somebody may be adding a message for it, which would wait for an endpoint that is paused."""
+    listen(alone, HOOK_URL)
+    alone.paid("N1")
+    taken, alone.reply = claimed(alone, alone.hook()), answer(410)
+    with pytest.raises(TooNarrow):
+        alone.outbox.deliver(taken, HOOK + "hook.example")
 
 
 # Endpoints in turn

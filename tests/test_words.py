@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from checkout import deliveries, orders, presence, sharing, switching
+from checkout import deliveries, inquiries, orders, presence, sharing, switching
 from checkout import store as stores
 from checkout.errors import Refusal
 from checkout.interfaces import Rows, Store
@@ -144,6 +144,25 @@ def test_a_method_that_is_chosen_touches_the_account_before_it_and_its_own(shop:
     del asked[:]
     switching.choose_method(shop.store, order.token, "alipay", shop.rules, shop.now)
     assert asked == [["account ali-main", "account wx-main", "number 1001 N1"]]
+
+
+def test_a_question_to_a_gateway_touches_the_order_s_number(shop: Shop, asked: Asked) -> None:
+    order = shop.open("N1")
+    with shop.store.transaction() as db:
+        stores.gateways.watch(db, order.token, "gate", shop.now)
+        watch = stores.gateways.watch_of(db, order.token)
+    assert watch is not None
+    del asked[:]
+    assert inquiries.claim(shop.store, watch, shop.now)
+    assert asked == [["number 1001 N1"]]
+
+
+def test_an_order_that_is_not_there_has_no_words(shop: Shop, asked: Asked) -> None:
+    with pytest.raises(Refusal, match="no such order"):
+        switching.choose_method(shop.store, "0" * 32, "alipay", shop.rules, shop.now)
+    assert asked == [None]
+    with shop.store.read() as db:
+        assert orders.number_of(db, "0" * 32) is None
 
 
 def test_a_sign_of_life_touches_its_phone_alone(shop: Shop, asked: Asked) -> None:
