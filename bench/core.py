@@ -46,7 +46,12 @@ MODULES = {
         "tests/test_payments.py",
     ),
     "checkout/signing.py": ("tests/test_signing.py", "tests/test_signing_rsa.py"),
-    "checkout/switching.py": ("tests/test_switching.py", "tests/test_rerouting.py", "tests/test_orders.py"),
+    "checkout/switching.py": (
+        "tests/test_opening.py",
+        "tests/test_switching.py",
+        "tests/test_rerouting.py",
+        "tests/test_orders.py",
+    ),
     "checkout/store/deliveries.py": ("tests/store/test_deliveries.py",),
     "checkout/store/orders.py": ("tests/store/test_orders.py",),
     "checkout/store/payments.py": ("tests/store/test_payments.py",),
