@@ -1,6 +1,6 @@
-"""What the buyer of an order is handed to pay with: the account's own code, or what an official gateway gives us.
+"""What the buyer of an order pays with: the account's own code, or what an official gateway gives us.
 
-A gateway that does not take the order is passed over: the order moves to the next account of its method. Everything
+A gateway that does not accept the order is passed over: the order moves to the next account of its method. Everything
 here ends within seconds, because a buyer or a merchant's server waits. No Flask, no SQL.
 """
 
@@ -31,11 +31,11 @@ _TURN_S = 2.0
 
 
 class NoTurn(GatewayError):
-    """The gateway was not even asked."""
+    """No turn was free, so the gateway was not even asked."""
 
 
 class Gates:
-    """What one process knows of its gateways: which has just failed, and how many calls are waiting."""
+    """What one process knows about its gateways: which has just failed, and how many calls are waiting."""
 
     def __init__(self) -> None:
         self._down: dict[tuple[str, Scene | None], int] = {}
@@ -45,12 +45,12 @@ class Gates:
         return max(self._down.get((channel, scene), 0), self._down.get((channel, None), 0)) > now
 
     def failed(self, channel: str, scene: Scene | None, now: int) -> None:
-        """`scene` None: in whatever way it is asked."""
+        """`scene` None: whatever way of paying was asked for."""
         self._down[channel, scene] = now + PASSED_OVER_S
 
     @contextmanager
     def place(self, ends: float) -> Iterator[None]:
-        """A turn to call; all calls in it end together at `ends` (monotonic) at the latest."""
+        """A turn to call. All calls inside it end at `ends` (monotonic clock) at the latest, together."""
         left = ends - monotonic()
         if left <= 0 or not self._places.acquire(timeout=min(_TURN_S, left)):
             raise NoTurn("Too many orders wait for gateways right now.", permanent=False)
@@ -62,7 +62,7 @@ class Gates:
 
 
 class Till(Struct, frozen=True):
-    """The parts that hand out prompts. `site` is our base URL."""
+    """What `ready` needs to hand out prompts. `site` is our base URL."""
 
     store: Store
     channels: Channels
@@ -86,7 +86,7 @@ class Wanted(Struct, frozen=True):
 
 
 class Shown(Struct, frozen=True):
-    """What leaves the house. `order` is the order as it is now: it may have moved to another account."""
+    """What the buyer gets. `order` is the order as it is now: it may have moved to another account."""
 
     order: Order
     prompt: Prompt
@@ -194,7 +194,7 @@ def _start(till: Till, order: Order, wanted: Wanted, scene: Scene, now: int) -> 
 
 
 def _unfit(till: Till, order: Order, wanted: Wanted, now: int) -> set[str]:
-    """The accounts of the method to pass over: they cannot serve the scene (personal codes serve a QR code alone), or
+    """The accounts of the method to pass over: they cannot serve the scene (personal codes serve QR codes only), or
     their gateway has just failed."""
     with till.store.read() as db:
         found = [one.account for one in store.accounts.open_for(db, order.method)]
@@ -206,7 +206,7 @@ def _unfit(till: Till, order: Order, wanted: Wanted, now: int) -> set[str]:
 
 
 def _elsewhere(till: Till, order: Order, tried: set[str], now: int, error: GatewayError) -> Order:
-    """The order at the next account of its method. Refused: GATEWAY."""
+    """The order, moved to the next account of its method. Refused: GATEWAY."""
     try:
         return switching.reroute(till.store, order, till.rules, now, without=tried)
     except Refusal as refusal:

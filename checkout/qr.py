@@ -1,7 +1,7 @@
 """QR codes: drawn as PNG for buyers, read from the pictures that owners upload.
 
-Drawn black on white with four modules of quiet zone, error correction M, at an integer scale of at least 280 pixels:
-what phone cameras read best. The libraries are loaded when they are needed first; the server starts without them.
+Drawn black on white with a quiet zone of four modules, error correction M, at an integer scale and at least 280 pixels
+wide: what phone cameras read best. The libraries are imported on first use, so that the server starts without them.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ _SHARP_ENOUGH = (2000, 2000)
 
 @lru_cache(maxsize=256)
 def png(text: str, min_pixels: int = MIN_PIXELS) -> bytes:
-    """A PNG of the QR code that says `text`. Refused (BAD_REQUEST): more than a QR code can hold."""
+    """A PNG of the QR code that says `text`. Refused (BAD_REQUEST): more text than a QR code can hold."""
     rows = matrix(text)
     return _drawn(rows, -(-min_pixels // len(rows)))
 
 
 def _drawn(rows: list[list[bool]], scale: int) -> bytes:
-    """A PNG (ISO/IEC 15948) of one bit a pixel. Pillow would take 4 MB of each worker for it, and twice the time."""
+    """A PNG (ISO/IEC 15948) of one bit a pixel. Pillow would take 4 MB of each worker for this, and twice the time."""
     side = len(rows) * scale
     bytes_a_line = -(-side // 8)
     lines = []
@@ -54,7 +54,7 @@ def _chunk(kind: bytes, data: bytes) -> bytes:
 
 
 def matrix(text: str) -> list[list[bool]]:
-    """The modules of the code row by row with the quiet zone around them, True for dark."""
+    """The modules of the code, row by row, with the quiet zone around them; True is dark."""
     sys.modules.setdefault(_PILLOWS_DRAWERS, None)  # type: ignore[arg-type]  # as where Pillow is not installed
     import qrcode
     from qrcode.exceptions import DataOverflowError
@@ -69,7 +69,7 @@ def matrix(text: str) -> list[list[bool]]:
 
 
 def terminal(text: str) -> str:
-    """The code in half-block characters for a terminal, light on dark read as dark on light."""
+    """The code in half-block characters for a terminal; light on dark is read as well as dark on light."""
     rows = matrix(text)
     rows += [[False] * len(rows[0])] if len(rows) % 2 else []
     pairs = zip(rows[::2], rows[1::2], strict=True)
@@ -95,8 +95,8 @@ def read(picture: bytes) -> str:
 
 
 def opened(picture: bytes, *, grey: bool = False) -> Image:
-    """An uploaded picture, decoded only after its cost is known: 2 kB of WebP can unfold to 600 MB. With `grey` a large
-    JPEG may come in grey at a half, a quarter or an eighth of its size.
+    """An uploaded picture, decoded only after its cost is known: 2 kB of WebP can unfold to 600 MB. With `grey`, a
+    large JPEG may be decoded in grey at a half, a quarter or an eighth of its size.
 
     Refused (BAD_REQUEST): no picture, too large."""
     import warnings
@@ -123,7 +123,7 @@ def opened(picture: bytes, *, grey: bool = False) -> Image:
 
 
 def _cost(image: Image, *, grey: bool) -> int:
-    """The bytes that it takes to decode."""
+    """How many bytes decoding it takes."""
     a_pixel = _BYTES_A_PIXEL[image.format or ""]
     if image.format == "JPEG" and (image.info.get("progressive") or not grey):
         a_pixel = _BYTES_A_PROGRESSIVE_PIXEL

@@ -105,7 +105,7 @@ def existing(db_store: Store, name: str) -> Account:
 
 
 def offset_fen(text: str) -> int:
-    """`1.00` as fen; 0 is allowed here: only the exact price."""
+    """`1.00` as fen; 0 is allowed here and means: only the exact price."""
     return 0 if _ZERO.fullmatch(text) else fen(text)
 
 
@@ -122,7 +122,7 @@ _CONTACT_CARDS = (
 
 
 def check_code(method: Method, code: str) -> None:
-    """Refused (BAD_REQUEST): no text of a QR code, plainly no code to pay to, or plainly the other method's."""
+    """Refused (BAD_REQUEST): not the text of a QR code, clearly not a code to pay to, or clearly the other method's."""
     if not 1 <= len(code) <= _MAX_CODE or not code.isprintable():
         raise Refusal(Code.BAD_REQUEST, f"The text of a QR code has 1 to {_MAX_CODE} printable characters.")
     for other, forms in _FORMS.items():

@@ -1,6 +1,6 @@
-"""What our records are made of: msgspec's Struct, a frozen dataclass that costs a thirtieth to define and to fill.
+"""What our records are made of: msgspec's Struct, a frozen dataclass that costs a thirtieth to define and to create.
 
-Hundreds of classes are defined at every start, and every request fills some.
+Hundreds of classes are defined at every start, and every request creates some records.
 """
 
 from __future__ import annotations

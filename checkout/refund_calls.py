@@ -1,7 +1,7 @@
-"""Refunds at official gateways: claimed with a lease, called under the same number until the gateway says how it ended.
+"""Refunds at official gateways: claimed with a lease, called with the same number until the gateway says how it ended.
 
-Who calls may die at any moment, so from the second call on the gateway is first asked how the refund stands; it is
-sent again only when it is not known there. The network is never used inside a transaction.
+The caller may die at any moment, so from the second call on the gateway is first asked how the refund stands; the
+refund is sent again only if the gateway does not know it. The network is never used inside a transaction.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def claim(db_store: Store, refund: Refund, now: int) -> Refund | None:
 
 
 def call(db_store: Store, channels: Channels, claimed: Refund, site: str, *, clock: Clock) -> None:
-    """One call for a claimed refund, and what came of it. `site` is our base URL, for the gateway's notice."""
+    """Makes one call for a claimed refund and books the outcome. `site` is our base URL, for the gateway's notice."""
     channel = channels.get(claimed.channel)
     if channel is None:
         outcome = _unknown(f"The channel {claimed.channel} is not in checkout.toml any more.")
@@ -55,8 +55,8 @@ def pursue(
     db_store: Store, channels: Channels, refund_id: str, site: str, *, clock: Clock,
     seconds: float | None = None,
 ) -> Refund:  # fmt: skip
-    """The refund after some seconds (`PURSUE_S`) of calling the gateway, or watching a worker that does; it may still
-    be on its way then."""
+    """Calls the gateway for some seconds (`PURSUE_S`), or watches a worker that does; returns the refund as it is then,
+    which may still be on its way."""
     until = time.monotonic() + (PURSUE_S if seconds is None else seconds)
     while True:
         with db_store.read() as db:
@@ -73,10 +73,10 @@ def pursue(
 
 
 def watch(db_store: Store, refund_id: str, *, seconds: float | None = None) -> Refund:
-    """The refund as soon as a worker has brought it to its end, or as it is after some seconds (`WATCH_S`).
+    """The refund as soon as a worker has finished it, or as it is after some seconds (`WATCH_S`).
 
-    Calls nobody. At most two wait at once in a process, as buyers and phones need its threads too; others get it as
-    it is.
+    Calls nobody. At most two callers wait at once in a process, as buyers and phones need its threads too; others get
+    the refund as it is.
     """
     may_wait = _watchers.acquire(blocking=False)
     try:

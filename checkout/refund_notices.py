@@ -1,5 +1,5 @@
-"""What gateways tell of refunds: of ours, that they should be asked about; of the owner's on their own pages, that
-money went back. Nothing here calls anybody.
+"""What gateways say about refunds: about ours, that they should be asked; about the owner's own, made on the gateway's
+pages, that money went back. Nothing here calls anybody.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ _ELSEWHERE = "Refunded at the gateway."
 
 
 def hear(db_store: Store, channel: Channel, notice: Notice, *, new_id: NewId, now: int) -> bool:
-    """Heeds a notice about a refund. False: send it again, as one of ours is under way and has to be counted first."""
+    """Heeds a notice about a refund. False: the gateway must send it again, as one of ours is under way and must be
+    counted first."""
     with db_store.transaction() as db:
         ours = store.refunds.get(db, notice.refund_number)
         if ours is not None and ours.channel == channel.name:
@@ -30,8 +31,8 @@ def hear(db_store: Store, channel: Channel, notice: Notice, *, new_id: NewId, no
 def went_back(
     db: Rows, channel: Channel, order: Order, in_all: int | None, number: str, *, new_id: NewId, now: int
 ) -> bool:
-    """Records what of a paid order's money went back without us, where the gateway says that `in_all` (fen; None: all)
-    did so far. `number` is the gateway's for the last refund. False: as `hear`."""
+    """Records how much of a paid order's money went back without us; according to the gateway it is `in_all` fen so far
+    (None: all of it). `number` is the gateway's for the latest refund. False: as `hear`."""
     store.refunds.lock(db, order.token)
     if refunds.channel_of(db, order) != channel.name or (number and store.refunds.by_number(db, order.token, number)):
         return True
@@ -52,7 +53,7 @@ def went_back(
 
 
 def _ask_again(db: Rows, ours: Refund, now: int) -> None:
-    """One that failed may go on: the owner finished it on the gateway's pages. Then its money is counted again."""
+    """A failed refund may go on: the owner has finished it on the gateway's pages. Then its money is counted again."""
     if ours.state is not RefundState.FAILED:
         store.refunds.hurry(db, ours.id, now)
     elif refunds.fits(db, ours):

@@ -1,7 +1,7 @@
 """Refunds: money that goes back to buyers, never more than came. An order stays PAID whatever goes back.
 
-A refund is a row first, written under the database's own lock; `checkout.refund_calls` then has the gateway send the
-money. What came to a personal wallet only its owner can send back: that is recorded.
+A refund is first a row, written under the database's own lock; then `checkout.refund_calls` has the gateway send the
+money. What came to a personal wallet only its owner can send back; that is recorded here.
 """
 
 from __future__ import annotations
@@ -131,7 +131,7 @@ def by_hand(
 
 
 def done(db: Rows, refund: Refund, now: int) -> None:
-    """The gateway says that the money of a refund went back; whoever hears of it second changes nothing."""
+    """Books that the gateway has sent the money of a refund back; whoever hears of it second changes nothing."""
     went = store.refunds.done(db, refund.id, now)
     if went is not None and went.payment:
         store.payments.set_aside(db, went.payment, f"Given back to the buyer: {went.reason}", now)
@@ -140,13 +140,13 @@ def done(db: Rows, refund: Refund, now: int) -> None:
 
 
 def record(db: Rows, refund: Refund, new_id: NewId, now: int) -> None:
-    """Writes down money of an order that went back without us. The caller has looked whether it fits."""
+    """Records that money of an order went back without us. The caller has checked that it fits."""
     store.refunds.add(db, refund)
     _tell(db, refund, new_id, now)
 
 
 def fits(db: Rows, failed: Refund) -> bool:
-    """Whether the money of a refund that failed could be on its way back after all."""
+    """Whether the money of a failed refund could be going back after all."""
     if failed.payment:
         payment = store.payments.get(db, failed.payment)
         return payment is not None and payment.judgement in _WAITING and not _is_going_back(db, payment)
@@ -155,14 +155,14 @@ def fits(db: Rows, failed: Refund) -> bool:
 
 
 def back(db: Rows, order: Order) -> Back:
-    """How an order's money stands; nothing came for one that is not paid."""
+    """What has become of an order's money; nothing came for an order that is not paid."""
     if order.state is not State.PAID:
         return NOTHING_BACK
     return Back(paid_amount(db, order), *store.refunds.sums(db, order.token))
 
 
 def channel_of(db: Rows, order: Order) -> str:
-    """Where the money of a paid order came through: a section of checkout.toml, "personal" or "hand"."""
+    """The channel through which the money of a paid order came: a section of checkout.toml, "personal" or "hand"."""
     payment = settling(db, order)
     return payment.channel if payment else "hand"
 
@@ -173,14 +173,14 @@ def is_by_hand(channel: str) -> bool:
 
 
 def paid_amount(db: Rows, order: Order) -> int:
-    """Fen that came for a paid order: what was seen, else what was to be paid."""
+    """Fen that came for a paid order: what was reported, else what was to be paid."""
     payment = settling(db, order)
     seen = payment.amount if payment else None
     return seen if seen is not None else order.really_price or order.price
 
 
 def settling(db: Rows, order: Order) -> Payment | None:
-    """The payment that an order is settled by."""
+    """The payment that settled an order."""
     found = (one for one in store.payments.of_order(db, order.token) if one.judgement in _SETTLING)
     return next(found, None)
 

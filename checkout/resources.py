@@ -1,4 +1,4 @@
-"""Where the files that are not code lie: beside the package in a source tree, inside it when installed."""
+"""Where the files that are not code are: beside the package in a source tree, inside it once installed."""
 
 from __future__ import annotations
 

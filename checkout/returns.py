@@ -25,8 +25,8 @@ _UNRESERVED = "-_.!~*'()"  # with letters and digits, what encodeURIComponent le
 
 
 def address(db_store: Store, dialects: Dialects, order: Order, now: int) -> str | None:
-    """Where the buyer of a paid order goes, with the parameters of its dialect; None when nobody named an address, or
-    all of the money went back: shops hand goods over for what says "paid"."""
+    """Where the buyer of a paid order goes, with the parameters of its dialect. None when nobody named an address, or
+    when all of the money went back: shops hand goods over for a return that says "paid"."""
     with db_store.read() as db:
         merchant = store.merchants.get(db, order.merchant)
         back = refunds.back(db, order)
@@ -67,7 +67,7 @@ def with_params(url: str, values: Mapping[str, str]) -> str:
 
 
 def signing_key(db_store: Store, now: int) -> tuple[str, str]:
-    """(id, PEM) of our ES256 key, made when it is needed first."""
+    """(id, PEM) of our ES256 key, made on first use."""
     with db_store.read() as db:
         key = store.keys.newest(db)
     if key is not None:
@@ -81,7 +81,7 @@ def signing_key(db_store: Store, now: int) -> tuple[str, str]:
 
 
 def public_keys(db_store: Store, now: int) -> dict[str, list[dict[str, str]]]:
-    """A JSON Web Key Set of every key that signed a return."""
+    """A JSON Web Key Set of every key that has signed returns."""
     signing_key(db_store, now)
     with db_store.read() as db:
         return {"keys": [_jwk(key_id, pem) for key_id, pem in store.keys.all_of(db)]}

@@ -1,7 +1,7 @@
 """Takings by Beijing day, so that a page about months of them answers at once.
 
-An order is paid when its money comes, so a day that is over never changes; the worker sums it up once. What is not
-summed up yet is counted.
+An order is paid when its money comes, so a day that is over never changes; the worker sums it up once. Days that are
+not summed up yet are counted.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _AT_ONCE = 40
 
 
 class Day(Struct, frozen=True):
-    """`start`: its first second; `amount` in fen; `methods`: fen by method."""
+    """`start`: its first second; `amount`: fen; `methods`: fen by method."""
 
     start: int
     orders: int
@@ -35,7 +35,7 @@ def midnight(at: int) -> int:
 
 
 def by_day(db: Rows, days: int, now: int) -> list[Day]:
-    """The last `days` days, today at the end; days without takings too."""
+    """The last `days` days, today last; days without takings included."""
     first = midnight(now) - (days - 1) * DAY_S
     method_of = {account.id: account.method.value for account in store.accounts.all_of(db)}
     taken: dict[int, list[Taken]] = {start: [] for start in range(first, now + 1, DAY_S)}
@@ -46,12 +46,12 @@ def by_day(db: Rows, days: int, now: int) -> list[Day]:
 
 
 def between(db: Rows, since: int, until: int) -> int:
-    """Fen taken from `since` on and before `until`, within a few days."""
+    """Fen taken from `since` on and before `until`, a few days at most."""
     return sum(one.amount for one in store.sales.counted(db, 0, since, until))
 
 
 def sum_up(db_store: Store, now: int) -> int:
-    """Sums up the days that are over, at most forty at once, each in a transaction of its own; gives how many."""
+    """Sums up the days that are over, at most forty at once, each in a transaction of its own; returns how many."""
     over = midnight(now - _SETTLE_S)
     with db_store.read() as db:
         last, first = store.sales.last_summed(db), store.sales.first_order_at(db)

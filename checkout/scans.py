@@ -15,9 +15,9 @@ from checkout.selling import Purchase
 
 
 class Scan(Struct, frozen=True):
-    """One question of a gateway; the same `(product, openid, nonce)` is the same question again.
+    """One question from a gateway; the same `(product, openid, nonce)` is the same question again.
 
-    `product` is a product's id, or the token of an order whose code works alike (WeChat's form of 2014).
+    `product` is a product's id, or the token of an order whose code works the same way (WeChat's form of 2014).
     """
 
     product: str
@@ -59,7 +59,7 @@ def _opened(till: Till, channel: Channel, scan: Scan, secret: str) -> Order:
 
 
 def _other_accounts(db: Rows, channel: Channel) -> frozenset[str]:
-    """The accounts that the money of this code cannot come to. Refused: NOT_ALLOWED."""
+    """The accounts that cannot receive the money of this code. Refused: NOT_ALLOWED."""
     found = [one.account for one in store.accounts.open_for(db, channel.method)]
     others = frozenset(account.id for account in found if account.channel != channel.name)
     if len(others) == len(found):

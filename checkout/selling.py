@@ -1,4 +1,4 @@
-"""A buyer takes a product: the order is opened, or the one that the same form has opened is found again."""
+"""A buyer takes a product: the order is opened, or the one that the same form has already opened is found."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Purchase(Struct, frozen=True):
 
 
 def open_order(db_store: Store, purchase: Purchase, rules: Rules, caps: Caps, now: int) -> Order:
-    """The order of the purchase; the same one again when its form is sent twice, whatever became of it.
+    """The order for the purchase; the same one when its form is sent twice, whatever became of it.
 
     Refused: NOT_ALLOWED (closed, sold out, over the limit), BAD_AMOUNT, BAD_REQUEST, BAD_URL, LIMITED and BUSY (both
     with `retry_after`), NO_ACCOUNT, PHONE_OFFLINE, DISK_FULL.
@@ -57,10 +57,9 @@ def open_order(db_store: Store, purchase: Purchase, rules: Rules, caps: Caps, no
 
 
 def renew(db_store: Store, order: Order, rules: Rules, caps: Caps, now: int) -> Order | None:
-    """Another attempt at an order that has ended unpaid, as its number was asked for last; the one that waits, or was
-    paid, where there is one.
+    """Another attempt at an order that has ended unpaid; if one waits or was paid already, that one.
 
-    None: it cannot be bought again as it was (another price, no longer sold), so the buyer starts at the product.
+    None: it cannot be bought again as it was (another price, no longer sold), so the buyer starts again at the product.
     Refused as `open_order`, and NOT_ALLOWED where the buyer may not (`may_renew`)."""
     with db_store.read() as db:
         latest = store.orders.by_number(db, order.merchant, order.number) or order
@@ -99,17 +98,18 @@ def may_renew(db: Rows, latest: Order, now: int) -> bool:
 
 
 def number_of(secret: str, product_id: str, form: str) -> str:
-    """The order number that a form leads to."""
+    """The order number that belongs to a form."""
     return hmac.digest(secret.encode(), f"order:{product_id}:{form}".encode(), hashlib.sha256).hex()[:20]
 
 
 def methods(db: Rows) -> tuple[Method, ...]:
-    """The methods that some account could be paid by."""
+    """The methods for which some account could take money."""
     return tuple(method for method in Method if any(map(_is_ready, store.accounts.open_for(db, method))))
 
 
 def pool(db: Rows, method: str) -> int:
-    """How many orders of one price the method's accounts can hold at once. Accounts on one phone share theirs."""
+    """How many orders of one price the method's accounts can hold at once. Accounts on one phone share their
+    amounts."""
     size, counted = 0, set[str]()
     for one in store.accounts.open_for(db, method):
         if one.account.channel != accounts.PERSONAL:
@@ -125,7 +125,7 @@ def _is_ready(one: Watched) -> bool:
 
 
 def origin(url: str) -> str:
-    """`scheme://host[:port]` of an address, as browsers write it; "" for what is no plain http(s) address."""
+    """`scheme://host[:port]` of an address, as browsers write it; "" for anything but a plain http(s) address."""
     try:
         target = targets.parsed(url)
     except ValueError:
@@ -146,7 +146,7 @@ def check_return(product: Product, url: str) -> None:
 
 
 def _check(db: Rows, purchase: Purchase, rules: Rules, caps: Caps, now: int) -> None:
-    """In the transaction that opens the order: of two buyers of the last piece one gets it."""
+    """Called in the transaction that opens the order: of two buyers of the last piece, only one gets it."""
     products.check(db, purchase.product, purchase.wish, now)
     size = pool(db, purchase.method)
     caps = caps.within(size) if size < _NO_BOUND else replace(caps, per_product=size, in_all=size)

@@ -1,4 +1,6 @@
-"""Browsers that are signed in to the owner's pages. The server keeps them, so that each can be ended from elsewhere."""
+"""Browsers that are signed in to the owner's pages. The server keeps the list, so each can be signed out from
+elsewhere.
+"""
 
 from __future__ import annotations
 
@@ -54,12 +56,12 @@ def note_use(db_store: Store, session: Session, now: int) -> None:
 
 
 def is_fresh(session: Session, now: int) -> bool:
-    """Whether the password was typed a short while ago: what needs it again may go on."""
+    """Whether the password was typed a short while ago: only then does what needs it again go on."""
     return 0 <= now - session.proved_at < PROOF_S
 
 
 def prove(db_store: Store, session: Session, now: int) -> None:
-    """The password has been typed again."""
+    """Notes that the password has been typed again."""
     with db_store.transaction() as db:
         store.owner.proved(db, session.id, now)
 
@@ -72,7 +74,7 @@ def end(db_store: Store, session_id: str, *, actor: str, new_id: NewId, now: int
 
 
 def end_all(db_store: Store, *, but: str = "", actor: str, new_id: NewId, now: int) -> int:
-    """Signs out everywhere, except for the session `but`; gives how many were ended. Audited."""
+    """Signs out everywhere, except for the session `but`; returns how many sessions were ended. Audited."""
     with db_store.transaction() as db:
         ended = store.owner.end_sessions(db, but=but)
         audit.note(db, actor, "owner.sign-out", "owner", {"browsers": ended}, new_id, now)
@@ -80,5 +82,5 @@ def end_all(db_store: Store, *, but: str = "", actor: str, new_id: NewId, now: i
 
 
 def id_of(cookie: str) -> str:
-    """What the database keeps of a cookie: who reads a backup cannot sign in with it."""
+    """What the database keeps of a cookie: nobody who reads a backup can sign in with it."""
     return hashlib.sha256(cookie.encode()).hexdigest()

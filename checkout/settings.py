@@ -78,12 +78,12 @@ class Settings(Discreet, frozen=True, kw_only=True):
 
     @property
     def is_local(self) -> bool:
-        """Whether the public address is one that only this machine reaches."""
+        """Whether only this machine can reach the public address."""
         return names_this_machine(urlsplit(self.base_url).hostname or "")
 
     @property
     def quiet_minutes(self) -> tuple[int, int] | None:
-        """The quiet hours as minutes of the day, from and until."""
+        """The quiet hours as minutes of the day, start and end."""
         if not self.alerts_quiet:
             return None
         begin, end = (int(time[:2]) * 60 + int(time[3:]) for time in self.alerts_quiet.split("-"))
@@ -95,7 +95,7 @@ class Settings(Discreet, frozen=True, kw_only=True):
 
     @property
     def place(self) -> str:
-        """The database by a name that may be told: an address of PostgreSQL holds a password."""
+        """The database by a name that may be shown: an address of PostgreSQL holds a password."""
         return "PostgreSQL" if self.is_postgres else self.database
 
     @property

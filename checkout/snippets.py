@@ -1,4 +1,5 @@
-"""What an owner pastes into a page to sell a product, from a plain link to a script, with what was chosen for it."""
+"""What an owner pastes into a page to sell a product, from a plain link to a script, with the chosen options filled
+in."""
 
 from __future__ import annotations
 
@@ -26,8 +27,8 @@ class Snippet(Struct, frozen=True):
 
 
 def of(product: Product, base_url: str, chosen: Mapping[str, str] | None = None) -> list[Snippet]:
-    """The four ways, the simplest first. `chosen`: values by the names of `CHOICES`, judged already. Ids and the base
-    URL hold nothing that HTML would read as markup."""
+    """The four ways, simplest first. `chosen`: values by the names of `CHOICES`, already checked. Ids and the base URL
+    hold nothing that HTML would read as markup."""
     wish = {name: value for name in CHOICES if (value := (chosen or {}).get(name, ""))}
     link = escape(address(product, base_url, wish))
     buy, script, data = f"{base_url}/buy/{product.id}", _script(base_url), _attributes(wish)
@@ -52,7 +53,7 @@ def of(product: Product, base_url: str, chosen: Mapping[str, str] | None = None)
 
 
 def of_order(token: str, base_url: str, chosen: Mapping[str, str] | None = None) -> Snippet:
-    """For an order that the merchant's own server has opened; `token` is the order's, or what stands for it."""
+    """For an order that the merchant's own server has opened; `token` is the order's, or a placeholder for it."""
     wish = {name: value for name in _OF_ORDERS if (value := (chosen or {}).get(name, ""))}
     link = f'<a href="{base_url}/pay/{token}" data-checkout-order="{token}"{_attributes(wish)}>{_LABEL}</a>'
     about = "An order that your own server has opened by the API, over the page."
@@ -60,7 +61,7 @@ def of_order(token: str, base_url: str, chosen: Mapping[str, str] | None = None)
 
 
 def address(product: Product, base_url: str, wish: Mapping[str, str]) -> str:
-    """The buyer's page with what was chosen."""
+    """The buyer's page with the chosen options."""
     kept = {name: value for name, value in wish.items() if name not in _NOT_IN_LINKS}
     query = urlencode(kept, quote_via=quote)
     return f"{base_url}/buy/{product.id}{'?' if query else ''}{query}"
@@ -75,7 +76,7 @@ def _attributes(wish: Mapping[str, str]) -> str:
 
 
 def _literal(wish: Mapping[str, str]) -> str:
-    """An object of JavaScript that may stand in a page: nothing in it ends the script."""
+    """A JavaScript object that may stand in a page: nothing in it can end the script."""
     pairs = (f"{name}: {json.dumps(value, ensure_ascii=False)}" for name, value in wish.items())
     text = f"{{ {', '.join(pairs)} }}"
     return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")

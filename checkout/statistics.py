@@ -1,8 +1,8 @@
 """How business goes: takings, what became of orders and payments, how soon buyers pay, how full the amounts are; by
 day, week or month. Days and hours are Beijing's.
 
-All of it comes from the sums of days that are over (`sales`, `tallies`) and a count of those that go on, so it is
-exact and answers at once however much was sold.
+All of it comes from the sums of finished days (`sales`, `tallies`) and a count of the unfinished ones, so it is exact
+and answers at once however much was sold.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Calls of phones that were signed with a wrong key, so that "it has another key" can be told from "it never called".
+"""Calls from phones that were signed with a wrong key, so that "it has another key" can be told from "it never called".
 
-A request that is refused writes nothing: what it leaves is kept in memory, one mark for each device and kind of app,
-and written by the minute. Whoever calls with wrong keys as fast as he can costs one row a minute.
+A refused request writes nothing: what is known of it is kept in memory, one mark for each device and kind of app, and
+written once a minute. Calling with wrong keys as fast as possible costs one row a minute.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ class Strangers:
         self._noted: dict[str, Stranger] = {}
 
     def note(self, whose: str, address: str, now: int) -> None:
-        """`whose`: the id of the device whose address was called, or the kind of app where none is named."""
+        """`whose`: the id of the device whose address was called, or the kind of app if none is named."""
         self._noted[whose] = Stranger(whose, now, address)
 
     def write(self, db_store: Store) -> None:
-        """What has been noted since the last time. Raises `StoreError`; it is kept then."""
+        """Writes what has been noted since the last time. Raises `StoreError`; then it is kept."""
         noted = dict(self._noted)
         if not noted:
             return
@@ -40,7 +40,7 @@ class Strangers:
 
 
 class Seen(Struct, frozen=True):
-    """Where calls with wrong keys came from: the last of each device and of each kind of app."""
+    """Where calls with wrong keys came from: the last one of each device and of each kind of app."""
 
     calls: dict[str, Stranger]
     now: int

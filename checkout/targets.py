@@ -1,9 +1,9 @@
 """Where a request goes: a URL as it is written, and which IP addresses are public. Nothing is resolved here.
 
-Public means global unicast and set aside for nothing else. `ipaddress.is_global` and `is_private` answer
-another question: they pass NAT64, 6to4, multicast and the metadata services of clouds, behind which a private
-host can stand. So the ranges are written out, after the IANA special-purpose address registries (RFC 6890 and
-its updates); what is doubtful is not public.
+Public means global unicast and reserved for nothing else. `ipaddress.is_global` and `is_private` answer another
+question: they let through NAT64, 6to4, multicast and the metadata services of clouds, behind which a private host can
+hide. So the ranges are written out, after the IANA special-purpose address registries (RFC 6890 and its updates);
+whatever is doubtful is not public.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
 
 
 def parsed(url: str) -> Target:
-    """An absolute http or https URL in its plain form; ValueError with one sentence for all others."""
+    """An absolute http or https URL in its plain form; ValueError with one sentence for any other."""
     match = _URL.fullmatch(url)
     if match is None:
         raise ValueError(_what_is_wrong(url))
@@ -135,7 +135,7 @@ _NOT_PUBLIC_6 = tuple(
 
 
 def is_public(address: str) -> bool:
-    """Whether a textual IP address is a public one; text that is no IP address, or has a zone, is not."""
+    """Whether the text is a public IP address; False for text that is no IP address, or has a zone."""
     try:
         found = ip_address(address)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Troubles that no other row tells of: noted when they begin, gone when it works again. Alerts are made of them."""
+"""Troubles that no other row records: noted when they begin, removed when it works again. Alerts are made of them."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ def of_gateway(channel: str) -> str:
 
 
 def channel_of(name: str) -> str:
-    """The channel that a trouble is about, "" where it is about something else."""
+    """The channel that a trouble is about; "" if it is about something else."""
     return name.removeprefix(_GATEWAY) if name.startswith(_GATEWAY) else ""
 
 
 def note(db_store: Store, name: str, said: str, now: int) -> None:
-    """It does not work, and why; writes nothing when that is known."""
+    """Something does not work, and why; writes nothing if that is already known."""
     with db_store.read() as db:
         known = store.alerts.troubles(db).get(name)
     if known is None or known[1] != said[:_MAX_SAID]:
@@ -31,7 +31,7 @@ def note(db_store: Store, name: str, said: str, now: int) -> None:
 
 
 def over(db_store: Store, name: str) -> None:
-    """It works; writes nothing when nothing else was known."""
+    """It works; writes nothing if no trouble was known."""
     with db_store.read() as db:
         known = name in store.alerts.troubles(db)
     if known:

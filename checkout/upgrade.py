@@ -27,7 +27,7 @@ _LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - told, not boun
 
 
 class Upgrade(Struct, frozen=True):
-    """The latest one: what the way back needs."""
+    """The latest upgrade: what the way back needs."""
 
     before: str  # releases
     after: str

@@ -1,7 +1,7 @@
 """What all routes share: the wired parts, errors → HTTP, the addresses that merchants name.
 
-Flask ends here: the rules below know nothing of it. How requests are read stands in `fields`, what proxies
-say in `front`; routes import all of it from here.
+Flask ends here: the rules below know nothing of it. Reading requests is in `fields`, proxies in `front`; routes import
+all of it from here.
 """
 
 from __future__ import annotations
@@ -100,12 +100,12 @@ def url_for_buyers(path: str) -> str:
 
 
 def check_merchant_url(url: str, what: str) -> None:
-    """Refused (BAD_URL): an address that is never called or followed, so far as its text shows."""
+    """Refused (BAD_URL): an address that could never be called or followed, judged by its text."""
     merchants.check_url(url, what, Reach.of(parts().settings))
 
 
 def is_known_host(url: str, merchant: Merchant) -> bool:
-    """Whether an address lies on one of the merchant's own hosts or on its list."""
+    """Whether an address is on one of the merchant's own hosts or on its list."""
     known = {_host(merchant.notify_url), _host(merchant.return_url), *map(str.lower, merchant.allow_hosts)}
     return (_host(url) or "") in known
 

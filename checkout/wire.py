@@ -59,7 +59,7 @@ def _dialled(address: str, port: int, timeout_s: float) -> socket.socket:
 
 
 def send(sock: socket.socket, message: bytes, deadline: Deadline) -> None:
-    """Send all of it. TimeoutError at the deadline, OSError when the other side breaks off."""
+    """Sends all of it. TimeoutError at the deadline, OSError when the other side breaks off."""
     rest = memoryview(message)
     while rest:  # not sendall, whose timeout is one for all pieces on plain sockets alone
         sock.settimeout(deadline.left())

@@ -1,7 +1,7 @@
-"""XML as WeChat and Tenpay speak it: one root, and below it elements that hold a text each. Nothing else is read.
+"""XML as WeChat and Tenpay speak it: one root, and below it elements with one text each. Nothing else is read.
 
 Comments, processing instructions, entities, attributes and nested or repeated elements mean different things to
-different parsers, and a signature is only worth what both sides read; so a message that holds one is no message.
+different parsers, and a signature is only worth what both sides read; so a message that contains one is refused.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _UNFIT = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 class XmlError(ValueError):
-    """A body that is not read; one sentence, without anything of the body."""
+    """A body that is refused; one sentence, without anything from the body."""
 
 
 def parse(body: bytes, root: str = "xml") -> dict[str, str]:

@@ -28,8 +28,8 @@ _OFFSETS, _OFFLINE = ("up", "down", "nearest"), ("warn", "block", "sell")
 
 
 class Standing(Struct, frozen=True):
-    """How an account does now. `phones` are those that watch it, each with its state; `amounts`: None where a gateway
-    tells which order was paid; `today` in fen; `last`: when money came, and how much."""
+    """How an account is doing. `phones`: those that watch it, each with its state; `amounts`: None where a gateway says
+    which order was paid; `today` in fen; `last`: when money last came, and how much."""
 
     account: Account
     kind: str
@@ -70,7 +70,7 @@ def one(name: str) -> Response:
 
 
 def change(name: str) -> Response:
-    """Another code, or another way, leads the money elsewhere: that needs the password."""
+    """Another code, or another way to pay, sends the money elsewhere: that needs the password."""
     form = forms.read(*_FIELDS, "password")
     with form.catching():
         account = receiving.existing(parts().store, name)
@@ -89,7 +89,7 @@ def change(name: str) -> Response:
 
 
 def switch(name: str) -> Response:
-    """Takes no more orders on it, or takes them again; money for earlier ones still counts."""
+    """Stops giving orders to it, or starts again; money for earlier ones still counts."""
     form = forms.read("enabled")
     method = receiving.existing(parts().store, name).method
     receiving.change(parts().store, name, Wish(enabled=form["enabled"] == "1"), _channels(method), **session.by())
@@ -168,7 +168,7 @@ def _one_of(form: Form, name: str, known: tuple[str, ...]) -> str | None:
 
 
 def _fen(form: Form, name: str) -> int | None:
-    """An empty cap is none."""
+    """An empty cap means none."""
     inner = Form()
     with inner.catching():
         return receiving.offset_fen(form[name] or "0")
@@ -188,5 +188,5 @@ def _channels(method: Method) -> frozenset[str]:
 
 
 def _ways(channels: Iterable[str]) -> list[tuple[str, str]]:
-    """What to choose from: the personal code, then official accounts."""
+    """The ways to choose from: the personal code, then official accounts."""
     return [(PERSONAL, _("personal code")), *((name, name) for name in sorted(channels))]

@@ -1,4 +1,4 @@
-"""Callbacks: what shops were told, what they answered, when the next try is, and telling them again."""
+"""Callbacks: what shops were told, what they answered, when the next try is due, and sending them again."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def one(delivery: str) -> Response:
 
 
 def resend(delivery: str) -> Response:
-    """One more try, a resource of the message; audited."""
+    """One more try, as a resource of the message; audited."""
     form, by = forms.read(), session.by()
     with form.catching():
         deliveries.resend(parts().store, delivery, by["now"])

@@ -1,4 +1,4 @@
-"""Phones: pairing them by a QR code, seeing how reliably they are awake, trying them, and voiding their keys."""
+"""Phones: pairing them by a QR code, seeing how reliably they are awake, testing them, and voiding their keys."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def view() -> Response:
 
 
 def add() -> Response:
-    """Answers with what to scan: it holds the key, so it is shown to who has just typed the password."""
+    """Answers with what to scan: it holds the key, so only somebody who has just typed the password sees it."""
     form = forms.read("name", "kind", "accounts", "signed", "password")
     with form.catching(_NAMED):
         session.prove(form)
@@ -67,7 +67,7 @@ def pair(device: str) -> Response:
 
 
 def rotate(device: str) -> Response:
-    """A new key; the one before holds for a day."""
+    """A new key; the one before stays valid for a day."""
     found, form = devices.find(parts().store, device), forms.read("password")
     with form.catching():
         session.prove(form)

@@ -49,7 +49,7 @@ def fragment(template: str, /, **values: Any) -> Response:
 
 def done(place: str, notice: str = "") -> Response:
     """After a change: 303 to a page, which says what was done. `place` is a path of ours. A script that sent the form
-    is told the place instead: it would look at the page, and what it says, itself."""
+    is told the place instead, so that it does not read the page, and what it says, itself."""
     answer = answers.see(place)
     if request.headers.get("HX-Request") == "true":
         answer = Response(status=204, headers={"HX-Redirect": place})
@@ -73,7 +73,7 @@ def here(**query: str) -> str:
 
 
 def sealed(answer: Response) -> Response:
-    """What a browser must keep to itself."""
+    """`answer`, out of reach of other sites' pages and without scripts from elsewhere."""
     answer.headers["Cross-Origin-Opener-Policy"] = "same-origin"
     answer.headers["Cross-Origin-Resource-Policy"] = "same-origin"
     answer.headers["X-Frame-Options"] = "DENY"
@@ -90,7 +90,7 @@ def _shared() -> dict[str, Any]:
 
 
 def _notice() -> str:
-    """What the step before wants to say, once."""
+    """What the step before has to say, once."""
     value = request.cookies.get(_notice_name(), "")
     if not value:
         return ""

@@ -38,7 +38,7 @@ def pager(last: tuple[int, str] | None) -> Pager:
 
 
 def asked(*names: str) -> dict[str, str]:
-    """The filters in the address, without the spaces around them; "" where one is missing or makes no sense."""
+    """The filters in the address, without surrounding spaces; "" for one that is missing or makes no sense."""
     given = {name: request.args.get(name, "").strip() for name in names}
     return {name: value if value.isprintable() and len(value) <= 200 else "" for name, value in given.items()}
 

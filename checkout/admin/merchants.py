@@ -94,7 +94,7 @@ def show_secret(merchant_id: int) -> Response:
 
 
 def rotate(merchant_id: int) -> Response:
-    """A new secret; the one before holds for a day."""
+    """A new secret; the one before stays valid for a day."""
     form = forms.read("password")
     with form.catching():
         session.prove(form)
@@ -104,7 +104,7 @@ def rotate(merchant_id: int) -> Response:
 
 
 def add_key(merchant_id: int) -> Response:
-    """The only time that the key is seen: it answers with it, without a redirect."""
+    """Answers with the key itself, without a redirect: this is the only time that it can be seen."""
     form = forms.read("key_name", "scopes", "password")
     with form.catching({Code.BAD_REQUEST: "key_name"}):
         session.prove(form)

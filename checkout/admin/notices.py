@@ -1,4 +1,4 @@
-"""What a phone's notification would be read as: tried here, nothing is booked."""
+"""How a phone's notification would be read: tried here, nothing is booked."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def view() -> Response:
 
 
 def read() -> Response:
-    """A POST, so that a private text stands in no address; it changes nothing."""
+    """By POST, so that no private text ends up in an address; it changes nothing."""
     form = forms.read("package", "other", "title", "text")
     with form.catching():
         if not form["title"] and not form["text"]:

@@ -29,7 +29,7 @@ def view(token: str) -> Response:
 
 
 def confirm(token: str) -> Response:
-    """The owner has seen the money: a resource of the order, audited."""
+    """The owner has seen the money: a confirmation is a resource of the order, audited."""
     form = forms.read("amount", "reason", "password")
     with form.catching(_AMOUNT):
         session.prove(form)
@@ -51,8 +51,8 @@ def close(token: str) -> Response:
 
 
 def refund(token: str) -> Response:
-    """Sent back by a gateway where the money came through one; else the owner has sent it, and it is recorded. The
-    page has given the refund its number, so that a form that is sent twice sends the money once."""
+    """Has a gateway send the money back if it came through one; otherwise records that the owner has sent it. The page
+    has given the refund its number, so a form that is sent twice sends the money once."""
     form = forms.read("amount", "reason", "number", "password")
     with form.catching(_AMOUNT):
         session.prove(form)

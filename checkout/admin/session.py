@@ -21,7 +21,7 @@ _KNOWN_S = 365 * 86_400
 
 
 class By(TypedDict):
-    """What the rules note beside a change made by hand."""
+    """What the rules record with a change made by hand."""
 
     actor: str
     new_id: NewId
@@ -36,7 +36,7 @@ def current() -> Session | None:
 
 
 def signed_in() -> Session:
-    """The session, on pages that the guard lets only owners see."""
+    """The session, on pages that the guard shows to the owner only."""
     session = current()
     assert session is not None
     return session
@@ -61,7 +61,7 @@ def start(answer: Response, proof: str) -> Response:
 
 
 def stop(answer: Response) -> Response:
-    """Takes the cookie away; the browser stays known."""
+    """Removes the cookie; the browser is still known afterwards."""
     answer.delete_cookie(_name(), path="/", secure=is_secure(), httponly=True, samesite="Lax")
     return answer
 

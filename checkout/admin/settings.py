@@ -60,7 +60,7 @@ def save_patience() -> Response:
 
 
 def save_logo() -> Response:
-    """A picture of at most 1 MB, drawn anew; without one the logo is taken away."""
+    """A picture of at most 1 MB, drawn anew; sending none removes the logo."""
     form = Form()
     with form.catching():
         file = request.files.get("brand_logo")

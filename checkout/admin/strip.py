@@ -1,4 +1,4 @@
-"""What an owner wants to know before anything else: the strip on every page."""
+"""What an owner wants to know before anything else: the status strip at the top of every page."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ def one(endpoint: str) -> Response:
 
 
 def change(endpoint: str) -> Response:
-    """Another address needs the password: it hears of every order."""
+    """Another address needs the password: it would hear of every order."""
     before, form = endpoints.existing(parts().store, endpoint), forms.read("url", "description", "events", "password")
     with form.catching(_NAMED):
         session.prove_if(form, (before.url, form["url"]))
@@ -76,7 +76,7 @@ def rotate(endpoint: str) -> Response:
 
 
 def pause(endpoint: str) -> Response:
-    """Pauses, or goes on with what waited."""
+    """Pauses the endpoint, or resumes it with what has waited."""
     form = forms.read("paused")
     if form["paused"] == "1":
         endpoints.pause(parts().store, endpoint, **session.by())

@@ -1,4 +1,4 @@
-"""The road to Alipay's open platform: requests signed with our key, answers believed by Alipay's."""
+"""Requests to Alipay's open platform: signed with our key, their answers checked with Alipay's."""
 
 from __future__ import annotations
 

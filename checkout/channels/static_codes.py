@@ -1,4 +1,4 @@
-"""Static codes: a QR code for a product, not for an order; the gateway asks what it costs when it is scanned."""
+"""Static codes: a QR code for a product, not for an order; the gateway asks for the price when it is scanned."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The road to WeChat Pay v2: requests signed with our key, answers believed by the same key, refusals read.
+"""Requests to WeChat Pay v2: signed with our key, answers checked with the same key, refusals understood.
 
-`return_code` tells of the transport and is not signed when it says FAIL; `result_code` and `err_code` tell of the
-matter and are.
+`return_code` speaks of the transport and is not signed when it says FAIL; `result_code` and `err_code` speak of the
+matter itself and are signed.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""WeChat Pay v2: what unifiedorder is told, and what a client's SDK needs afterwards."""
+"""WeChat Pay v2: what unifiedorder is sent, and what a client's SDK needs afterwards."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""WeChat Pay v2, native mode 1: a static QR code for each product, and the question asked when it is scanned.
+"""WeChat Pay v2, native mode 1: a static QR code for each product, and the gateway's question when it is scanned.
 
 Specification: WeChat Pay merchant documentation v2, "扫码支付 模式一".
 """

@@ -1,4 +1,4 @@
-"""WeChat Pay v2: what a refund is told, and how refundquery and the unsigned notice say that it stands."""
+"""WeChat Pay v2: what a refund request holds, and what refundquery and the unsigned notice say about its state."""
 
 from __future__ import annotations
 

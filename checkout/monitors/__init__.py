@@ -1,1 +1,1 @@
-"""How phones speak: one module for each kind of app."""
+"""How phones report: one module for each kind of app."""

@@ -1,7 +1,7 @@
-"""What becomes of a message whose sender is known: a payment, something for a person to look at, a sign of life.
+"""What becomes of a message once its sender is known: a payment, something for a person to look at, a sign of life.
 
-What says that money came is stored once, without its secrets, before it is judged, whatever its amount. What says
-nothing of the kind (most of it is private) is not stored; it shows that the phone is alive.
+A message that says that money came is stored once, without its secrets, before it is judged, whatever its amount. One
+that says nothing of the kind (most are private) is not stored; it only shows that the phone is alive.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def routes(name: str) -> Blueprint:
 
 
 def beat(device: Device, now: int) -> Response:
-    """The phone is alive."""
+    """Notes that the phone is alive."""
     presence.beat(parts().store, device, now)
     return _answer({"ok": True}, 200)
 
@@ -81,7 +81,7 @@ def digest(*words: str) -> str:
 
 @lru_cache(maxsize=8)
 def _complain(problem: str) -> None:
-    """Once for each problem, not for each message."""
+    """Logs each problem once, not with every message."""
     if problem:
         log.error("%s", problem)
 

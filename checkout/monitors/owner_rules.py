@@ -25,7 +25,7 @@ _MAX_BYTES = 262_144
 
 
 class InForce(Struct, frozen=True):
-    """The rules that count now; `own` are the owner's among them, `problem` is why his file is left out."""
+    """The rules that apply now; `own` are the owner's among them, `problem` says why the owner's file is left out."""
 
     rules: Rules
     own: Rules | None = None
@@ -33,7 +33,7 @@ class InForce(Struct, frozen=True):
 
 
 def in_force(folder: Path) -> InForce:
-    """The shipped rules with those that the owner keeps in `folder`. Never raises."""
+    """The shipped rules together with the owner's in `folder`. Never raises."""
     path = folder / NAME
     try:
         found = path.stat()
@@ -45,7 +45,7 @@ def in_force(folder: Path) -> InForce:
 
 
 def add(db_store: Store, folder: Path, source: Path, *, actor: str, new_id: NewId, now: int) -> Rules:
-    """Puts the rules of the file `source` in the place of the owner's; audited. Refused: BAD_REQUEST."""
+    """Replaces the owner's rules by those in the file `source`; audited. Refused: BAD_REQUEST."""
     text = _text(source)
     own = parse_rules(text)
     draft = folder / f".{NAME}.{secrets.token_hex(4)}"
@@ -67,7 +67,7 @@ def add(db_store: Store, folder: Path, source: Path, *, actor: str, new_id: NewI
 
 
 def remove(db_store: Store, folder: Path, *, actor: str, new_id: NewId, now: int) -> None:
-    """Only the shipped rules count from now on; audited. Refused: NOT_FOUND, BAD_REQUEST (it cannot be removed)."""
+    """Goes back to the shipped rules alone; audited. Refused: NOT_FOUND, BAD_REQUEST (the file cannot be removed)."""
     path = folder / NAME
     if not path.exists():
         raise Refusal(Code.NOT_FOUND, "There are no reading rules of your own.")

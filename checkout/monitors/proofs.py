@@ -1,4 +1,4 @@
-"""Who a message comes from: the token in the address, the HMAC with the device's key, the time of the message."""
+"""Who sent a message: the token in the address, the HMAC with the device's key, the time of the message."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ _TIMESTAMP = re.compile(r"[0-9]{10}(?:[0-9]{3})?")
 
 
 def device_of(token: str, kind: str, now: int) -> Device:
-    """The working device of that token and kind: the address of one kind is no door for another. Refused: NOT_FOUND."""
+    """The working device with that token and of that kind: an address of one kind is no way in for another. Refused:
+    NOT_FOUND."""
     with parts().store.read() as db:
         device = store.devices.by_token(db, token)
     if device is None or device.kind != kind:
@@ -49,7 +50,7 @@ def unsigned(device: Device, sentence: str, now: int) -> Refusal:
 
 
 def note(whose: str, now: int) -> None:
-    """That this request has a wrong key: see `strangers.Strangers.note`."""
+    """Notes that this request was signed with a wrong key: see `strangers.Strangers.note`."""
     parts().strangers.note(whose, client_address(), now)
 
 

@@ -1,4 +1,4 @@
-"""What people see: the checkout page, the front door, and what went wrong."""
+"""What buyers see: the checkout page, the front page, and error pages."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ def aid(shop: Parts, order: Order, now: int) -> Aid:
 
 
 def paid_attempt(shop: Parts, order: Order, now: int) -> Order:
-    """The attempt of the same number that was paid meanwhile, else `order`: late money may come to any of them."""
+    """The attempt of the same number that was paid meanwhile, else `order`: late money may come to any attempt."""
     if order.state_at(now) not in (State.EXPIRED, State.CLOSED):
         return order
     with shop.store.read() as db:
@@ -58,7 +58,7 @@ def paid_attempt(shop: Parts, order: Order, now: int) -> Order:
 
 
 def check(token: str) -> Response:
-    """The buyer has paid: the page asks more often for a while, then offers to tell the shop."""
+    """The buyer says they have paid: the page asks more often for a while, then offers to tell the shop."""
     _order(token)
     return answers.see(links.path("pay", token, asked=str(parts().clock())) + "#help")
 

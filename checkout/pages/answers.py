@@ -22,7 +22,7 @@ def page(template: str, /, status: int = 200, **values: Any) -> Response:
 
 
 def fragment(template: str, **values: Any) -> Response:
-    """A part of a page, for htmx."""
+    """Part of a page, for htmx."""
     shared = {"path": links.path, "here": links.here, "theme": links.theme(), "settings": parts().settings}
     answer = Response(render_template(template, **shared, **values))
     answer.headers["X-Robots-Tag"] = "noindex, nofollow"

@@ -30,7 +30,7 @@ def contrast(a: Colour, b: Colour) -> int:
 
 
 def _towards(colour: Colour, end: Colour, ground: Colour) -> Colour:
-    """The nearest shade of `colour` on the way to `end` that is readable on `ground`."""
+    """The first shade on the way from `colour` to `end` that is readable on `ground`."""
     for step in range(20):
         red, green, blue = ((here * (20 - step) + there * step) // 20 for here, there in zip(colour, end, strict=True))
         if contrast((red, green, blue), ground) >= _READABLE:

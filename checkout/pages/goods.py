@@ -1,7 +1,7 @@
-"""Markdown of product owners as HTML that is safe on our pages.
+"""Product owners' Markdown as HTML that is safe on our pages.
 
-Raw HTML in it stays text. Links may lead to http, https and mailto only and open beside the receipt; pictures are
-left out, as the pages load nothing from elsewhere. The libraries are loaded when a text is shown first.
+Raw HTML in it stays text. Links may lead to http, https and mailto only, and open in another tab; pictures are left
+out, as our pages load nothing from elsewhere. The libraries are imported when a text is first shown.
 """
 
 from __future__ import annotations

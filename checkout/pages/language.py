@@ -28,7 +28,7 @@ _TRADITIONAL = ("zh-tw", "zh-hk", "zh-mo", "zh-hant")
 
 
 def install(app: Flask) -> None:
-    """Gives the templates `_()`, `ngettext`, `money`, `yuan`, `beijing` and the languages."""
+    """Gives the templates `_()`, `ngettext`, `money`, `yuan`, `beijing` and the list of languages."""
     env = app.jinja_env
     env.trim_blocks = env.lstrip_blocks = True
     env.add_extension("jinja2.ext.i18n")
@@ -39,7 +39,7 @@ def install(app: Flask) -> None:
 
 
 def current() -> str:
-    """zh-CN, zh-TW or en. A page asks some thirty times: the first look is all that most of them take."""
+    """zh-CN, zh-TW or en. A page asks some thirty times, so the first answer is kept for the request."""
     try:
         known: str = g.language
     except (AttributeError, RuntimeError):  # the first time; outside of a request
@@ -50,7 +50,7 @@ def current() -> str:
 
 
 def prefer(tag: str) -> None:
-    """For this request: a product's own language goes before what the browser asks for; "" has none."""
+    """For this request, puts a product's own language before the browser's; "" means that it has none."""
     if (own := of_tag(tag)) and not chosen():
         g.language = own
 
@@ -109,7 +109,7 @@ def _markup(language: str, text: str) -> Markup:
 
 
 def N_(text: str) -> str:  # noqa: N802 - gettext's own name
-    """Marks a text for translators where it is written; it is translated where it is shown."""
+    """Marks a text for translators where it is written; translated where it is shown."""
     return text
 
 
@@ -124,7 +124,7 @@ def _preferred(accepted: LanguageAccept) -> str:
 
 @cache
 def _catalogue(language: str) -> NullTranslations:
-    """English where a catalogue is missing: a page in a foreign language beats none."""
+    """English if a catalogue is missing: a page in a foreign language beats none."""
     path = resource_dir("translations") / _CATALOGUES[language] / "LC_MESSAGES" / "messages.mo"
     if path.is_file():
         return GNUTranslations(io.BytesIO(path.read_bytes()))
@@ -133,7 +133,7 @@ def _catalogue(language: str) -> NullTranslations:
 
 
 def _compiled(source: Path) -> NullTranslations:
-    """For who runs a source tree without ./dev, which does it once for all starts."""
+    """Compiles a catalogue for those who run a source tree without ./dev, which does it once for all starts."""
     from babel.messages.mofile import write_mo
     from babel.messages.pofile import read_po
 

@@ -1,4 +1,4 @@
-"""Addresses of our own pages: paths without a host, so that a page works under every name it is reached by."""
+"""Addresses of our own pages: paths without a host, so that a page works under every name by which it is reached."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""`/receipt/<token>`: what a buyer keeps. The proof of the purchase, and the goods.
+"""`/receipt/<token>`: what a buyer keeps. Proof of the purchase, and the goods.
 
-Files and links are reached by addresses that end after ten minutes, so that one that is passed on is soon worthless;
-the receipt itself, whose token nobody can guess, always has fresh ones. Nothing is handed over by any other road, and
-nothing any more once all of the money went back.
+Files and links are reached by addresses that expire after ten minutes, so passing one on is of little use; the receipt
+itself, whose token nobody can guess, always has fresh ones. There is no other way to the goods, and none at all once
+all of the money went back.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ class _Part(FileIO):
 
 
 def link(token: str) -> Response:
-    """On to the address that was bought."""
+    """Redirects to the address that was bought."""
     answer = redirect(_granted(token, "link").goods, 302)
     assert isinstance(answer, Response)
     return answer
@@ -144,7 +144,7 @@ def _goods_url(receipt: Receipt) -> str:
 
 
 def _title(order: Order, product: Product | None) -> str:
-    """The title as the order had it: products may change."""
+    """The title that the order had: products may change."""
     return order.title or (product.title(language.current()) if product else "")
 
 

@@ -31,7 +31,7 @@ def routes() -> Blueprint:
 
 
 def landing() -> Response:
-    """Says what this is and where the shop is: people come here by shortening a payment address."""
+    """Says what this is and where the shop is: people come here by cutting off a payment address."""
     with parts().store.read() as db:
         merchant = store.merchants.default(db)
     return answers.page("landing.html", shop_url=front_door(merchant.return_url if merchant else ""))

@@ -1,4 +1,4 @@
-"""What the templates of an order's page are given: everything is decided here, nothing there."""
+"""What the templates of an order's page are given: everything is decided here, nothing in the templates."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _RECEIPT_WITHIN_S = 86_400
 
 
 class Client(Struct, frozen=True):
-    """What the browser says it is: decides which hints help, never what is allowed."""
+    """What the browser says it is: that decides which hints help, never what is allowed."""
 
     is_phone: bool = False
     in_wechat: bool = False

@@ -1,4 +1,4 @@
-"""How merchants speak. A new dialect is one module here, one entry in `dialects`, one test file."""
+"""The languages that merchants speak. A new dialect is one module here, one entry in `dialects`, one test file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What both versions of epay answer with: failures, the page for browsers, the members of an order."""
+"""Answers of both versions of epay: failures, the page for browsers, an order's members."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ _BEIJING = timezone(timedelta(hours=8))
 
 
 class Spoken(Refusal):
-    """A refusal whose number and sentence stand already."""
+    """A refusal whose number and sentence are already the dialect's own."""
 
     def __init__(self, number: int, message: str) -> None:
         super().__init__(Code.BAD_REQUEST, message)

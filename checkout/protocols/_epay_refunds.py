@@ -20,7 +20,7 @@ Values = Mapping[str, str]
 
 
 def refunded(order: Order, values: Values, merchant: Merchant) -> dict[str, Any]:
-    """Sends money back, and says how that went within a few seconds. Refused: `Spoken`."""
+    """Sends money back, and says within a few seconds what became of it. Refused: `Spoken`."""
     amount, now = fen(values.get("money", "")), parts().clock()
     _check(order)
     try:
@@ -36,7 +36,8 @@ def refunded(order: Order, values: Values, merchant: Merchant) -> dict[str, Any]
 
 
 def standing(values: Values, merchant: Merchant) -> dict[str, Any]:
-    """How a refund stands that `refund_no` or `out_refund_no` names; `status` 1: the money went back, 0: it failed."""
+    """The state of the refund that `refund_no` or `out_refund_no` names; `status` 1: the money went back, 0: it
+    failed."""
     refund_no, number = values.get("refund_no", ""), values.get("out_refund_no", "")
     with parts().store.read() as db:
         refund = store.refunds.of_merchant(db, merchant.id, refund_id=refund_no, number=number)

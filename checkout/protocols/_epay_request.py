@@ -1,4 +1,4 @@
-"""How both versions of epay are read: parameters, merchant, the order that is asked for or meant."""
+"""Reading requests, for both versions of epay: parameters, the merchant, the order that is asked for or referred to."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def open_order(values: Mapping[str, str], merchant: Merchant, dialect: str, now:
 
 
 def meant(db: Rows, values: Mapping[str, str], merchant: Merchant) -> Order:
-    """The merchant's order that `trade_no`, else `out_trade_no`, names."""
+    """The merchant's order that `trade_no`, or else `out_trade_no`, names."""
     token, number = values.get("trade_no", ""), values.get("out_trade_no", "")
     if not token and not number:
         raise Spoken(OTHER, "订单号(trade_no或out_trade_no)不能为空")

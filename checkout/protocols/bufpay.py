@@ -58,7 +58,7 @@ _WORDS = {
 
 
 class Spoken(Refusal):
-    """A refusal whose word stands already."""
+    """A refusal whose word is already the dialect's own."""
 
     def __init__(self, word: str, message: str) -> None:
         super().__init__(Code.BAD_REQUEST, message)

@@ -122,7 +122,7 @@ def get_state(path: _Path) -> Response:
 
 
 def en_qrcode(path: _Path) -> Response:
-    """A PNG of one of our own codes: anything else would make us a free host for strangers' codes."""
+    """A PNG of one of our own codes: drawing any other would make us a free host for strangers' codes."""
     text = fields(known={"url"}).get("url", "")
     with parts().store.read() as db:
         known = bool(text) and (store.accounts.handed_out(db, text) or store.gateways.drawn_for(db, text))

@@ -55,7 +55,7 @@ _BY_CODE = {
 
 
 class Spoken(Refusal):
-    """A refusal whose sentence stands in the dialect already."""
+    """A refusal whose sentence is already the dialect's own."""
 
 
 def sentence(refusal: Refusal) -> str:

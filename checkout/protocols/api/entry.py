@@ -1,6 +1,6 @@
 """The way into every operation: key, scope, rate, body, idempotency; then one rule; then the answer.
 
-An operation is a row of the table in `operations`, from which the routes and the OpenAPI document are made.
+An operation is a row of the table in `operations`, from which both the routes and the OpenAPI document are made.
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ _CODES = {
 
 
 class Wrong(Exception):
-    """A request that is refused before any rule is asked."""
+    """A request that is turned down before any rule is asked."""
 
     def __init__(
         self,

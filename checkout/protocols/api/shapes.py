@@ -1,4 +1,4 @@
-"""Our things as the models have them."""
+"""Our records in the form of the native API's models."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from checkout.web import url_for_buyers
 
 
 def order(db: Rows, one: Order, now: int) -> models.Order:
-    """As the events have it, and what only its merchant may know."""
+    """As in the events, with what only its merchant may know."""
     extra = extra_of(one)
     receipt = store.receipts.of_order(db, one.token) if one.state is State.PAID else None
     shown: dict[str, Any] = {
@@ -53,7 +53,7 @@ def product(db: Rows, one: Product, now: int) -> models.Product:
 
 
 def payment(one: Payment) -> models.Payment:
-    """Without the phone's words, which name the payer."""
+    """Without the phone's message, which names the payer."""
     shown = {
         "payment": one.id,
         "order": one.order_token or None,
