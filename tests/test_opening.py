@@ -159,7 +159,7 @@ def test_nothing_is_chosen_for_an_order_that_has_ended(shop: Shop, end: str) -> 
     assert caught.value.code is Code.NOT_FOUND
 
 
-def test_who_comes_back_to_a_method_has_the_amount_of_before(shop: Shop) -> None:
+def test_whoever_comes_back_to_a_method_has_the_amount_of_before(shop: Shop) -> None:
     opened(shop, number="N0", method="wechat")
     order = opened(shop, method="wechat")
     assert order.really_price == 991
@@ -169,7 +169,7 @@ def test_who_comes_back_to_a_method_has_the_amount_of_before(shop: Shop) -> None
     assert sorted(shop.slots()) == [("ali-main", 990), ("wx-main", 990), ("wx-main", 991)]
 
 
-def test_who_comes_back_from_a_gateway_pays_the_phone_s_account_again(shop: Shop) -> None:
+def test_whoever_comes_back_from_a_gateway_pays_the_phone_s_account_again(shop: Shop) -> None:
     shop.change_account(id="ali-main", method=Method.ALIPAY, channel="alipay", code="")
     order = opened(shop, method="wechat")
     assert choose(shop, order, "alipay").channel == "alipay"
@@ -245,7 +245,7 @@ def test_expiring_is_told_once_and_goes_in_portions_of_at_most_five_hundred(
     assert (len(told), {one.created_at for one in told}) == (52, {START + 300})
 
 
-def test_who_takes_an_amount_has_those_that_are_over_written_down_first(shop: Shop) -> None:
+def test_whoever_takes_an_amount_has_those_that_are_over_written_down_first(shop: Shop) -> None:
     """A clock that steps back must not make them wait again."""
     first = opened(shop, method="wechat")
     shop.go(300)

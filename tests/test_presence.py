@@ -56,7 +56,7 @@ def test_a_silence_counts_from_the_last_sign_to_the_next(shop: Shop) -> None:
     assert seen(shop, START + 1000).uptime(DAY_S) == 100
 
 
-def test_one_second_decides(shop: Shop) -> None:
+def test_three_minutes_are_no_absence_and_a_second_more_is_one(shop: Shop) -> None:
     beat(shop, START, START + 180)
     assert seen(shop, START + 180).absences == ()
     beat(shop, START + 361)

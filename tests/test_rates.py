@@ -76,7 +76,7 @@ def test_memory_stays_small_however_many_ask(monkeypatch: pytest.MonkeyPatch) ->
         assert len(crowd._now) + len(crowd._before) <= 100
 
 
-def test_who_has_just_asked_is_remembered_when_the_others_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_whoever_has_just_asked_is_remembered_when_the_others_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rates, "_MOST", 50)
     crowd = emptied()
     for number in range(60):

@@ -161,7 +161,7 @@ THREATS: dict[str, tuple[str, ...]] = {
         "test_selling.py::test_one_address_holds_few_amounts_until_they_are_free",
         "test_selling.py::test_buyers_never_hold_the_whole_pool_of_amounts",
         "test_selling.py::test_one_buyer_gets_no_more_than_the_limit",
-        "pages/test_gate.py::test_who_asks_without_end_is_told_when_to_come_back",
+        "pages/test_gate.py::test_whoever_asks_without_end_is_told_when_to_come_back",
         "pages/test_gate.py::test_an_address_that_the_buyer_has_made_up_does_not_help",
         "test_rates.py::test_an_address_is_the_same_buyer_s_on_a_socket_for_both_kinds",
         "test_deploy.py::test_behind_nginx_a_download_that_is_taken_slowly_fills_no_disk",

@@ -246,7 +246,9 @@ def changed_meanwhile(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rules, "_fits", comparing)
 
 
-def test_who_signs_in_while_the_password_is_changed_is_not_in(locked: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_whoever_signs_in_while_the_password_is_changed_is_not_in(
+    locked: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     changed_meanwhile(locked, monkeypatch)
     thief = locked.client
     answer = thief.post("/admin/sign-in?lang=en", data={"password": PASSWORD})

@@ -137,7 +137,7 @@ def test_a_key_is_copied_by_its_button(site: Site, page: Page) -> None:
     assert page.evaluate("navigator.clipboard.readText()") == "AAAA-BBBB"
 
 
-def test_who_has_paid_is_looked_for_and_then_tells_the_shop(site: Site, page: Page) -> None:
+def test_whoever_has_paid_is_looked_for_and_then_tells_the_shop(site: Site, page: Page) -> None:
     sell(site)
     page.goto(f"{site.url}/buy/ebook?lang=en")
     page.locator(".way").first.click()

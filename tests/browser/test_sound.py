@@ -39,7 +39,7 @@ def test_the_page_is_silent_until_the_buyer_wants_it_otherwise(site: Site, page:
     assert not [url for url in watch.requests if "sound.js" in url]
 
 
-def test_who_switches_it_on_hears_it_at_once_and_when_the_money_comes(site: Site, page: Page, watch: Watch) -> None:
+def test_whoever_switches_it_on_hears_it_at_once_and_when_the_money_comes(site: Site, page: Page, watch: Watch) -> None:
     page.add_init_script(NOTES)
     order = site.order()
     page.goto(site.page_of(order))

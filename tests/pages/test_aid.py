@@ -53,7 +53,7 @@ def test_a_merchant_that_named_the_method_offers_no_other(world: World) -> None:
     assert world.order(order.token).method == "wechat"
 
 
-def test_who_has_paid_is_looked_for_each_second_and_then_asked(world: World) -> None:
+def test_whoever_has_paid_is_looked_for_each_second_and_then_asked(world: World) -> None:
     order = taken(world)
     place = act(world, order, "check").location
     assert place == f"/pay/{order.token}?asked={world.clock()}&lang=en#help"

@@ -38,7 +38,7 @@ def crowded(world: World) -> None:
         assert ask(world, "/receipt/0").status_code == 404
 
 
-def test_who_asks_without_end_is_told_when_to_come_back(public: World) -> None:
+def test_whoever_asks_without_end_is_told_when_to_come_back(public: World) -> None:
     crowded(public)
     order = opened(public)
     places = [f"/pay/{order.token}", f"/pay/{order.token}/qr.png", "/buy/ebook", "/receipt/0", "/api/v1/receipts/0"]

@@ -35,7 +35,7 @@ def test_this_is_an_acknowledgement(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NO)
-def test_this_is_none(name: str) -> None:
+def test_this_is_no_acknowledgement(name: str) -> None:
     assert not says(Answer(200, {}, NO[name], 1), "success")
 
 

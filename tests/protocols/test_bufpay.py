@@ -245,7 +245,7 @@ def test_a_key_before_the_last_still_signs_for_a_day_and_callbacks_use_the_new_o
         (answer(500, b"ok"), False),
     ],
 )
-def test_what_acknowledges(reply: Answer, expected: bool) -> None:
+def test_200_or_the_word_ok_acknowledges_and_a_page_never_does(reply: Answer, expected: bool) -> None:
     assert bufpay.acknowledged(reply) is expected
 
 
@@ -313,7 +313,7 @@ def test_a_value_changed_after_signing(world: World, shop: Shop, name: str) -> N
 
 
 @pytest.mark.parametrize("given", ["", "0" * 32, "x", "中文", "x" * 2000])
-def test_a_wrong_signature(world: World, shop: Shop, given: str) -> None:
+def test_a_wrong_signature_opens_no_order(world: World, shop: Shop, given: str) -> None:
     assert status_of(shop, {**shop.values("A", "1"), "sign": given}) == "sign_error"
     unsigned = {name: value for name, value in shop.values("A", "1").items() if name != "sign"}
     assert status_of(shop, unsigned) == "sign_error"
@@ -346,7 +346,7 @@ def test_bodies_of_all_sorts_are_refused(world: World, shop: Shop, kind: str) ->
 
 
 @pytest.mark.parametrize("aid", ["9", "0", "9999999999999999", "00"])
-def test_an_unknown_merchant(world: World, shop: Shop, aid: str) -> None:
+def test_an_unknown_merchant_is_refused(world: World, shop: Shop, aid: str) -> None:
     shop.aid = aid
     assert status_of(shop, shop.values("A", "1")) == "param_error"
 

@@ -45,7 +45,7 @@ def test_times_are_those_of_beijing(world: World, shop: Shop) -> None:
     assert (found["addtime"], found["endtime"]) == ("2026-09-21 22:13:20", "2026-09-21 22:14:20")
 
 
-def test_an_unknown_order(world: World, shop: Shop) -> None:
+def test_an_order_that_is_not_the_dialects_is_not_found(world: World, shop: Shop) -> None:
     vmq = world.create("V1")["data"]["orderId"]
     for named in (
         {"out_trade_no": "X"},

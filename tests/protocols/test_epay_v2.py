@@ -204,7 +204,7 @@ def test_ways_to_pay_that_need_more_than_a_page(world: World, shop: Shop) -> Non
         assert shop.asked("create", shop.values(f"N{number}", "1", method=method))["pay_type"] == "jump"
 
 
-def test_closing(world: World, shop: Shop) -> None:
+def test_closing_ends_a_waiting_order_changes_no_expired_one_and_is_refused_once_paid(world: World, shop: Shop) -> None:
     made = shop.create("A", "1")
     closed = shop.asked("close", shop.signed({"out_trade_no": "A"}))
     assert closed["trade_no"] == made["trade_no"]
@@ -231,7 +231,7 @@ def test_a_refund_is_refused_with_the_reason(world: World, shop: Shop) -> None:
     assert shop.order(out_trade_no="A")["refundmoney"] == "0.00"
 
 
-def test_an_unknown_order(world: World, shop: Shop) -> None:
+def test_an_order_that_is_not_the_dialects_is_not_found(world: World, shop: Shop) -> None:
     vmq = world.create("V1")["data"]["orderId"]
     for act in ("query", "refund", "close"):
         for named in ({"trade_no": "0" * 32}, {"trade_no": vmq}, {"out_trade_no": "V1"}, {"out_trade_no": "X"}, {}):
@@ -255,7 +255,7 @@ def test_when_nothing_can_receive_the_money_the_answer_is_signed_too(world: Worl
     assert is_error_page(post(shop.wire, "/api/pay/submit", shop.values("A", "1", "wxpay")))
 
 
-def test_a_disabled_merchant(world: World, shop: Shop, rsa: dict[str, str]) -> None:
+def test_a_disabled_merchant_opens_no_orders(world: World, shop: Shop, rsa: dict[str, str]) -> None:
     world.change_merchant(disabled_at=START, **rsa)
     assert shop.answer("create", shop.values("A", "1"))["code"] == -1
 

@@ -31,7 +31,9 @@ def send_back(world: World, token: str, amount: int | None = None) -> None:
 
 
 @pytest.mark.parametrize(("dialect", "failure"), [("vmq", -1), ("gogo", 0)])
-def test_vmq_and_gogo(world: World, token: str, dialect: str, failure: int) -> None:
+def test_in_vmq_and_gogo_a_refunded_order_is_no_longer_paid(
+    world: World, token: str, dialect: str, failure: int
+) -> None:
     spoken_by(world, dialect)
 
     def ask(what: str) -> dict[str, Any]:
@@ -45,7 +47,7 @@ def test_vmq_and_gogo(world: World, token: str, dialect: str, failure: int) -> N
     assert ask("getOrder")["data"]["state"] == -1
 
 
-def test_bufpay(world: World, token: str) -> None:
+def test_in_bufpay_a_refunded_order_is_no_longer_paid(world: World, token: str) -> None:
     spoken_by(world, "bufpay")
     send_back(world, token, 100)
     assert world.client.get(f"/api/query/{token}").get_json() == {"status": "payed"}
@@ -53,7 +55,7 @@ def test_bufpay(world: World, token: str) -> None:
     assert world.client.get(f"/api/query/{token}").get_json() == {"status": "expire"}
 
 
-def test_epay(world: World, token: str) -> None:
+def test_in_epay_a_refunded_order_is_no_longer_paid(world: World, token: str) -> None:
     spoken_by(world, "epay")
     shop = Shop(raw_path(world.app), "1001", MERCHANT_KEY)
     send_back(world, token, 100)

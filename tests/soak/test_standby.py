@@ -57,7 +57,7 @@ def test_a_commit_that_the_standby_has_not_confirmed_is_not_acknowledged(cluster
         assert [one.order_token for one in shop.payments()] == [order.token]
 
 
-def test_who_reads_at_the_old_server_reads_at_the_new_one_after_its_next_write(cluster: standby.Cluster) -> None:
+def test_whoever_reads_at_the_old_server_reads_at_the_new_one_after_its_next_write(cluster: standby.Cluster) -> None:
     with closing(open_store(cluster.address, serving=True)) as store:
         shop = Shop(store).fill()
         first = shop.open("N1", 990)

@@ -203,7 +203,7 @@ def test_a_reader_that_finds_no_server_leaves_its_place_to_the_next(
 
 
 @pytest.mark.parametrize("cause", [psycopg.OperationalError("refused"), Silent("no answer")])
-def test_who_writes_waits_for_the_end_of_a_short_absence_before_the_words_of_its_turn_are_known(
+def test_whoever_writes_waits_for_the_end_of_a_short_absence_before_the_words_of_its_turn_are_known(
     store: Store, monkeypatch: pytest.MonkeyPatch, cause: psycopg.Error
 ) -> None:
     """A shop's answer would be lost otherwise. Not where nothing was heard at all: that has taken its time."""

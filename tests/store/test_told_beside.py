@@ -61,7 +61,7 @@ def test_an_endpoint_that_is_gone_is_paused_after_who_had_a_message_for_it(pair:
     assert states(pair) == [DeliveryState.HELD] * 2
 
 
-def test_who_books_a_callback_claims_the_next_one_of_its_host_beside_orders(pair: Pair) -> None:
+def test_whoever_books_a_callback_claims_the_next_one_of_its_host_beside_orders(pair: Pair) -> None:
     first, following = (owed(pair, number) for number in ("N1", "N2"))
     outbox = outbox_of(pair.two, 200)
     claimed = deliveries.claim(pair.two.store, first, pair.two.now)

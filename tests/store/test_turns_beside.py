@@ -232,7 +232,7 @@ def test_what_finds_more_than_it_may_touch_is_done_again_alone(pair: Pair, monke
     assert owner.name == "shop!"
 
 
-def test_who_locked_each_other_out_are_both_done_in_the_end(pair: Pair) -> None:
+def test_whoever_locked_each_other_out_are_both_done_in_the_end(pair: Pair) -> None:
     """Rows that no word stands for, in opposite order: PostgreSQL undoes one, and it is done again alone."""
     with pair.one.store.transaction() as db:
         for number in (1, 2):

@@ -118,7 +118,7 @@ def test_one_payment_pays_one_of_the_orders_it_is_linked_to(shop: Shop, world: W
     assert [one["state"] for one in shop.all()].count("paid") == 1
 
 
-def test_who_finds_the_order_only_when_it_is_done_again_did_not_make_it(
+def test_whoever_finds_the_order_only_when_it_is_done_again_did_not_make_it(
     shop: Shop, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What began beside others may be undone, and find afterwards that another was first."""
