@@ -1,7 +1,7 @@
-"""How long the attempts at deliveries are kept: this is the only table that grows without a new order or payment.
+"""How long the single tries at deliveries are kept: theirs is the only table that grows without a new order or payment.
 
-An attempt is deleted some time after its delivery was acknowledged, or after its endpoint was removed. Attempts at what
-waits, is on hold or was given up stay: somebody may still have to find out why. Deliveries themselves stay for ever.
+A try is deleted some time after its delivery was acknowledged, or after its endpoint was removed. Tries at what waits,
+is on hold or was given up stay: somebody may still have to find out why. Deliveries themselves stay for ever.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ _LOOKED_AT = 5000  # rows a minute: bounded work beside the phones, more than an
 
 
 def chore(db_store: Store, keep_days: int) -> Chore:
-    """The worker's chore: it goes through the old attempts, the oldest first, and begins again once a day."""
+    """The worker's chore: it goes through the old tries, the oldest first, and begins again once a day."""
     place, begun_at = store.deliveries.OLDEST_ATTEMPT, 0
 
     def forget(now: int) -> None:
@@ -27,7 +27,7 @@ def chore(db_store: Store, keep_days: int) -> Chore:
 
 
 def sweep(db_store: Store, before: int, place: tuple[int, str, int], limit: int = _LOOKED_AT) -> tuple[int, str, int]:
-    """Looks at `limit` attempts from `place` on, and deletes those whose delivery ended before `before` (Unix seconds);
+    """Looks at `limit` tries from `place` on, and deletes those whose delivery ended before `before` (Unix seconds);
     returns the place to go on from."""
     with db_store.read() as db:
         last = store.deliveries.attempt_after(db, place, before, limit)
