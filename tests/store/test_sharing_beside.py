@@ -1,4 +1,4 @@
-"""Two servers that draw from one bucket at the same time, and one that is cut off from the database."""
+"""How often somebody may ask two servers at the same time, or guess at the password; and one that is cut off."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from checkout import sharing
+from checkout import owner, sharing
+from checkout.errors import Code, Refusal
 from checkout.rates import FULL, LOT, PAGE, POLL, Crowd, Draw, Pace
 from checkout.store import migrations, open_store
 from checkout.store.postgres import PostgresStore
 from tests.conftest import postgres_server
 from tests.relay import Relay
+from tests.shop import Shop
 from tests.store.conftest import Pair
 from tests.store.test_lines import in_a_hurry
 from tests.world import START
@@ -93,3 +95,18 @@ def passed(server: Crowd, now: int) -> int:
     while not server.wait(BUYER, POLL, now):
         count += POLL
     return count
+
+
+def test_the_last_try_at_the_owner_s_password_is_one_over_both(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(owner, "_fits", lambda hashed, password: False)  # to compare takes the processor a while
+    owner.set_password(pair.one.store, "not to be guessed", actor="owner", new_id=pair.one.new_id, now=START)
+
+    def guess(shop: Shop) -> str:
+        return owner.check(shop.store, "guess", owner.STRANGERS, new_id=shop.new_id, now=START)
+
+    for at in range(owner.MOST_TRIES - 1):
+        with pytest.raises(Refusal, match="The password is wrong"):
+            guess((pair.one, pair.two)[at % 2])
+    first, second, is_beside = pair.run(lambda: guess(pair.one), lambda: guess(pair.two))
+    assert not is_beside
+    assert (first.code, second.code) == (Code.FORBIDDEN, Code.LIMITED)
