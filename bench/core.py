@@ -51,6 +51,7 @@ MODULES = {
         "tests/test_switching.py",
         "tests/test_rerouting.py",
         "tests/test_orders.py",
+        "tests/test_words.py",
     ),
     "checkout/store/deliveries.py": ("tests/store/test_deliveries.py",),
     "checkout/store/orders.py": ("tests/store/test_orders.py",),

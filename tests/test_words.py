@@ -322,3 +322,17 @@ def test_a_method_is_not_chosen_without_both_accounts(shop: Shop, took: Took, mi
     with pytest.raises(TooNarrow):
         switching.choose_method(shop.store, order.token, "alipay", shop.rules, shop.now)
     assert shop.order(order) == order
+
+
+def test_a_method_takes_no_amount_beside_an_account_that_was_not_taken(shop: Shop, took: Took) -> None:
+    order = shop.open("N1", method="", dialect="api")
+    shop.add_account(id="wx-other", code="wxp://other")
+    with shop.store.transaction() as db:
+        stores.devices.watch(db, "phone", "wx-other")
+    shop.change_account(id="wx-other", code="wxp://other", disabled_at=shop.now)
+    took(*ORDER, "account ")
+    with pytest.raises(TooNarrow):
+        switching.choose_method(shop.store, order.token, "wechat", shop.rules, shop.now)
+    assert shop.slots() == {}
+    took(*ORDER, "account ", "account wx-other")
+    assert switching.choose_method(shop.store, order.token, "wechat", shop.rules, shop.now).account == "wx-main"
