@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -9,9 +10,11 @@ import pytest
 from checkout import gateways, ids, inquiries, prompts, store
 from checkout.channel import Channel, Found, Paid, Standing
 from checkout.errors import Refusal
+from checkout.interfaces import Rows, Store
 from checkout.model import Judgement, Order, State
 from checkout.prompts import Wanted
 from checkout.store.gateways import NEVER, Watch
+from checkout.turns import TooNarrow, Turn
 from tests.gateways import DOWN, Till, install
 from tests.pages.shop import closed, opened, settled
 from tests.world import START, World
@@ -167,6 +170,25 @@ class TestMovedOn:
         paid = world.order(order.token)
         assert (paid.state, paid.account, paid.channel) == (State.PAID, "a", "a")
         assert judgements(world) == [Judgement.MATCHED]
+
+    @pytest.mark.parametrize("missing", ["account a", "account b", "number"])
+    def test_money_at_the_first_is_not_booked_beside_what_was_not_taken(
+        self, world: World, tills: tuple[Till, Till], monkeypatch: pytest.MonkeyPatch, missing: str
+    ) -> None:
+        """The order moved while the words of the transaction were read: it is undone, and done again alone."""
+        order = self.moved(world, tills)
+        words = ("account a", "account b", f"number 1001 {order.number}")
+        taken = Turn(frozenset(word for word in words if not word.startswith(missing)))
+
+        def in_turn(opened: Store, _: object, work: Callable[[Rows, Turn], object]) -> object:
+            with opened.transaction() as db:
+                return work(db, taken)
+
+        with monkeypatch.context() as narrow:
+            narrow.setattr(type(world.store), "in_turn", in_turn)
+            with pytest.raises(TooNarrow):
+                told(world, tills[0], Paid(order.token, "T1", 990, START))
+        assert (world.order(order.token), judgements(world)) == (order, [])
 
     def test_once_it_is_paid_the_other_gateway_is_closed(self, world: World, tills: tuple[Till, Till]) -> None:
         order = self.moved(world, tills)
