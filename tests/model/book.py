@@ -77,7 +77,7 @@ class Book:
 
     def opening(self, number: str, price: int, method: str, dialect: str, now: int) -> Sale | str:
         """The order that answers, or "new", or "duplicate"."""
-        before = self._standing(number)
+        before = self.standing(number)
         if before is None:
             return "new"
         if before.state == "paid":
@@ -86,6 +86,16 @@ class Book:
             return "new"
         asked = before.asked_method if isinstance(before, Asked) else before.method
         return before if (before.dialect, before.price, asked) == (dialect, price, method) else "duplicate"
+
+    def renewing(self, sale: Sale, now: int) -> Sale | str:
+        """The order that a buyer's wish for a new code leads to, or "new" (like the latest one), or "refused"."""
+        tries = [one for one in self.sales if one.number == sale.number]
+        latest = self.standing(sale.number)
+        assert latest is not None
+        if latest.waits(now) or latest.state == "paid":
+            return latest
+        is_open = latest.state != "closed" and now < min(one.created_at for one in tries) + 86_400
+        return "new" if is_open else "refused"
 
     def amount_for(self, account: str, price: int, now: int) -> int | None:
         """The smallest rested amount; else the one that has been free for longest; None: all are held."""
@@ -185,7 +195,7 @@ class Book:
     def came_for(self, sale: Sale) -> int:
         return next(one.amount for one in self.money if one.token == sale.token and one.judgement in SETTLING)
 
-    def _standing(self, number: str) -> Sale | None:
+    def standing(self, number: str) -> Sale | None:
         tries = [one for one in self.sales if one.number == number]
         return next((one for one in tries if one.state == "paid"), tries[-1] if tries else None)
 

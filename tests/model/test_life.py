@@ -1,8 +1,8 @@
 """The real rules over a real database against the book: whatever happens, in whatever order, both say the same.
 
-Opened, shown, switched, closed, paid, paid late, paid twice, repeated, told by two phones, confirmed and linked by
-hand, refunded, delivered, restarted, with the clock going on and back. After each step the promises of the database
-hold. CHECKOUT_TEST_STEPS sets how many steps are made in all.
+Opened, shown, switched, renewed, closed, paid, paid late, paid twice, repeated, told by two phones, confirmed and
+linked by hand, refunded, delivered, restarted, with the clock going on and back. After each step the promises of the
+database hold. CHECKOUT_TEST_STEPS sets how many steps are made in all.
 """
 
 # ruff: noqa: PT017 - whether a step is refused is the book's to say
@@ -19,10 +19,11 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from checkout import deliveries, orders, payments, protocols, refunds, store, switching
+from checkout import deliveries, orders, payments, protocols, refunds, selling, store, switching
 from checkout.errors import Code, Refusal
 from checkout.http import Answer, Outgoing
 from checkout.model import Delivery, DeliveryState, Order
+from checkout.products import Caps
 from checkout.store import open_store
 from tests.model.book import ACCOUNTS, REVIEW, Asked, Book, Money, Sale
 from tests.shop import Shop
@@ -118,6 +119,31 @@ class Life(RuleBasedStateMachine):
                 assert expected is not None
                 self.book.give(sale, method, expected, now, shown=False)
             assert got.really_price == expected
+
+    @precondition(lambda self: self.book.sales)
+    @rule(one=which)
+    def a_buyer_asks_for_a_new_code(self, one: int) -> None:
+        sale, now = self._sale(one), self.shop.now
+        expected, last = self.book.renewing(sale, now), self.book.standing(sale.number)
+        assert last is not None
+        amount = self.book.amount_for(ACCOUNTS[last.method], last.price, now) if last.method else None
+        try:
+            got = selling.renew(self.shop.store, self.shop.order(sale.token), self.shop.rules, Caps(), now)
+        except Refusal as refusal:
+            assert refusal.code is (Code.NOT_ALLOWED if expected == "refused" else Code.BUSY)
+            assert expected == "refused" or (expected == "new" and last.method and amount is None)
+            return
+        assert got is not None
+        if isinstance(expected, Sale):
+            assert got.token == expected.token
+            return
+        assert (expected, got.price, got.really_price) == ("new", last.price, amount)
+        kind = type(last)  # to its shop it is what was asked for before
+        self.book.sales.append(
+            new := kind(got.token, last.number, got.attempt, last.dialect, last.price, "", "", None, now)
+        )
+        if amount is not None:
+            self.book.give(new, last.method, amount, now, shown=False)
 
     @precondition(lambda self: self.book.sales)
     @rule(one=which)

@@ -10,9 +10,10 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 from msgspec.structs import replace
 
-from checkout import amounts, deliveries, orders, payments, refunds, settlement, store
+from checkout import amounts, deliveries, orders, payments, refunds, selling, settlement, store
 from checkout.interfaces import Rows, Store
-from checkout.model import Judgement, Order, Payment, Rest, State
+from checkout.model import Judgement, Merchant, Order, Payment, Rest, State
+from checkout.orders import Ask
 from tests.model.test_life import Life
 
 Break = Callable[[pytest.MonkeyPatch], None]
@@ -206,6 +207,21 @@ def _expire_in_its_own_time(db_store: Store, now: int) -> int:
 @bug
 def the_daily_rest_moves_to_the_other_account(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(store.accounts, "neighbours", lambda db, account: ["ali-main"])
+
+
+@bug
+def a_buyer_renews_what_its_shop_has_closed(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(selling, "may_renew", lambda db, latest, now: True)
+
+
+@bug
+def a_buyer_renews_at_the_price_of_an_earlier_attempt(patch: pytest.MonkeyPatch) -> None:
+    same = selling._same
+
+    def first_asked(order: Order, merchant: Merchant) -> Ask:
+        return same(replace(order, price=500), merchant)
+
+    patch.setattr(selling, "_same", first_asked)
 
 
 @pytest.mark.parametrize("name", BUGS)
