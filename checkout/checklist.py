@@ -28,6 +28,7 @@ class Step(Struct, frozen=True):
 
 
 def steps(db: Rows) -> list[Step]:
+    """All steps in the order in which an owner takes them, as they stand now."""
     accounts = [account for account in store.accounts.all_of(db) if account.disabled_at is None]
     devices = [device for device in store.devices.all_of(db) if device.revoked_at is None]
     told = store.sales.was_told(db)

@@ -69,6 +69,8 @@ class DeliveryState(StrEnum):
 
 
 class Merchant(Discreet, frozen=True):
+    """A shop that asks to be paid, in whatever dialect."""
+
     SECRET: ClassVar = ("key", "previous_key", "rsa_platform")
 
     id: int  # GOGO's APPID, epay's pid and BufPay's aid
@@ -278,6 +280,8 @@ class FixedCode(Struct, frozen=True):
 
 
 class AuditEntry(Struct, frozen=True):
+    """A change made by hand to money, keys or settings."""
+
     id: str
     at: int
     actor: str

@@ -36,6 +36,8 @@ class Raw(Struct, frozen=True, kw_only=True):
 
 
 def integer(low: int, high: int) -> Callable[[Raw], int]:
+    """Reads a whole number from `low` to `high`, both included."""
+
     def read(raw: Raw) -> int:
         expected = f"a whole number from {low} to {high}"
         number = raw.value

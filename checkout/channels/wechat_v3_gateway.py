@@ -22,6 +22,8 @@ BUSY |= frozenset({"USERPAYING", "USER_PAYING"})
 
 
 class Config(Discreet, frozen=True):
+    """What a section of kind "wechat_v3" says."""
+
     SECRET: ClassVar = ("api_v3_key", "private")
 
     app_id: str

@@ -22,6 +22,7 @@ _FAULT = "Before 3.51.3 it has a rare fault, which may damage the database, wher
 
 
 def examine(patient: Patient) -> Iterator[Finding]:
+    """Database, files, disk, backups, clock and what else lies on the machine."""
     yield from _database(patient)
     if not patient.settings.is_postgres:
         yield from _files(Path(patient.settings.database))

@@ -33,6 +33,7 @@ def routes(blueprint: Blueprint) -> None:
 
 
 def aid(shop: Parts, order: Order, now: int) -> Aid:
+    """What the page of the order offers its buyer at `now`."""
     state = order.state_at(now)
     if state is State.PAID:
         return Aid()

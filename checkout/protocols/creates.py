@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 
 def answer(shop: Parts, environ: WSGIEnvironment, encoded: bytes, merchant: str | None = None) -> bytes | None:
+    """The body of the answer to a createOrder; None: the route has to answer."""
     if "HTTP_APP_ID" in environ:
         return None
     values = of_form(encoded, family.CREATE_FIELDS)  # refused: by the route, it may be GOGO that cannot be read

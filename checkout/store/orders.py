@@ -84,6 +84,7 @@ def first_asked_at(db: Rows, order: Order) -> int:
 
 
 def listed(db: Rows, wanted: Filter) -> list[Order]:
+    """One page of the orders that the filter lets through, newest first."""
     at, token = wanted.before or (1 << 62, "")
     rows = db.all(
         f"SELECT {_COLUMNS} FROM orders WHERE (:merchant IS NULL OR merchant = :merchant)"
