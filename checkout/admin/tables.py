@@ -81,8 +81,8 @@ def share(part: int, whole: int) -> int | None:
 
 
 def percent(per_mille: int) -> str:
-    """`12.3 %`, and `100 %` without a useless nought."""
-    return f"{_tenths(per_mille).removesuffix('.0')} %"
+    """`12.3%`, and `100%` without a useless nought."""
+    return f"{_tenths(per_mille).removesuffix('.0')}%"
 
 
 def duration(seconds: int) -> str:

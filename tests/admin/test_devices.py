@@ -83,7 +83,7 @@ def test_its_page_shows_when_it_was_away_and_its_uptime(owner: Owner) -> None:
     owner.world.beat()
     owner.world.clock.go(5400)
     seen = owner.see(f"{PLACE}/phone")
-    assert "Uptime, 24 h 0 %" in seen
+    assert "Uptime, 24 h 0%" in seen
     owner.world.beat()
     owner.world.clock.go(60)
     page = owner.get(f"{PLACE}/phone").text

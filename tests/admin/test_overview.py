@@ -23,9 +23,9 @@ def test_takings_stand_against_those_of_the_week_before(owner: Owner) -> None:
     settled(world, opened(world, "now", 1500, shown=True))
     opened(world, "unpaid", 1600, shown=True)
     page = owner.see("/admin")
-    assert "Today CN¥15.00 +50 % against CN¥10.00" in page
-    assert "Paid orders, 7 days 1 +0 % against 1" in page
-    assert "paid, 7 days 50 %" in page
+    assert "Today CN¥15.00 +50% against CN¥10.00" in page
+    assert "Paid orders, 7 days 1 +0% against 1" in page
+    assert "paid, 7 days 50%" in page
 
 
 def test_the_page_stands_before_the_first_order_too(owner: Owner) -> None:
