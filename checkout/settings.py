@@ -30,6 +30,7 @@ _MAX_FILE = 65_536  # bytes; the reader of TOML takes a long time over a long ho
 _LOOPBACK = re.compile(r"127(?:\.[0-9]{1,3}){3}")
 NOT_SETTINGS = ("CHECKOUT_CONFIG", "CHECKOUT_NPM_REGISTRY")  # read elsewhere
 NOT_SETTINGS_PREFIXES = ("CHECKOUT_TEST_", "CHECKOUT_BENCH_")
+_OF_SERVE = ("host", "port", "bind", "listen")  # options, or what other programs call them
 
 
 class Settings(Discreet, frozen=True, kw_only=True):
@@ -227,5 +228,7 @@ def _is_for_others(variable: str) -> bool:
 def _hint(name: str, known: Mapping[str, object]) -> str:
     from difflib import get_close_matches  # only who misspells needs it
 
+    if name.removeprefix(PREFIX).lower() in _OF_SERVE:
+        return "; where it listens is said at its start: checkout serve --host 127.0.0.1 --port 8000."
     close = get_close_matches(name, known, n=1, cutoff=0.7)
-    return f"; did you mean {close[0]}?" if close else "."
+    return f"; did you mean {close[0]}?" if close else "; docs/settings.en.md lists all of them."

@@ -253,6 +253,21 @@ def test_a_misspelt_name_gets_a_hint(tmp_path: Path) -> None:
         load({}, tmp_path)
 
 
+@pytest.mark.parametrize("name", ["port", "host", "bind", "listen"])
+def test_an_address_to_listen_on_is_led_to_the_options_of_serve(tmp_path: Path, name: str) -> None:
+    with pytest.raises(SettingsError, match=r"not a setting; .* checkout serve --host 127\.0\.0\.1 --port 8000\.$"):
+        load({f"CHECKOUT_{name.upper()}": "8000"}, tmp_path)
+    write(tmp_path, f'{name} = "8000"\n')
+    with pytest.raises(SettingsError, match=r"checkout\.toml is not a setting; .* --port 8000\.$"):
+        load({}, tmp_path)
+
+
+def test_a_name_like_no_other_is_led_to_the_list(tmp_path: Path) -> None:
+    write(tmp_path, "colour_of_the_sky = 1\n")
+    with pytest.raises(SettingsError, match=r"is not a setting; docs/settings\.en\.md lists all of them\.$"):
+        load({}, tmp_path)
+
+
 def test_a_syntax_error_names_the_file_and_the_line(tmp_path: Path) -> None:
     path = write(tmp_path, "grace = 700\norder_ttl = = 1\n")
     with pytest.raises(SettingsError, match=rf"^{re.escape(str(path))}: .*line 2"):
