@@ -56,7 +56,7 @@ def test_the_page_counts_what_was_opened_and_paid_and_how_soon(owner: Owner) -> 
 
 def test_money_that_comes_after_the_end_is_late(owner: Owner) -> None:
     sold(owner, "N1", "9.90", 400)
-    assert "Money came late100%1 of 1 payments" in owner.see(PLACE)
+    assert "Money came late100%1 of 1 payment " in owner.see(PLACE)
     assert [row["late"] for row in sheet(owner, "orders") if row["opened"] == "1"] == ["1"]
 
 

@@ -76,15 +76,40 @@ def test_on_a_phone_the_bar_at_the_bottom_opens_the_other_pages(site: Site, page
     accessible(page)
 
 
+# A checkbox is pressed by its label.
+SMALL = """() => [...document.querySelectorAll(`button, .button, select, main summary, .check label, header a, .crumb a,
+    .head > a, input:not([type=hidden], [type=checkbox], [type=radio])`)]
+  .filter((one) => one.checkVisibility() && one.getBoundingClientRect().height < 44)
+  .map((one) => one.outerHTML)"""
+# What is under a finger on the left of each line, far from the link's own words.
+UNDER = """(lines) => lines.map((line) => {
+  line.scrollIntoView({ block: "center" })
+  const box = line.getBoundingClientRect()
+  return document.elementFromPoint(box.left + 3, box.top + box.height / 2).closest("a")?.className
+})"""
+
+
+def test_a_thumb_finds_everything_that_is_pressed(site: Site, browser: Browser) -> None:
+    site.settle(site.order("N1", title="Tea", shown=True))
+    context = browser.new_context(viewport=PHONE, is_mobile=True, has_touch=True, locale="en-US")
+    page = signed_in(site, context.new_page())
+    for place in ("", "orders", "payments", "accounts", "devices", "merchants", "callbacks", "statistics", "settings"):
+        page.goto(f"{site.url}/admin/{place}")
+        assert page.evaluate(SMALL) == [], place
+        lines = page.locator("main :is(.list tbody tr, .recent li):has(.main)")
+        assert set(lines.evaluate_all(UNDER)) <= {"main"}, place
+    context.close()
+
+
 def test_the_strip_refreshes_itself_without_a_word_from_the_content_policy(
     site: Site, page: Page, watch: Watch
 ) -> None:
     signed_in(site, page)
-    expect(page.locator("#status")).to_contain_text("0 of 1 phones online")
+    expect(page.locator("#status")).to_contain_text("0 of 1 phone online")
     site.world.beat()
     page.wait_for_load_state()
     page.evaluate("htmx.trigger(document.querySelector('#status'), 'refresh')")
-    expect(page.locator("#status")).to_contain_text("1 of 1 phones online")
+    expect(page.locator("#status")).to_contain_text("1 of 1 phone online")
     assert watch.faults == []
 
 
