@@ -100,7 +100,7 @@ def _plot(days: list[Day]) -> Bars:
 
 
 def _methods(days: list[Day]) -> list[tuple[str, int, int]]:
-    """(method, fen, per cent) of the days together."""
+    """(method, fen, per cent to the nearest) of the days together."""
     sums = {method.value: sum(day.methods.get(method.value, 0) for day in days) for method in Method}
     total = sum(sums.values())
-    return [(name, amount, amount * 100 // total) for name, amount in sums.items()] if total else []
+    return [(name, amount, (amount * 200 + total) // (2 * total)) for name, amount in sums.items()] if total else []

@@ -28,6 +28,15 @@ def test_takings_stand_against_those_of_the_week_before(owner: Owner) -> None:
     assert "paid, 7 days 50%" in page
 
 
+def test_shares_of_the_methods_are_rounded_to_the_nearest(owner: Owner) -> None:
+    owner.sign_in()
+    settled(owner.world, opened(owner.world, "one", 2000, shown=True))
+    settled(owner.world, opened(owner.world, "two", 1000, "alipay", shown=True))
+    page = owner.see("/admin")
+    assert "WeChat CN¥20.00 67%" in page
+    assert "Alipay CN¥10.00 33%" in page
+
+
 def test_the_page_stands_before_the_first_order_too(owner: Owner) -> None:
     page = owner.see("/admin")
     assert "No orders yet" in page
