@@ -9,6 +9,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from checkout import owner as rules
 from tests.admin.desk import PASSWORD
+from tests.browser.host import sell
 from tests.browser.site import PHONE, Site, Watch
 from tests.browser.test_access import faults
 from tests.world import MERCHANT_KEY
@@ -99,6 +100,14 @@ def test_a_thumb_finds_everything_that_is_pressed(site: Site, browser: Browser) 
         lines = page.locator("main :is(.list tbody tr, .recent li):has(.main)")
         assert set(lines.evaluate_all(UNDER)) <= {"main"}, place
     context.close()
+
+
+def test_what_was_done_can_be_read_on_a_phone(site: Site, page: Page) -> None:
+    sell(site, title_zh="电子书《把事情做对》", title_en="Get things right", stock=40)
+    page.set_viewport_size(PHONE)
+    signed_in(site, page, "audit")
+    pairs = page.locator(".pair", has_text="title_zh")
+    assert pairs.evaluate_all("(all) => all.map((one) => one.getBoundingClientRect().height < 50)") == [True]
 
 
 def test_the_strip_refreshes_itself_without_a_word_from_the_content_policy(
