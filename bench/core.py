@@ -61,6 +61,7 @@ MODULES = {
         "tests/store/test_writer.py",
         "tests/store/test_writer_failures.py",
         "tests/store/test_writer_pieces.py",
+        "tests/store/test_turnstile.py",
     ),
     "checkout/turns.py": ("tests/test_words.py",),
 }

@@ -133,6 +133,17 @@ def test_whatever_becomes_of_a_transaction_the_next_process_can_enter(
     bench.writer.close()
 
 
+def test_who_cannot_begin_lets_the_next_process_enter_at_once(tmp_path: Path, file: int) -> None:
+    bench = Bench(tmp_path)
+    bench.writer.turnstile = Turnstile(file)
+    bench.disk.fails.append("BEGIN IMMEDIATE")
+    with pytest.raises(StoreError):
+        bench.write(1)
+    with another_process(tmp_path / "lock") as other:
+        assert heard(other) == "in"
+    bench.writer.close()
+
+
 def test_a_file_that_cannot_be_locked_stops_nobody(tmp_path: Path, file: int) -> None:
     closed = os.dup(file)
     os.close(closed)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -140,6 +140,19 @@ def test_one_that_cannot_be_undone_for_want_of_memory_is_not_committed_by_others
     assert bench.kept() == [number for number in (1, 3) if outcomes[number - 1] is None]
     bench.write(4)
     assert 2 not in bench.kept()
+
+
+@pytest.mark.parametrize(("fails", "work"), [("COMMIT", insert), ("ROLLBACK", insert_and_fail)])
+def test_who_is_interrupted_while_a_transaction_ends_hears_of_that_and_nothing_stays_open(
+    bench: Bench, fails: str, work: Callable[[int], Callable[..., None]]
+) -> None:
+    bench.disk.error = KeyboardInterrupt()
+    bench.disk.fails.append(fails)
+    with pytest.raises(KeyboardInterrupt), bench.writer.transaction() as connection:
+        work(1)(connection)
+    assert bench.kept() == []
+    bench.write(2)
+    assert bench.kept() == [2]
 
 
 def test_when_the_database_undoes_everything_the_members_hear_why(bench: Bench) -> None:
