@@ -9,6 +9,9 @@ from collections.abc import Callable
 _END = b"\0"
 _MOST = select.PIPE_BUF - len(_END)  # bytes that are written at once, not between those of another worker
 _LOOK_AGAIN_S = 0.2
+_SPEECHLESS = (
+    "A worker ended while the server started and could not say why; see the log, and the system's for its memory."
+)
 
 
 class Boot:
@@ -30,12 +33,14 @@ class Boot:
         self._say(why.encode()[:_MOST])
 
     def wait(self, workers: int, is_over: Callable[[], bool]) -> bool:
-        """In the master: whether that many became ready. Where not, `why` is what the first refused one said; it stays
-        empty where one died without a word, or `is_over` found that there is nothing to wait for any more."""
+        """In the master: whether that many became ready. Where not, `why` is what the first refused one said, or that
+        one died without a word; it stays empty where `is_over` found that there is nothing to wait for any more."""
         os.close(self._writing)
         said = self._said(workers, is_over)
         os.close(self._reading)
-        self.why = next((words.decode(errors="replace") for words in said if words), "")
+        if len(said) < workers and not is_over():
+            self.why = _SPEECHLESS
+        self.why = next((words.decode(errors="replace") for words in said if words), self.why)
         return len(said) == workers and not any(said)
 
     def go(self) -> None:

@@ -219,6 +219,22 @@ def test_a_start_that_is_refused_leaves_nobody_behind(shop: Shop, workers: str) 
         listener.bind(("127.0.0.1", port))
 
 
+DYING = """
+import os, sys
+from checkout.cli import main
+os.register_at_fork(after_in_child=lambda: os._exit(9))
+main(sys.argv[1:])
+"""
+
+
+def test_a_worker_that_dies_without_a_word_ends_the_start(shop: Shop) -> None:
+    """The system's manager would wait in vain for a word that the server is ready."""
+    words = (sys.executable, "-c", DYING, "serve", "--port", str(free_port()))
+    server = Server(words, {"CHECKOUT_DATABASE": str(shop.database)}, shop.folder / "dying.log", shop.folder)
+    assert server.process.wait(60) == 1
+    assert "could not say why" in server.log
+
+
 @pytest.mark.parametrize("command", [SERVE, PRELOADED], ids=["serve", "preload"])
 def test_the_master_runs_nothing_beside_itself(shop: Shop, command: tuple[str, ...]) -> None:
     """A fork in a process with threads copies the locks that they hold."""
