@@ -19,14 +19,15 @@ _REASON = "退款"
 Values = Mapping[str, str]
 
 
-def refunded(order: Order, values: Values, merchant: Merchant) -> dict[str, Any]:
-    """Sends money back, and says within a few seconds what became of it. Refused: `Spoken`."""
+def refunded(order: Order, values: Values, merchant: Merchant, repeat_s: int = _REPEAT_S) -> dict[str, Any]:
+    """Sends money back, and says within a few seconds what became of it; without a number the same amount once more
+    within `repeat_s` is the same refund. Refused: `Spoken`."""
     amount, now = fen(values.get("money", "")), parts().clock()
     _check(order)
     try:
         refund = refunds.ask(
             parts().store, order.token, parts().channels, amount=amount, reason=_REASON,
-            number=values.get("out_refund_no", ""), repeat_s=_REPEAT_S,
+            number=values.get("out_refund_no", ""), repeat_s=repeat_s,
             actor=f"merchant:{merchant.id}", new_id=parts().new_id, now=now,
         )  # fmt: skip
     except Refusal as refusal:

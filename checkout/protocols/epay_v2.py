@@ -47,6 +47,7 @@ from checkout.web import parts
 NAME = "epay_v2"
 
 _WINDOW_S = 300
+_SIGNED_FOR_S = 2 * _WINDOW_S + 1  # a clock may be ahead: who has seen a request can send it again for so long
 _TIMESTAMP = re.compile(r"[0-9]{10}")
 # What needs more than a page of ours: a payer's code, an app, a mini program.
 _ELSEWHERE = ("app", "applet", "jsapi", "minipg", "scan")
@@ -109,7 +110,7 @@ def _query(values: Values, merchant: Merchant, now: int) -> dict[str, Any]:
 def _refund(values: Values, merchant: Merchant, now: int) -> dict[str, Any]:
     with parts().store.read() as db:
         order = meant(db, values, merchant)
-    return {"code": 0, **refunded(order, values, merchant)}
+    return {"code": 0, **refunded(order, values, merchant, _SIGNED_FOR_S)}
 
 
 def _refundquery(values: Values, merchant: Merchant, now: int) -> dict[str, Any]:

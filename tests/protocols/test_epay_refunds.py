@@ -14,7 +14,7 @@ from checkout import refund_calls, store
 from tests.channels.orders import TOKEN
 from tests.clients import epay_v2
 from tests.clients.epay import Shop
-from tests.clients.forms import raw_path
+from tests.clients.forms import members, raw_path
 from tests.tills import Till, till_at
 from tests.world import MERCHANT_KEY, World, merchant
 
@@ -121,6 +121,25 @@ def test_version_2_has_a_number_of_its_own_and_can_be_asked(till: Till, newer: e
     assert newer.order(out_trade_no="A")["refundmoney"] == "4.00"
     bad = newer.answer("refund", newer.signed({**asked, "out_refund_no": "n" * 65}))
     assert bad["code"] == -1
+
+
+def test_version_2_refunds_once_for_a_request_without_a_number_however_long_it_is_signed_for(
+    till: Till, newer: epay_v2.Shop
+) -> None:
+    """Who has seen it, in a log for one, sends it again."""
+    now = till.world.clock()
+    asked = newer.signed({"out_trade_no": "A", "money": "1.00", "timestamp": str(now + 300)})
+    first = newer.answer("refund", asked)
+    assert first["code"] == 0
+    till.world.clock.go(600)
+    assert newer.answer("refund", asked)["refund_no"] == first["refund_no"]
+    assert till.moved() == 100
+    till.world.clock.go(1)
+    assert members(newer.send("refund", asked))["code"] == -3
+    assert (
+        newer.answer("refund", newer.signed({"out_trade_no": "A", "money": "1.00"}))["refund_no"] != first["refund_no"]
+    )
+    assert till.moved() == 200
 
 
 def test_version_2_says_of_one_on_its_way_that_it_is_and_of_one_that_failed_why(
