@@ -174,10 +174,10 @@ def _opened(ask: orders.Ask, now: int) -> Order:
 def _ended_word(ask: orders.Ask, now: int) -> str:
     with parts().store.read() as db:
         before = store.orders.by_number(db, ask.merchant.id, ask.number)
-    state = before.state_at(now) if before else State.PENDING
-    if state is State.PENDING:
+        state = _state(db, before, now) if before else "new"
+    if state == "new":
         return ""
-    return "order_payed" if state is State.PAID else "order_expire"
+    return "order_expire" if state == "expire" else "order_payed"
 
 
 def _described(shown: Shown, merchant: Merchant, now: int) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 import pytest
 from msgspec.structs import replace
 
-from checkout import orders, returns
+from checkout import orders, refunds, returns
 from checkout import store as stores
 from checkout.http import Answer
 from checkout.model import FixedCode, State
@@ -166,6 +166,11 @@ def test_the_words_for_a_number_used_before(world: World, shop: Shop) -> None:
     assert status_of(shop, shop.values("paid", "1")) == "order_payed"
     shop.create("changed", "1")
     assert status_of(shop, shop.values("changed", "2")) == "param_error"
+    refunds.by_hand(
+        world.store, paid["aoid"], amount=None, reason="returned", actor="test", new_id=world.parts.new_id,
+        now=world.clock(),
+    )  # fmt: skip
+    assert status_of(shop, shop.values("paid", "1")) == "order_expire"
     closed = shop.create("closed", "1")
     orders.close(world.store, closed["aoid"], world.parts.rules.limits, world.clock())
     assert status_of(shop, shop.values("closed", "1")) == "order_expire"
