@@ -60,9 +60,11 @@ def is_fresh(session: Session, now: int) -> bool:
     return 0 <= now - session.proved_at < PROOF_S
 
 
-def prove(db_store: Store, session: Session, now: int) -> None:
-    """Notes that the password has been typed again."""
+def prove(db_store: Store, proof: str, session: Session, now: int) -> None:
+    """Notes that the password has been typed again (`proof`, of `owner.check`). Refused (FORBIDDEN): it was changed
+    meanwhile."""
     with db_store.transaction() as db:
+        owner.expect(db, proof)
         store.owner.proved(db, session.id, now)
 
 

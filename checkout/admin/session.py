@@ -84,10 +84,11 @@ def prove(form: Form) -> None:
     if not form["password"]:
         raise Wrong("password", _("Please type your password again."))
     try:
-        owner.check(parts().store, form["password"], f"session {signed_in().id}", new_id=parts().new_id, now=now)
+        who, new_id = f"session {signed_in().id}", parts().new_id
+        proof = owner.check(parts().store, form["password"], who, new_id=new_id, now=now)
+        sessions.prove(parts().store, proof, signed_in(), now)
     except Refusal as refusal:
         raise Wrong("password", words.sentence(refusal.message)) from refusal
-    sessions.prove(parts().store, signed_in(), now)
     g.pop("admin_session")
 
 

@@ -15,7 +15,7 @@ from checkout import owner as rules
 from checkout.app import create_app
 from checkout.settings import Settings
 from tests.admin.desk import PASSWORD, Owner, reason, words
-from tests.world import FakeClock, Outside, World
+from tests.world import DEVICE_KEY, FakeClock, Outside, World
 
 FIRST = "/admin/first"
 
@@ -266,6 +266,17 @@ def test_of_two_who_change_the_password_at_once_the_second_changes_nothing(
     assert "The password is wrong." in answer.text
     assert owner.client.get("/admin").status_code == 303
     Owner(owner.world).sign_in("another password")
+
+
+def test_nothing_is_handed_out_for_a_password_that_is_changed_while_it_is_compared(
+    owner: Owner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owner.later(301)
+    changed_meanwhile(owner.world, monkeypatch)
+    answer = owner.send("/admin/devices/phone", "devices/phone/pairing", password=PASSWORD)
+    assert "The password is wrong." in answer.text
+    assert DEVICE_KEY not in answer.text
+    assert owner.client.get("/admin").status_code == 303
 
 
 def test_guesses_are_counted_before_they_are_checked(locked: World) -> None:
