@@ -6,6 +6,7 @@ import select
 import selectors
 import socket
 import sqlite3
+import sys
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import closing
@@ -22,7 +23,7 @@ from checkout.access import Access
 from checkout.framing import is_poll
 from checkout.inline import Elsewhere, in_loop, need_thread
 from tests.pages.shop import opened, rev_in, settled
-from tests.servers import CHECKOUT, ask, serving
+from tests.servers import ask, serving
 from tests.soak.crash import Ledger, open_order, push, set_up
 from tests.world import MERCHANT_KEY, World, md5
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 CONFIG = Config()
 TOKEN = "0" * 32
+_LONG_S = 60
 POLL = f"GET /pay/{TOKEN}/poll?rev=1 HTTP/1.1\r\nHost: x\r\n\r\n".encode()
 
 
@@ -160,7 +162,10 @@ def shops(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def waiting(tmp_path: Path, shops: Path) -> Iterator[Waiting]:
-    with serving(tmp_path, *CHECKOUT, "serve", "--port", "{port}", environ={"CHECKOUT_THREADS": "1"}) as (_, url):
+    """On a machine that has others to run, an answer may take longer than a loop may wait otherwise."""
+    command = f"from checkout import cli, patience; patience._PROMPT_S = {_LONG_S}; cli.main()"
+    serve = (sys.executable, "-c", command, "serve", "--port", "{port}")
+    with serving(tmp_path, *serve, environ={"CHECKOUT_THREADS": "1"}) as (_, url):
         yield Waiting(url)
 
 
