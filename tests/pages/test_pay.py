@@ -180,7 +180,7 @@ def test_a_buyer_who_stays_or_comes_back_later_is_not_sent_away(world: World) ->
 def test_a_shop_without_an_address_leaves_the_receipt(world: World) -> None:
     world.change_merchant(return_url="")
     html = page(world, settled(world, opened(world)))
-    assert "You can close this page." in html
+    assert "The shop is told of it. You can close this page." in html
     assert "data-return-in" not in html
 
 
@@ -190,6 +190,7 @@ def test_money_that_came_late_counts_and_the_page_says_so(world: World) -> None:
     settled(world, order)
     html = page(world, order)
     assert "It came after the time was up, and it counts" in html
+    assert "has been told" not in html  # nobody has told the shop yet
 
 
 def test_pages_are_never_stored_indexed_framed_or_told_to_others(client: FlaskClient, world: World) -> None:
