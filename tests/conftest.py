@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from hypothesis import HealthCheck
+from hypothesis import settings as examples
 
 from checkout import ids
 from checkout.app import create_app
@@ -18,6 +20,10 @@ from checkout.store import open_store
 from checkout.web import Parts
 from tests import postgres
 from tests.world import FakeClock, Outside, World
+
+# How long a machine takes to think of an example, or to try it, says nothing about what is tested.
+examples.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+examples.load_profile("patient")
 
 REQUIRED = frozenset(filter(None, os.environ.get("CHECKOUT_TEST_REQUIRE", "").split(",")))
 

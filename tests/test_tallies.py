@@ -284,7 +284,9 @@ STEPS = st.lists(
 
 
 @given(STEPS)
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 def test_whatever_happens_the_sums_equal_a_direct_count(
     tmp_path_factory: pytest.TempPathFactory, steps: list[Step]
 ) -> None:

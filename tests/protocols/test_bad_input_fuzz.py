@@ -78,7 +78,9 @@ def offered(world: World, door: Door, style: str, body: bytes) -> TestResponse:
     return raw(world, door, body, kinds[style])
 
 
-@settings(max_examples=500, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=500, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(
     name=st.sampled_from([name for name in NAMES if name not in ("getOrder", "checkOrder", "pay.html", "enQrcode")]),
     style=st.sampled_from(["query", "form", "multipart", "json"]),
@@ -96,7 +98,9 @@ def test_a_mutated_request_is_refused_or_still_the_same(world: World, name: str,
     assert_refused(world, found, before, body)
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(
     name=st.sampled_from(NAMES),
     body=st.binary(max_size=300),

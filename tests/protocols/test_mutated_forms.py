@@ -57,7 +57,9 @@ def offered(world: World, door: Door, style: str, pairs: Pairs, mutate: Mutation
 
 
 @pytest.mark.parametrize("name", NAMES)
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(style=st.sampled_from(["query", "form", "multipart"]), mutate=mutations())
 def test_a_mutated_request_fails_nothing_and_opens_nothing_that_was_not_signed(
     world: World, doors: dict[str, Door], name: str, style: str, mutate: Mutation

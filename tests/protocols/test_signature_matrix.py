@@ -163,7 +163,9 @@ MONEY = st.one_of(
 TIMES = st.integers(10**12, 10**13 - 1).map(str)
 
 
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(kind=st.sampled_from(["1", "2"]), price=MONEY, t=TIMES)
 def test_what_a_phone_signed_can_be_read_in_one_way_only(world: World, kind: str, price: str, t: str) -> None:
     """Every cut of `type+price+t` other than the one that was made, and every one of a heartbeat, is refused."""

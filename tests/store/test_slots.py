@@ -97,7 +97,9 @@ MOVES = st.lists(
 )
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(moves=MOVES)
 def test_no_two_orders_that_can_be_paid_ever_have_the_same_amount(
     moves: list[tuple[str, int, int]], tmp_path: Path

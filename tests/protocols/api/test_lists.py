@@ -101,7 +101,7 @@ def test_products_are_listed_by_their_id(shop: Shop, world: World) -> None:
     st.lists(st.tuples(st.integers(0, 3), st.sampled_from(State)), max_size=10),
     st.integers(1, 7), st.sampled_from(["", *State]),
 )  # fmt: skip
-@how(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@how(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 def test_no_order_is_lost_or_doubled_while_new_ones_arrive(
     store: SqliteStore, before: list[tuple[int, State]], meanwhile: list[tuple[int, State]], limit: int, state: str
 ) -> None:
