@@ -11,6 +11,7 @@ from werkzeug.test import TestResponse
 from checkout import live
 from checkout.errors import StoreError
 from checkout.fields import MAX_BODY
+from checkout.model import Mode
 from checkout.protocols import family
 from checkout.store.sqlite import SqliteStore
 from tests.protocols.support import rows
@@ -106,6 +107,7 @@ def with_a_body(body: bytes, **environ: str) -> Callable[[World], TestResponse]:
         lambda world: world.client.get("/createOrder", query_string=asked(), data=b"a=b"),
         lambda world: world.client.post("/createOrder", data=asked(isHtml="1"), headers={"App-Secret": MERCHANT_KEY}),
         lambda world: world.client.post("/createOrder", data=asked(appId="1001")),
+        lambda world: world.client.post("/createOrder", data=asked(isHtml="1")),
         lambda world: world.client.post("/createOrder", data=asked(), headers={"App-Id": "1001"}),
         lambda world: world.client.put("/createOrder", data=asked()),
         lambda world: world.client.head("/createOrder", query_string=asked()),
@@ -197,3 +199,14 @@ def test_a_body_of_the_greatest_length_is_read_here_and_no_longer_one(world: Wor
     for length, reached in ((MAX_BODY, []), (MAX_BODY + 1, ["request"])):
         answer = world.client.post("/createOrder", data=start + b"d" * (length - len(start)), content_type=FORM)
         assert (answer.status_code, answer.get_json()["code"], dispatched) == (200, -1, reached)
+
+
+def test_a_browser_that_comes_with_the_request_is_led_to_the_page_by_the_route(
+    world: World, dispatched: list[str]
+) -> None:
+    world.change_merchant(mode=Mode.COMPAT)
+    first, again = (world.client.post("/createOrder", data=asked(isHtml="1")) for _ in range(2))
+    assert dispatched == ["request", "request"]
+    assert (first.status_code, first.data) == (200, again.data)
+    assert b"/pay/" in first.data
+    assert not first.is_json
