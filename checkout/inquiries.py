@@ -32,7 +32,7 @@ def check(db_store: Store, channels: Channels, watch: Watch, *, new_id: NewId, c
     now = clock()
     with db_store.read() as db:
         order = store.orders.get(db, watch.order_token)
-        places = store.gateways.places(db, watch.order_token) or [watch.channel]
+        places = _places(db, watch)
         paid_by = gateways.paid_by(db, order) if order is not None and order.state is State.PAID else ""
     if order is None:
         _forget(db_store, watch.order_token)
@@ -43,7 +43,9 @@ def check(db_store: Store, channels: Channels, watch: Watch, *, new_id: NewId, c
     is_given_up = not all(over) and now - order.expires_at >= END_S
 
     def plan(db: Rows, _: Turn) -> None:
-        if all(over):
+        if _places(db, watch) != places or _is_closed_since(db, order, now):
+            store.gateways.postpone(db, order.token, now, closing=True)  # somebody was faster than the gateways
+        elif all(over):
             store.gateways.forget(db, order.token)
         elif is_given_up:
             store.gateways.postpone(db, order.token, store.gateways.NEVER, closing=True)
@@ -110,6 +112,16 @@ def came_back(db_store: Store, channel: Channel, token: str, now: int) -> None:
             store.gateways.watch(db, token, channel.name, now)
 
     db_store.in_turn(lambda db: orders.number_of(db, token), work)
+
+
+def _places(db: Rows, watch: Watch) -> list[str]:
+    """The gateways that may know the order."""
+    return store.gateways.places(db, watch.order_token) or [watch.channel]
+
+
+def _is_closed_since(db: Rows, order: Order, now: int) -> bool:
+    """Whether the order was closed here after it was asked about as one that waits."""
+    return order.state_at(now) is State.PENDING and orders.existing(db, order.token).state is State.CLOSED
 
 
 def _is_over(db_store: Store, channel: Channel, order: Order, new_id: NewId, now: int) -> bool:

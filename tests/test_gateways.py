@@ -8,14 +8,14 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from checkout import gateways, ids, inquiries, prompts, store
-from checkout.channel import Channel, Found, Paid, Standing
+from checkout.channel import Channel, Found, Paid, Scene, Standing
 from checkout.errors import Refusal
 from checkout.interfaces import Rows, Store
 from checkout.model import Judgement, Order, State
 from checkout.prompts import Wanted
 from checkout.store.gateways import NEVER, Watch
 from checkout.turns import TooNarrow, Turn
-from tests.gateways import DOWN, Till, install
+from tests.gateways import DOWN, UNPAID, Till, install
 from tests.pages.shop import closed, opened, settled
 from tests.world import START, World
 
@@ -135,6 +135,17 @@ class TestEnd:
         with world.store.read() as db:
             assert [one.order_token for one in store.gateways.given_up(db, 10)] == [order.token]
 
+    def test_an_order_that_is_closed_while_it_is_asked_about_is_closed_there_at_once(self, world: World) -> None:
+        def asking(order: Order, now: int) -> Found:
+            closed(world, order)
+            return UNPAID
+
+        till = Till("a")
+        order = begun(world, till)
+        till.query = asking  # type: ignore[method-assign]
+        ask(world, order)
+        assert due_at(world, order) == world.clock()
+
     def test_a_channel_that_was_taken_out_of_the_settings_keeps_its_watch(self, world: World) -> None:
         order = begun(world, Till("a"))
         watch = watch_of(world, order)
@@ -148,6 +159,23 @@ class TestMovedOn:
     @pytest.fixture
     def tills(self) -> tuple[Till, Till]:
         return Till("a"), Till("b")
+
+    def test_one_that_is_begun_elsewhere_while_the_money_is_found_is_closed_there(
+        self, world: World, tills: tuple[Till, Till]
+    ) -> None:
+        """Or its buyer, who has both pages open, could pay twice."""
+
+        def asking(order: Order, now: int) -> Found:
+            gateways.begin(world.store, order, tills[1], Scene.QR, now)
+            return Found(Standing.PAID, Paid(order.token, "T1", 990, now))
+
+        order = begun(world, *tills)
+        tills[0].query = asking  # type: ignore[method-assign]
+        ask(world, order)
+        assert (world.order(order.token).state, due_at(world, order)) == (State.PAID, world.clock())
+        ask(world, order)
+        assert tills[1].calls == ["close", "query"]
+        assert watch_of(world, order) is None
 
     def moved(self, world: World, tills: tuple[Till, Till]) -> Order:
         """An order whose first gateway may know it, for all that one can tell from a broken connection."""
