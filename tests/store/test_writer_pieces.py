@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from checkout.errors import StoreError
+from checkout.store.commits import Piece
 from checkout.store.writer import MOST_IN_A_COMMIT, Writer
 from tests.store.test_writer import insert, insert_and_fail
 from tests.store.test_writer_failures import Bench
@@ -154,6 +155,34 @@ def test_a_turn_alone_that_fails_wakes_who_has_come_meanwhile(bench: Bench, clos
         with suppress(ValueError), bench.writer.alone():
             begin()
             raise ValueError
+    waiting.join(60)
+    assert not waiting.is_alive()
+    assert bench.kept() == [1, 2]
+
+
+def test_who_commits_for_one_that_has_vanished_wakes_who_has_come_meanwhile(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.write(1)
+    disk, waits = bench.disk, threading.Event()
+    waiting = threading.Thread(target=bench.writer.run, args=(insert(2),), daemon=True)
+    run, wait = disk.execute, Piece.wait
+
+    def execute(sql: str, values: object = ()) -> sqlite3.Cursor:
+        if sql == "COMMIT" and not waits.is_set():
+            waiting.start()
+            assert waits.wait(60)
+        return run(sql, values)
+
+    def told(piece: Piece) -> None:
+        waits.set()
+        wait(piece)
+
+    monkeypatch.setattr(Piece, "wait", told)
+    disk.execute = execute  # type: ignore[method-assign]
+    with bench.writer._turn:
+        _, group = bench.writer._join()
+    bench.writer._commit_for(group)
     waiting.join(60)
     assert not waiting.is_alive()
     assert bench.kept() == [1, 2]
