@@ -83,7 +83,9 @@ def ask_now(db_store: Store, channels: Channels, token: str, *, new_id: NewId, n
         except GatewayError as error:
             raise Refusal(Code.GATEWAY, f"{name} could not be asked. {error.message}") from error
     if over:
-        _forget(db_store, token)
+        with db_store.transaction() as db:
+            if store.gateways.places(db, token) == places:  # nobody has begun it at another one meanwhile
+                store.gateways.forget(db, token)
 
 
 def hasten(db_store: Store, token: str, now: int) -> None:

@@ -51,6 +51,11 @@ def ask(world: World, order: Order) -> None:
     inquiries.check(world.store, world.parts.channels, watch, new_id=ids.new_id, clock=world.clock)
 
 
+def ask_now(world: World, order: Order) -> None:
+    """What the owner does who wants to know."""
+    inquiries.ask_now(world.store, world.parts.channels, order.token, new_id=ids.new_id, now=world.clock())
+
+
 def told(world: World, channel: Channel, paid: Paid) -> bool:
     return gateways.book(world.store, channel, paid, "{}", new_id=ids.new_id, now=world.clock())
 
@@ -160,8 +165,9 @@ class TestMovedOn:
     def tills(self) -> tuple[Till, Till]:
         return Till("a"), Till("b")
 
+    @pytest.mark.parametrize("asked", [ask, ask_now])
     def test_one_that_is_begun_elsewhere_while_the_money_is_found_is_closed_there(
-        self, world: World, tills: tuple[Till, Till]
+        self, world: World, tills: tuple[Till, Till], asked: Callable[[World, Order], None]
     ) -> None:
         """Or its buyer, who has both pages open, could pay twice."""
 
@@ -171,7 +177,7 @@ class TestMovedOn:
 
         order = begun(world, *tills)
         tills[0].query = asking  # type: ignore[method-assign]
-        ask(world, order)
+        asked(world, order)
         assert (world.order(order.token).state, due_at(world, order)) == (State.PAID, world.clock())
         ask(world, order)
         assert tills[1].calls == ["close", "query"]
