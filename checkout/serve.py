@@ -255,7 +255,8 @@ class _Server(BaseApplication):  # type: ignore[misc]
         """In the worker, when it has the application."""
         app = self.load()
         app.extensions["checkout.worker"].start()
-        worker.answers_polls = not self._settings.is_postgres  # which is another machine's
+        # Not where the loop would have to wait for another machine, or for whoever reads the log of requests.
+        worker.answers_polls = not self._settings.is_postgres and self._settings.log_level != "info"
         if not self.is_up:
             if worker.age == 1:
                 self._greet(app)
