@@ -53,7 +53,7 @@ def test_time_and_steps_are_chosen_by_keyboard_and_the_spreadsheet_follows(busy:
 def test_a_payment_is_found_explained_and_decided_without_scripts(busy: Site, browser: Browser) -> None:
     context = browser.new_context(java_script_enabled=False, locale="en-US", viewport=PHONE)
     page = signed_in(busy, context.new_page(), "payments")
-    page.get_by_label("Amount, reference").fill("7.77")
+    page.get_by_label("Amount, number or words").fill("7.77")
     page.get_by_role("button", name="Search").click()
     expect(page.locator("tbody tr")).to_have_count(1)
     page.locator("tbody a").first.click()
