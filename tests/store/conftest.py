@@ -14,6 +14,7 @@ import pytest
 from checkout.store import open_store, postgres
 from checkout.store.invariants import PROMISES, broken
 from tests.conftest import postgres_server
+from tests.relay import Relay
 from tests.shop import Shop
 
 REAL_COMMIT = postgres._commit
@@ -86,4 +87,12 @@ def pair(monkeypatch: pytest.MonkeyPatch) -> Iterator[Pair]:
     yield made
     with made.one.store.read() as db:
         assert {one.name for one in PROMISES if broken(db, one, made.one.now)} == set()
+    made.close()
+
+
+@pytest.fixture
+def relay() -> Iterator[Relay]:
+    """The cable to the tests' PostgreSQL, which can be cut."""
+    made = Relay(postgres_server().port)
+    yield made
     made.close()

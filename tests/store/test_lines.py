@@ -38,13 +38,6 @@ def address() -> str:
 
 
 @pytest.fixture
-def relay() -> Iterator[Relay]:
-    made = Relay(postgres_server().port)
-    yield made
-    made.close()
-
-
-@pytest.fixture
 def far(relay: Relay, address: str) -> str:
     """The same database, at the other end of the cable."""
     return address.replace(f":{postgres_server().port}/", f":{relay.port}/") + "?connect_timeout=2"

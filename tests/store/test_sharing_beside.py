@@ -57,13 +57,6 @@ def test_the_bucket_of_another_is_drawn_from_beside_it(pair: Pair, draws: tuple[
 
 
 @pytest.fixture
-def relay() -> Iterator[Relay]:
-    made = Relay(postgres_server().port)
-    yield made
-    made.close()
-
-
-@pytest.fixture
 def far(relay: Relay) -> Iterator[PostgresStore]:
     """The store of a server at the other end of a cable."""
     address = postgres_server().emptied()
