@@ -56,6 +56,7 @@ MODULES = {
     "checkout/store/deliveries.py": ("tests/store/test_deliveries.py",),
     "checkout/store/orders.py": ("tests/store/test_orders.py",),
     "checkout/store/payments.py": ("tests/store/test_payments.py",),
+    "checkout/store/refunds.py": ("tests/store/test_refunds.py",),
     "checkout/store/slots.py": ("tests/store/test_slot_rows.py", "tests/store/test_slots.py"),
     "checkout/store/writer.py": (
         "tests/store/test_writer.py",

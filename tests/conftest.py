@@ -68,6 +68,7 @@ ON_BOTH = frozenset(
         "tests.store.test_invariants",
         "tests.store.test_orders",
         "tests.store.test_payments",
+        "tests.store.test_refunds",
         "tests.store.test_rows",
         "tests.store.test_slot_rows",
         "tests.store.test_slots",
