@@ -116,6 +116,19 @@ def test_unpaid_orders_are_found_between_two_times_and_two_amounts_both_from_the
         assert names(stores.orders.unpaid_of_amount(db, 990, 10, 20, limit=9)) == ["closed", "agreed"]
 
 
+def test_a_number_was_first_asked_for_when_the_merchant_s_first_attempt_at_it_was_opened(
+    shop: Shop, put: Callable[..., Order]
+) -> None:
+    with shop.store.transaction() as db:
+        stores.merchants.add(db, merchant(id=1002))
+    first = put("a", number="N1", created_at=7, state=State.CLOSED)
+    again = put("b", number="N1", created_at=9, attempt=2)
+    theirs = put("c", number="N1", created_at=5, merchant=1002)
+    other = put("d", number="N2", created_at=3)
+    with shop.store.read() as db:
+        assert [stores.orders.first_asked_at(db, one) for one in (first, again, theirs, other)] == [7, 7, 5, 3]
+
+
 def test_how_far_back_a_number_of_orders_lies_is_counted_from_the_one_that_is_named(
     shop: Shop, put: Callable[..., Order]
 ) -> None:
@@ -228,6 +241,14 @@ def test_only_an_order_that_waits_is_closed_shown_or_given_an_account(shop: Shop
         assert [one.rev for one in found] == [5 if number == 0 else 4]
     assert shop.order("waits0").closed_at == shop.order("waits1").shown_at == START
     assert shop.order("over0").closed_at is shop.order("over1").shown_at is None
+
+
+def test_who_closes_an_order_leaves_the_others_waiting(shop: Shop, put: Callable[..., Order]) -> None:
+    mine, other = put("a", expires_at=START + 9), put("b", expires_at=START + 9)
+    with shop.store.transaction() as db:
+        closed = stores.orders.close(db, "a", START)
+    assert closed == replace(mine, state=State.CLOSED, closed_at=START, rev=mine.rev + 1) == shop.order("a")
+    assert shop.order("b") == other
 
 
 def test_a_code_is_shown_for_the_first_time_once(shop: Shop, put: Callable[..., Order]) -> None:
