@@ -15,7 +15,7 @@ from random import Random
 
 from checkout import amounts
 from checkout.amounts import Limits
-from checkout.model import Rest
+from checkout.model.accounts import Rest
 from checkout.payments import REPEAT_WINDOW_S
 
 PRICE = 990

@@ -15,7 +15,8 @@ from bench import screenshots_admin
 from bench.camera import beside, narrowed, opened, shop, shot
 from checkout import ids, refunds, store
 from checkout.catalogue import Goods
-from checkout.model import FixedCode, Order
+from checkout.model.accounts import FixedCode
+from checkout.model.orders import Order
 from hatch_build import compile_catalogues
 from tests.browser.host import hosted, sell
 from tests.browser.site import ANDROID, CHROMIUM_ARGS, STATIC, WECHAT, Site, chromium

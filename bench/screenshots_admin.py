@@ -12,7 +12,7 @@ from playwright.sync_api import Browser
 from bench.camera import beside, narrowed, opened, shop, shot
 from checkout import endpoints, owner, sales, tallies
 from checkout.merchants import Reach
-from checkout.model import Order
+from checkout.model.orders import Order
 from checkout.money import yuan
 from tests.admin.desk import PASSWORD
 from tests.browser.host import sell

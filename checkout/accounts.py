@@ -10,7 +10,7 @@ from itertools import accumulate
 from checkout import amounts, store, turns
 from checkout.errors import Code, Refusal
 from checkout.interfaces import Rows
-from checkout.model import Account, Rest
+from checkout.model.accounts import Account, Rest
 from checkout.store.accounts import Watched
 from checkout.turns import ALONE, Turn
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from datetime import datetime, tzinfo
 
-from checkout.model import Alert
+from checkout.model.owner import Alert
 
 Texts = dict[str, tuple[str, str, str]]  # zh-CN, zh-TW, en
 _COLUMN = {"zh-CN": 0, "zh-TW": 1, "en": 2}

@@ -19,7 +19,7 @@ from checkout.conditions import Condition
 from checkout.errors import StoreError
 from checkout.interfaces import NewId, Rows, Store
 from checkout.messenger import Handed, HandOver
-from checkout.model import Alert
+from checkout.model.owner import Alert
 from checkout.places import OWNERS
 from checkout.records import Discreet
 from checkout.settings import Settings

@@ -20,7 +20,7 @@ from collections.abc import Iterable, Mapping
 
 from msgspec import Struct
 
-from checkout.model import Rest
+from checkout.model.accounts import Rest
 
 HOLD_AFTER_PAID_S = 120
 LONGEST_HOLD_AFTER_PAID_S = 600  # an order that lives for a day must not take its amount away for a day

@@ -17,7 +17,7 @@ from msgspec import Struct
 from checkout import audit, store
 from checkout.errors import Code, Refusal
 from checkout.interfaces import NewId, Rows, Store, Value
-from checkout.model import ApiKey
+from checkout.model.merchants import ApiKey
 from checkout.signing import same_secret
 
 PREFIX = "ck_live_"

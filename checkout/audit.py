@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from checkout import store
 from checkout.interfaces import NewId, Rows, Value
-from checkout.model import AuditEntry
+from checkout.model.owner import AuditEntry
 
 
 def note(db: Rows, actor: str, action: str, subject: str, detail: Mapping[str, Value], new_id: NewId, now: int) -> None:

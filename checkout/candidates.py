@@ -11,7 +11,8 @@ from msgspec import Struct
 
 from checkout import store
 from checkout.interfaces import Rows
-from checkout.model import Order, Payment
+from checkout.model.orders import Order
+from checkout.model.payments import Payment
 from checkout.money import MAX_FEN
 
 MOST = 5

@@ -15,7 +15,7 @@ from checkout import audit, products, selling, store
 from checkout.errors import Code, Conflict, Refusal
 from checkout.interfaces import NewId, Rows, Store, Value
 from checkout.merchants import Reach, check_url
-from checkout.model import Product
+from checkout.model.products import Product
 from checkout.money import yuan
 from checkout.products import PRODUCT_ID
 

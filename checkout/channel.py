@@ -12,7 +12,7 @@ from typing import Protocol, runtime_checkable
 
 from msgspec import Struct, field
 
-from checkout.model import Order
+from checkout.model.orders import Order
 
 
 class Scene(StrEnum):

@@ -12,7 +12,7 @@ from checkout import merchants, orders, store
 from checkout.errors import Code, Refusal
 from checkout.interfaces import NewId, Rows, Store
 from checkout.merchants import Reach, Wish
-from checkout.model import Order
+from checkout.model.orders import Order
 from checkout.orders import Ask, Rules
 
 TEST_PRICE = 1  # fen

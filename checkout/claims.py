@@ -8,7 +8,8 @@ import re
 from checkout import audit, money, store
 from checkout.errors import Code, Conflict, Refusal
 from checkout.interfaces import NewId, Store
-from checkout.model import Claim, Order, State
+from checkout.model.orders import Order, State
+from checkout.model.payments import Claim
 
 OPEN_FOR_S = 7 * 86_400
 _DIGITS = re.compile(r"[0-9]{0,6}")

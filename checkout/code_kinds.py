@@ -6,7 +6,7 @@ import re
 
 from msgspec import Struct
 
-from checkout.model import Method
+from checkout.model.accounts import Method
 
 _ONCE = (
     "This code belongs to one single order and works once: take the payment code that stays the same and carries no"

@@ -18,7 +18,9 @@ from checkout import logs, store, turns
 from checkout.errors import Code, Refusal
 from checkout.http import Answer, Outgoing, Unreachable
 from checkout.interfaces import Clock, Dialects, NewId, Owed, Rows, Send, Store
-from checkout.model import Attempt, Delivery, DeliveryState, Endpoint, Merchant, Order
+from checkout.model.deliveries import Attempt, Delivery, DeliveryState, Endpoint
+from checkout.model.merchants import Merchant
+from checkout.model.orders import Order
 from checkout.signing import webhook_secret, webhook_signature
 from checkout.turns import ALONE, Turn
 

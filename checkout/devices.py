@@ -12,7 +12,7 @@ from checkout import audit, store
 from checkout.accounts import is_online
 from checkout.errors import Code, Refusal
 from checkout.interfaces import NewId, Rows, Store
-from checkout.model import Device
+from checkout.model.devices import Device
 
 KINDS = ("vmq", "smsforwarder", "generic")
 KEY_OVERLAP_S = 86_400  # how long a replaced key stays valid

@@ -10,7 +10,9 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
-from checkout.model import Order, Payment, Refund
+from checkout.model.orders import Order
+from checkout.model.payments import Payment
+from checkout.model.refunds import Refund
 
 TYPES = ("order.paid", "order.expired", "order.closed", "order.refunded", "payment.unmatched")
 TEST = "checkout.test"  # goes to one endpoint, on request, whatever it listens to

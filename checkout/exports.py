@@ -15,7 +15,9 @@ from msgspec.structs import replace
 
 from checkout import order_search, payment_search, store
 from checkout.interfaces import Rows, Store, Value
-from checkout.model import Order, Payment, Refund
+from checkout.model.orders import Order
+from checkout.model.payments import Payment
+from checkout.model.refunds import Refund
 from checkout.money import yuan
 from checkout.order_search import Search
 

@@ -12,7 +12,8 @@ from checkout import announcements, logs, orders, refund_notices, refunds, settl
 from checkout.channel import Channel, Channels, GatewayError, Heard, Notice, Paid, Prompt, Start
 from checkout.errors import Code, Refusal
 from checkout.interfaces import NewId, Rows, Store
-from checkout.model import Judgement, Order, Payment, State
+from checkout.model.orders import Order, State
+from checkout.model.payments import Judgement, Payment
 from checkout.money import yuan
 from checkout.store.gateways import StoredPrompt
 from checkout.turns import Turn

@@ -16,7 +16,7 @@ from msgspec import Struct
 from checkout import store
 from checkout.errors import Code, Refusal
 from checkout.interfaces import Rows, Store, T
-from checkout.model import Answered
+from checkout.model.merchants import Answered
 from checkout.turns import ALONE, Turn
 
 KEPT_S = 86_400

@@ -14,7 +14,7 @@ from checkout.channel import Channel, Channels, GatewayError, Paid, Standing
 from checkout.errors import Code, Refusal
 from checkout.gateways import ASK_AFTER_S
 from checkout.interfaces import Clock, NewId, Rows, Store
-from checkout.model import Order, State
+from checkout.model.orders import Order, State
 from checkout.store.gateways import Watch
 from checkout.turns import Turn
 

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from checkout.http import Answer, Outgoing
-from checkout.model import Merchant, Order
+from checkout.model.merchants import Merchant
+from checkout.model.orders import Order
 from checkout.turns import Turn
 
 if TYPE_CHECKING:

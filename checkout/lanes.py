@@ -9,7 +9,7 @@ import threading
 from collections import Counter
 from urllib.parse import urlsplit
 
-from checkout.model import Delivery
+from checkout.model.deliveries import Delivery
 
 MOST_AT_ONCE = 128
 MOST_PER_HOST = 2

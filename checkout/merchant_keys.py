@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from checkout import audit, store
 from checkout.errors import Code, Refusal
 from checkout.interfaces import NewId, Store
-from checkout.model import Merchant
+from checkout.model.merchants import Merchant
 
 if TYPE_CHECKING:
     from Crypto.PublicKey.RSA import RsaKey

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from checkout import audit, http, store
 from checkout.errors import Code, Refusal
 from checkout.interfaces import NewId, Store, Value
-from checkout.model import Merchant, Mode
+from checkout.model.merchants import Merchant, Mode
 from checkout.settings import Settings
 
 KEY_OVERLAP_S = 86_400  # how long a replaced key stays valid

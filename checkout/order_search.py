@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from checkout import store
 from checkout.errors import Refusal
 from checkout.interfaces import Rows
-from checkout.model import Order
+from checkout.model.orders import Order
 from checkout.money import fen
 from checkout.store.merchant_orders import Wanted
 from checkout.store.orders import Filter

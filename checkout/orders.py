@@ -18,7 +18,8 @@ from checkout import accounts, amounts, announcements, logs, store, turns
 from checkout.amounts import Limits
 from checkout.errors import Code, Refusal
 from checkout.interfaces import Rows, Store
-from checkout.model import Merchant, Order, State
+from checkout.model.merchants import Merchant
+from checkout.model.orders import Order, State
 from checkout.turns import ALONE, Turn
 
 _ALL = 1_000_000

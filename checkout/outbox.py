@@ -20,7 +20,7 @@ from checkout import deliveries, store, turns
 from checkout.errors import StoreError
 from checkout.interfaces import Clock, Dialects, Owed, Rows, Send, Store
 from checkout.lanes import Lanes, lane_of
-from checkout.model import Delivery
+from checkout.model.deliveries import Delivery
 from checkout.turns import Turn
 
 log = logging.getLogger(__name__)

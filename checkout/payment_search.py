@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from checkout import store
 from checkout.errors import Refusal
 from checkout.interfaces import Rows
-from checkout.model import Judgement, Payment
+from checkout.model.payments import Judgement, Payment
 from checkout.money import fen
 from checkout.store.merchant_orders import Wanted
 from checkout.store.payment_lists import Filter, Key, key, newest

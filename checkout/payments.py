@@ -12,7 +12,9 @@ from msgspec.structs import replace
 from checkout import announcements, audit, deliveries, logs, orders, refunds, settlement, store, turns
 from checkout.errors import Code, Refusal
 from checkout.interfaces import AtOnce, NewId, Owed, Rows, Store
-from checkout.model import Device, Judgement, Order, Payment, State
+from checkout.model.devices import Device
+from checkout.model.orders import Order, State
+from checkout.model.payments import Judgement, Payment
 from checkout.turns import Turn
 
 # One phone app repeats a push after a second, under a new time, when it did not see our answer.

@@ -11,7 +11,7 @@ from msgspec import Struct
 from checkout import store, turns
 from checkout.accounts import is_online
 from checkout.interfaces import Rows, Store
-from checkout.model import Device
+from checkout.model.devices import Device
 from checkout.store.silences import Silence
 
 HOUR_S, DAY_S = 3600, 86_400

@@ -12,7 +12,8 @@ from msgspec import Struct
 from checkout import refunds, store
 from checkout.errors import Code, Refusal
 from checkout.interfaces import Rows
-from checkout.model import Order, Product, Receipt
+from checkout.model.orders import Order
+from checkout.model.products import Product, Receipt
 from checkout.money import yuan
 from checkout.rates import household
 

@@ -19,7 +19,7 @@ from checkout.accounts import PERSONAL
 from checkout.channel import Channel, Channels, ForPhones, GatewayError, Prompt, PromptKind, Scene, Start
 from checkout.errors import Code, Refusal
 from checkout.interfaces import Store
-from checkout.model import Order, State
+from checkout.model.orders import Order, State
 from checkout.orders import Rules
 
 log = logging.getLogger(__name__)

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from checkout import audit, code_kinds, store
 from checkout.errors import Code, Conflict, Refusal
 from checkout.interfaces import NewId, Rows, Store, Value
-from checkout.model import Account, FixedCode, Method
+from checkout.model.accounts import Account, FixedCode, Method
 from checkout.money import fen, yuan
 
 PERSONAL = "personal"

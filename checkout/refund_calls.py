@@ -16,7 +16,9 @@ from msgspec.structs import replace
 from checkout import logs, refunds, store
 from checkout.channel import Channel, Channels, GatewayError, RefundAsk, Refunded, RefundStanding
 from checkout.interfaces import Clock, Rows, Store
-from checkout.model import Order, Payment, Refund, RefundState
+from checkout.model.orders import Order
+from checkout.model.payments import Payment
+from checkout.model.refunds import Refund, RefundState
 
 log = logging.getLogger(__name__)
 

@@ -7,7 +7,8 @@ from __future__ import annotations
 from checkout import refunds, store
 from checkout.channel import Channel, Notice
 from checkout.interfaces import NewId, Rows, Store
-from checkout.model import Order, Refund, RefundState
+from checkout.model.orders import Order
+from checkout.model.refunds import Refund, RefundState
 from checkout.money import yuan
 
 _ELSEWHERE = "Refunded at the gateway."

@@ -14,7 +14,10 @@ from msgspec import Struct
 from checkout import announcements, audit, ids, store
 from checkout.errors import Code, Refusal
 from checkout.interfaces import NewId, Rows, Store
-from checkout.model import Attempt, Judgement, Order, Payment, Refund, RefundState, State
+from checkout.model.deliveries import Attempt
+from checkout.model.orders import Order, State
+from checkout.model.payments import Judgement, Payment
+from checkout.model.refunds import Refund, RefundState
 from checkout.money import yuan
 
 _SETTLING = (Judgement.MATCHED, Judgement.LATE, Judgement.LINKED)

@@ -14,7 +14,7 @@ from urllib.parse import quote, urlencode
 
 from checkout import refunds, store
 from checkout.interfaces import Dialects, Store
-from checkout.model import Order
+from checkout.model.orders import Order
 from checkout.signing import sorted_pairs
 
 if TYPE_CHECKING:

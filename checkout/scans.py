@@ -8,7 +8,7 @@ from checkout import gateways, orders, products, selling, store
 from checkout.channel import Channel, Scene, Start
 from checkout.errors import Code, Refusal
 from checkout.interfaces import Rows
-from checkout.model import Order, State
+from checkout.model.orders import Order, State
 from checkout.products import Caps, Wish
 from checkout.prompts import Till
 from checkout.selling import Purchase

@@ -11,7 +11,10 @@ from msgspec.structs import replace
 from checkout import accounts, orders, products, store, targets
 from checkout.errors import Code, Refusal
 from checkout.interfaces import Rows, Store
-from checkout.model import Merchant, Method, Order, Product, State
+from checkout.model.accounts import Method
+from checkout.model.merchants import Merchant
+from checkout.model.orders import Order, State
+from checkout.model.products import Product
 from checkout.money import yuan
 from checkout.orders import Ask, Rules
 from checkout.products import Caps, Wish

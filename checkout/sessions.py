@@ -10,7 +10,7 @@ import secrets
 
 from checkout import audit, owner, store
 from checkout.interfaces import NewId, Store
-from checkout.model import Session
+from checkout.model.owner import Session
 
 IDLE_S = 12 * 3600
 LONGEST_S = 14 * 86_400

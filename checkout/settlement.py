@@ -5,7 +5,8 @@ from __future__ import annotations
 from checkout import amounts, announcements, audit, deliveries, logs, orders, products, store, tallies
 from checkout.errors import Code, Refusal
 from checkout.interfaces import NewId, Rows, Store
-from checkout.model import Judgement, Order, Payment, State
+from checkout.model.orders import Order, State
+from checkout.model.payments import Judgement, Payment
 from checkout.money import yuan
 
 

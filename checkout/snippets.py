@@ -10,7 +10,7 @@ from urllib.parse import quote, urlencode
 
 from msgspec import Struct
 
-from checkout.model import Product
+from checkout.model.products import Product
 
 # What can be chosen, in the order of the documentation; the names are those of the attributes without `data-`.
 CHOICES = ("method", "mode", "quantity", "amount", "ref", "lang", "theme", "return")

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from checkout import store
 from checkout.interfaces import Rows, Store
-from checkout.model import Device
+from checkout.model.devices import Device
 from checkout.store.strangers import Stranger
 
 _DAY_S = 86_400

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from checkout import accounts, orders, store, turns
 from checkout.errors import Code, Refusal
 from checkout.interfaces import Rows, Store
-from checkout.model import Order, State
+from checkout.model.orders import Order, State
 from checkout.orders import Rules
 from checkout.turns import Turn
 

@@ -17,7 +17,8 @@ from msgspec import Struct
 from checkout import amounts, store
 from checkout.accounts import PERSONAL
 from checkout.interfaces import Rows, Store
-from checkout.model import Account, Order
+from checkout.model.accounts import Account
+from checkout.model.orders import Order
 from checkout.sales import DAY_S, midnight
 from checkout.store.pressure import Pressure
 from checkout.store.tallies import Part

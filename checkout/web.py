@@ -20,7 +20,7 @@ from checkout.fields import MAX_BODY, BadField, fields
 from checkout.front import Front, client_address
 from checkout.interfaces import AtOnce, Clock, Dialects, NewId, Send, Store
 from checkout.merchants import Reach
-from checkout.model import Merchant
+from checkout.model.merchants import Merchant
 from checkout.orders import Rules
 from checkout.prompts import Gates, Till
 from checkout.rates import Pace

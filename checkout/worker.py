@@ -18,7 +18,7 @@ from checkout import deliveries, ids, inquiries, lanes, orders, refund_calls, st
 from checkout.channel import Channels
 from checkout.errors import StoreError
 from checkout.interfaces import Chore, Clock, Dialects, NewId, Owed, Send, Store
-from checkout.model import Refund
+from checkout.model.refunds import Refund
 from checkout.outbox import Outbox
 from checkout.store.gateways import Watch
 

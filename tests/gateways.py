@@ -25,7 +25,7 @@ from checkout.channel import (
     Standing,
     Start,
 )
-from checkout.model import Order
+from checkout.model.orders import Order
 from tests.world import World, account
 
 UNPAID = Found(Standing.UNPAID)

@@ -10,7 +10,8 @@ from checkout import store as stores
 from checkout.endpoints import Wish
 from checkout.interfaces import Store
 from checkout.merchants import Reach
-from checkout.model import Attempt, Delivery, Endpoint, Order
+from checkout.model.deliveries import Attempt, Delivery, Endpoint
+from checkout.model.orders import Order
 from tests.shop import Shop
 from tests.world import FakeClock, Outside, merchant
 

@@ -14,7 +14,7 @@ from checkout.app import create_app
 from checkout.demo.gateways.serving import post
 from checkout.demo.gateways.town import Town
 from checkout.demo.gateways.wechat import accepted
-from checkout.model import Order, State
+from checkout.model.orders import Order, State
 from checkout.settings import Settings
 from tests.browser.site import Site
 from tests.channels.rsa import key

@@ -13,7 +13,10 @@ from checkout import deliveries, orders, payments, settlement
 from checkout import store as stores
 from checkout.amounts import Limits
 from checkout.interfaces import AtOnce, Store
-from checkout.model import AuditEntry, Delivery, Order, Payment
+from checkout.model.deliveries import Delivery
+from checkout.model.orders import Order
+from checkout.model.owner import AuditEntry
+from checkout.model.payments import Payment
 from checkout.orders import Ask, Rules
 from checkout.payments import Outcome, Report
 from tests.world import START, account, device, merchant

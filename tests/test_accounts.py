@@ -10,7 +10,8 @@ from checkout import accounts
 from checkout import store as stores
 from checkout.errors import Code, Refusal
 from checkout.interfaces import Rows, Store
-from checkout.model import Method, Order, Rest, State
+from checkout.model.accounts import Method, Rest
+from checkout.model.orders import Order, State
 from tests.shop import Shop
 from tests.world import START, account
 

@@ -15,7 +15,7 @@ from checkout.alerts import AGAIN_AFTER_S, LEASE_S, STOCK_EVERY_S, Plan, Watch
 from checkout.errors import StoreError
 from checkout.interfaces import Store
 from checkout.messenger import Handed
-from checkout.model import Alert
+from checkout.model.owner import Alert
 from checkout.settings import Settings
 from checkout.store import open_store
 from tests.hooks import Listener

@@ -17,7 +17,7 @@ from checkout.amounts import (
     rest_of_unshown,
     span,
 )
-from checkout.model import Rest
+from checkout.model.accounts import Rest
 
 PRICES = st.integers(1, 10**9)
 WIDTHS = st.integers(0, 300)

@@ -8,7 +8,8 @@ from checkout import announcements, endpoints, orders
 from checkout import store as stores
 from checkout.errors import Conflict
 from checkout.interfaces import Store
-from checkout.model import DeliveryState, Refund, RefundState
+from checkout.model.deliveries import DeliveryState
+from checkout.model.refunds import Refund, RefundState
 from tests.hooks import URL, Listener
 from tests.world import START, FakeClock, Outside
 

@@ -6,7 +6,7 @@ import pytest
 
 from checkout import attempts, deliveries, store
 from checkout.interfaces import Store
-from checkout.model import Attempt, Delivery
+from checkout.model.deliveries import Attempt, Delivery
 from tests.shop import Shop
 
 DAY = 86_400

@@ -15,7 +15,9 @@ from checkout.deliveries import LEASE_S, PAUSE_AFTER_S
 from checkout.errors import Refusal
 from checkout.http import Answer, Outgoing, Reason, Unreachable
 from checkout.interfaces import Dialects, Store
-from checkout.model import Attempt, Delivery, DeliveryState, Merchant, Order
+from checkout.model.deliveries import Attempt, Delivery, DeliveryState
+from checkout.model.merchants import Merchant
+from checkout.model.orders import Order
 from tests.hooks import URL, Listener
 from tests.shop import Shop
 from tests.world import START, FakeClock, Outside, answer

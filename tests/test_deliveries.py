@@ -17,7 +17,9 @@ from checkout.deliveries import LEASE_S, SCHEDULE, delay_after
 from checkout.errors import Code, Conflict, Refusal
 from checkout.http import Answer, Outgoing, Reason, Unreachable
 from checkout.interfaces import Dialects, Store
-from checkout.model import Attempt, Delivery, DeliveryState, Merchant, Order
+from checkout.model.deliveries import Attempt, Delivery, DeliveryState
+from checkout.model.merchants import Merchant
+from checkout.model.orders import Order
 from tests.shop import Shop
 from tests.world import MERCHANT_KEY, START, FakeClock, Outside, answer
 

@@ -21,7 +21,8 @@ import pytest
 from Crypto.PublicKey import RSA
 from msgspec.structs import replace
 
-from checkout.model import Merchant, Order, State
+from checkout.model.merchants import Merchant
+from checkout.model.orders import Order, State
 from tests.conftest import skip_or_fail
 from tests.world import MERCHANT_KEY, World, md5, merchant
 

@@ -16,7 +16,8 @@ from checkout.doctor import Finding, Patient, Status, examine
 from checkout.errors import StoreError
 from checkout.http import Answer, Outgoing, Reason, Unreachable
 from checkout.interfaces import Store
-from checkout.model import DeliveryState, Mode
+from checkout.model.deliveries import DeliveryState
+from checkout.model.merchants import Mode
 from checkout.settings import Settings
 from checkout.store.strangers import Stranger
 from tests.channels.wechat import section

@@ -13,7 +13,7 @@ from checkout.errors import Code, Refusal
 from checkout.http import Answer, Outgoing, Reason, Unreachable
 from checkout.interfaces import Store
 from checkout.merchants import Reach
-from checkout.model import DeliveryState, Endpoint
+from checkout.model.deliveries import DeliveryState, Endpoint
 from checkout.signing import webhook_signature
 from tests.hooks import URL, Listener
 from tests.world import START, FakeClock, Outside, answer

@@ -11,7 +11,8 @@ from checkout import gateways, ids, inquiries, prompts, store
 from checkout.channel import Channel, Found, Paid, Scene, Standing
 from checkout.errors import Refusal
 from checkout.interfaces import Rows, Store
-from checkout.model import Judgement, Order, State
+from checkout.model.orders import Order, State
+from checkout.model.payments import Judgement
 from checkout.prompts import Wanted
 from checkout.store.gateways import NEVER, Watch
 from checkout.turns import TooNarrow, Turn

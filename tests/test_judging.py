@@ -15,7 +15,7 @@ from checkout import orders, payments
 from checkout import store as stores
 from checkout.errors import Code, Refusal
 from checkout.interfaces import Store
-from checkout.model import Judgement, Payment
+from checkout.model.payments import Judgement, Payment
 from checkout.payments import CLOCK_SLACK_S, ECHO_WINDOW_S, REPEAT_WINDOW_S, Outcome, Report
 from tests.hooks import Listener
 from tests.shop import Shop

@@ -13,7 +13,7 @@ from checkout import store as stores
 from checkout.errors import Code, Refusal
 from checkout.interfaces import Store
 from checkout.merchant_keys import RsaKeys
-from checkout.model import Merchant
+from checkout.model.merchants import Merchant
 from tests.world import START, merchant
 
 

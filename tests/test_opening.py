@@ -12,7 +12,8 @@ from checkout import store as stores
 from checkout.amounts import Limits
 from checkout.errors import Code, Refusal
 from checkout.interfaces import Store
-from checkout.model import Method, Order, State
+from checkout.model.accounts import Method
+from checkout.model.orders import Order, State
 from checkout.orders import Ask, Rules
 from tests.hooks import Listener
 from tests.shop import Shop

@@ -9,7 +9,10 @@ from checkout import orders, settlement, switching
 from checkout import store as stores
 from checkout.errors import Code, Damaged, Refusal
 from checkout.interfaces import Rows, Store
-from checkout.model import MOVES, DeliveryState, FixedCode, Judgement, Method, Order, State
+from checkout.model.accounts import FixedCode, Method
+from checkout.model.deliveries import DeliveryState
+from checkout.model.orders import MOVES, Order, State
+from checkout.model.payments import Judgement
 from tests.shop import Shop
 from tests.world import START, account, merchant
 

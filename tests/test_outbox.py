@@ -11,7 +11,7 @@ from checkout import deliveries
 from checkout import store as stores
 from checkout.errors import StoreError
 from checkout.interfaces import Store
-from checkout.model import DeliveryState
+from checkout.model.deliveries import DeliveryState
 from checkout.outbox import Outbox
 from tests.trade import Trade, listen, lock_at_claims, trading
 from tests.world import START, FakeClock

@@ -15,7 +15,8 @@ from checkout.errors import StoreError
 from checkout.http import Answer, Outgoing
 from checkout.interfaces import Rows, Store
 from checkout.lanes import HOOK, MOST_AT_ONCE, Lanes
-from checkout.model import Delivery, DeliveryState, Order
+from checkout.model.deliveries import Delivery, DeliveryState
+from checkout.model.orders import Order
 from checkout.outbox import Outbox
 from checkout.store.sqlite import SqliteStore
 from checkout.turns import ALONE, TooNarrow, Turn

@@ -13,7 +13,7 @@ import pytest
 
 from checkout import ids
 from checkout.app import create_app
-from checkout.model import State
+from checkout.model.orders import State
 from checkout.rates import FULL, LOT, PAGE
 from checkout.settings import Settings
 from tests import servers

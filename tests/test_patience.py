@@ -23,7 +23,7 @@ from checkout import store as stores
 from checkout.catalogue import Draft, Goods
 from checkout.framing import Place, Verdict, expectation, judge
 from checkout.merchants import Reach
-from checkout.model import Receipt
+from checkout.model.products import Receipt
 from checkout.store import open_store
 from tests.servers import CHECKOUT, ROOT, ask, serving
 from tests.shop import Shop

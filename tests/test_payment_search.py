@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from checkout import payment_search
 from checkout import store as stores
 from checkout.interfaces import Store
-from checkout.model import Payment
+from checkout.model.payments import Payment
 from checkout.payment_search import Search
 from tests.shop import Shop
 from tests.world import START

@@ -9,7 +9,9 @@ from checkout import orders, payments, switching
 from checkout import store as stores
 from checkout.errors import Code, Conflict, Refusal
 from checkout.interfaces import Owed, Rows, Store
-from checkout.model import Judgement, Method, Payment, State
+from checkout.model.accounts import Method
+from checkout.model.orders import State
+from checkout.model.payments import Judgement, Payment
 from checkout.payments import REPEAT_WINDOW_S
 from tests.shop import Shop
 from tests.world import START

@@ -8,7 +8,8 @@ from msgspec.structs import replace
 from checkout import payments
 from checkout import store as stores
 from checkout.interfaces import Store
-from checkout.model import Judgement, State
+from checkout.model.orders import State
+from checkout.model.payments import Judgement
 from checkout.payments import CLOCK_SLACK_S, Outcome, Report
 from tests.shop import Shop
 

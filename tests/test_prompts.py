@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from checkout import prompts, store
 from checkout.channel import GatewayError, Prompt, PromptKind, Scene, Start
 from checkout.errors import Code, Refusal
-from checkout.model import Order
+from checkout.model.orders import Order
 from checkout.prompts import Shown, Wanted
 from tests.gateways import DOWN, REFUSED, Till, install
 from tests.pages.shop import closed, opened

@@ -11,7 +11,8 @@ import pytest
 from checkout import ids, refund_calls, refunds, store
 from checkout.channel import GatewayError, Refunded, RefundStanding
 from checkout.errors import Code, Refusal
-from checkout.model import RefundState, State
+from checkout.model.orders import State
+from checkout.model.refunds import RefundState
 from checkout.refund_calls import END_S, LEASE_S
 from checkout.worker import Worker
 from tests.channels.orders import TOKEN

@@ -10,7 +10,9 @@ from msgspec.structs import replace
 
 from checkout import gateways, ids, inquiries, refund_calls, refunds, store
 from checkout.channel import WENT_BACK, Raw
-from checkout.model import Judgement, RefundState, State
+from checkout.model.orders import State
+from checkout.model.payments import Judgement
+from checkout.model.refunds import RefundState
 from checkout.store.gateways import Watch
 from tests.channels.orders import TOKEN, start
 from tests.channels.wechat_v3 import raw

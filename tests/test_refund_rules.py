@@ -12,7 +12,10 @@ from checkout import payments, refunds
 from checkout import store as stores
 from checkout.errors import Code, Refusal
 from checkout.interfaces import Store
-from checkout.model import Attempt, DeliveryState, Endpoint, Judgement, Order, Payment, Refund, RefundState
+from checkout.model.deliveries import Attempt, DeliveryState, Endpoint
+from checkout.model.orders import Order
+from checkout.model.payments import Judgement, Payment
+from checkout.model.refunds import Refund, RefundState
 from checkout.refunds import MAX_REASON, NOTHING_BACK, Back
 from tests.shop import Shop
 from tests.world import START

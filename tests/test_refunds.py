@@ -14,7 +14,10 @@ from msgspec.structs import replace
 
 from checkout import gateways, ids, payments, refunds, settlement, store
 from checkout.errors import Code, Refusal
-from checkout.model import DeliveryState, Endpoint, Judgement, Payment, Refund, RefundState, State
+from checkout.model.deliveries import DeliveryState, Endpoint
+from checkout.model.orders import State
+from checkout.model.payments import Judgement, Payment
+from checkout.model.refunds import Refund, RefundState
 from checkout.refund_calls import LEASE_S
 from checkout.settings import Settings
 from checkout.store import open_store

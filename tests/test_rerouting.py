@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from checkout import switching
 from checkout.errors import Code, Refusal
 from checkout.interfaces import Store
-from checkout.model import Order, State
+from checkout.model.orders import Order, State
 from tests.shop import Shop
 from tests.world import START
 

@@ -14,7 +14,7 @@ from Crypto.Signature import DSS
 
 from checkout import returns
 from checkout.interfaces import Dialects, Store
-from checkout.model import Order
+from checkout.model.orders import Order
 from checkout.store import keys
 from tests.shop import Shop
 from tests.world import START

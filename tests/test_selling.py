@@ -13,7 +13,8 @@ from checkout import store as stores
 from checkout.catalogue import Draft, Goods
 from checkout.errors import Code, Refusal
 from checkout.merchants import Reach
-from checkout.model import Order, Product, State
+from checkout.model.orders import Order, State
+from checkout.model.products import Product
 from checkout.products import Caps, Wish
 from checkout.selling import Purchase
 from tests.world import World, account

@@ -13,7 +13,10 @@ from checkout import orders, settlement, switching, tallies
 from checkout import store as stores
 from checkout.errors import Code, Refusal
 from checkout.interfaces import Store
-from checkout.model import DeliveryState, Judgement, Method, Order, Payment, State
+from checkout.model.accounts import Method
+from checkout.model.deliveries import DeliveryState
+from checkout.model.orders import Order, State
+from checkout.model.payments import Judgement, Payment
 from checkout.store.gateways import Watch
 from tests.hooks import Listener
 from tests.shop import Shop

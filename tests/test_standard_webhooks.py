@@ -18,7 +18,8 @@ from checkout import store as stores
 from checkout.client import verify_webhook
 from checkout.http import Client
 from checkout.interfaces import Store
-from checkout.model import Endpoint, Refund, RefundState
+from checkout.model.deliveries import Endpoint
+from checkout.model.refunds import Refund, RefundState
 from tests.conftest import skip_or_fail
 from tests.hooks import Listener
 from tests.loopback import answering, ok, serving

@@ -7,7 +7,8 @@ import pytest
 from checkout import claims, ids, orders, selling, switching
 from checkout import store as stores
 from checkout.errors import Code, Refusal
-from checkout.model import Judgement, Order, State
+from checkout.model.orders import Order, State
+from checkout.model.payments import Judgement
 from checkout.products import Caps
 from tests.test_selling import buy, product_of
 from tests.world import World

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from checkout import orders, sales, tallies
 from checkout import store as stores
 from checkout.interfaces import Rows, Store
-from checkout.model import Order, State
+from checkout.model.orders import Order, State
 from checkout.sales import DAY_S
 from checkout.store import open_store
 from checkout.tallies import BOUNDS, SETTLE_S, Tally

@@ -11,7 +11,7 @@ from checkout import endpoints, orders
 from checkout import store as stores
 from checkout.http import Client
 from checkout.interfaces import Store
-from checkout.model import DeliveryState
+from checkout.model.deliveries import DeliveryState
 from tests.hooks import Listener
 from tests.loopback import answering, dripping, ok, serving
 from tests.world import FakeClock, Outside, answer

@@ -12,7 +12,8 @@ from checkout import deliveries, inquiries, orders, presence, sharing, switching
 from checkout import store as stores
 from checkout.errors import Refusal
 from checkout.interfaces import Rows, Store
-from checkout.model import Method, State
+from checkout.model.accounts import Method
+from checkout.model.orders import State
 from checkout.store.sqlite import SqliteStore
 from checkout.turns import ALONE, TooNarrow, Turn
 from tests.shop import Shop

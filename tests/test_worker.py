@@ -12,7 +12,8 @@ from checkout import store as stores
 from checkout.errors import StoreError
 from checkout.interfaces import Store
 from checkout.lanes import lane_of
-from checkout.model import DeliveryState, State
+from checkout.model.deliveries import DeliveryState
+from checkout.model.orders import State
 from tests.trade import PATIENCE_S, Trade, listen, lock_at_claims, trading
 from tests.world import START, FakeClock
 

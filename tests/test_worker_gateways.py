@@ -10,7 +10,7 @@ import pytest
 
 from checkout import inquiries, store
 from checkout.channel import Channel, Found, GatewayError, Paid, Standing
-from checkout.model import Order, State
+from checkout.model.orders import Order, State
 from checkout.store.gateways import Watch
 from checkout.worker import Worker
 from tests.channels.orders import TOKEN, order

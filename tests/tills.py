@@ -15,7 +15,10 @@ from checkout import gateways, ids, refund_calls, refunds, store
 from checkout.channel import Channel, Scene
 from checkout.channels import wechat as v2
 from checkout.channels import wechat_v3 as v3
-from checkout.model import Method, Order, Payment, Refund, State
+from checkout.model.accounts import Method
+from checkout.model.orders import Order, State
+from checkout.model.payments import Payment
+from checkout.model.refunds import Refund
 from checkout.refunds import Back
 from tests.channels import wechat_2014, wechat_v3
 from tests.channels.alipay_app import channel_at, opened

@@ -16,7 +16,9 @@ from checkout import store as stores
 from checkout.errors import StoreError
 from checkout.http import Answer, Outgoing
 from checkout.interfaces import Dialects, Store
-from checkout.model import DeliveryState, Endpoint, Merchant, Order
+from checkout.model.deliveries import DeliveryState, Endpoint
+from checkout.model.merchants import Merchant
+from checkout.model.orders import Order
 from checkout.worker import Worker
 from tests.shop import Shop
 from tests.world import START, FakeClock, answer

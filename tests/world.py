@@ -14,7 +14,13 @@ from checkout import deliveries
 from checkout import store as stores
 from checkout.http import Answer, Outgoing
 from checkout.interfaces import Store
-from checkout.model import Account, AuditEntry, Device, Merchant, Method, Mode, Order, Payment, Product
+from checkout.model.accounts import Account, Method
+from checkout.model.devices import Device
+from checkout.model.merchants import Merchant, Mode
+from checkout.model.orders import Order
+from checkout.model.owner import AuditEntry
+from checkout.model.payments import Payment
+from checkout.model.products import Product
 from checkout.web import Parts
 
 START = 1_790_000_000

@@ -14,7 +14,8 @@ from checkout.admin.nav import Page
 from checkout.devices import Watching
 from checkout.errors import Code
 from checkout.interfaces import Rows
-from checkout.model import Account, Device, Method
+from checkout.model.accounts import Account, Method
+from checkout.model.devices import Device
 from checkout.pages.language import N_
 from checkout.pages.language import translated as _
 from checkout.receiving import PERSONAL, Wish

@@ -10,7 +10,7 @@ from msgspec import Struct
 from checkout import store
 from checkout.admin import layout, lists
 from checkout.admin.nav import Page
-from checkout.model import AuditEntry
+from checkout.model.owner import AuditEntry
 from checkout.pages.language import N_
 from checkout.web import parts
 

@@ -13,7 +13,7 @@ from checkout.admin.forms import Form
 from checkout.admin.nav import Page
 from checkout.errors import Code, Refusal
 from checkout.http import Outgoing
-from checkout.model import DeliveryState
+from checkout.model.deliveries import DeliveryState
 from checkout.pages.language import N_
 from checkout.pages.language import translated as _
 from checkout.web import parts

@@ -12,7 +12,7 @@ from checkout.admin.nav import Page
 from checkout.devices import Watching
 from checkout.errors import Code
 from checkout.interfaces import Rows
-from checkout.model import Device
+from checkout.model.devices import Device
 from checkout.monitors import pairing
 from checkout.pages.language import N_
 from checkout.pages.language import translated as _

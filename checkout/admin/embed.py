@@ -12,7 +12,8 @@ from checkout.admin import layout
 from checkout.admin.forms import Form, Wrong
 from checkout.admin.products import PAGE, existing
 from checkout.errors import Code, Refusal
-from checkout.model import Method, Product
+from checkout.model.accounts import Method
+from checkout.model.products import Product
 from checkout.pages import answers
 from checkout.pages.frames import Frame
 from checkout.pages.language import prefer

@@ -14,7 +14,7 @@ from checkout.admin.nav import Page
 from checkout.api_keys import Scope
 from checkout.errors import Code
 from checkout.merchants import Reach, Wish
-from checkout.model import Mode
+from checkout.model.merchants import Mode
 from checkout.pages.language import N_
 from checkout.pages.language import translated as _
 from checkout.web import parts

@@ -9,7 +9,7 @@ from checkout.admin import forms, layout, session, timeline
 from checkout.admin.forms import Form
 from checkout.admin.orders import PAGE
 from checkout.errors import Code
-from checkout.model import State
+from checkout.model.orders import State
 from checkout.pages.language import translated as _
 from checkout.web import parts
 

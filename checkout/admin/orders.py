@@ -14,7 +14,9 @@ from checkout import exports, order_search, store
 from checkout.admin import layout, lists
 from checkout.admin.nav import Page
 from checkout.interfaces import Rows
-from checkout.model import DeliveryState, Method, Order, State
+from checkout.model.accounts import Method
+from checkout.model.deliveries import DeliveryState
+from checkout.model.orders import Order, State
 from checkout.order_search import FOR_EVER, LATE, Search
 from checkout.pages.language import N_
 from checkout.web import parts

@@ -13,7 +13,8 @@ from checkout.admin.nav import Page
 from checkout.admin.orders import Line
 from checkout.interfaces import Rows
 from checkout.merchants import Reach
-from checkout.model import Method, State
+from checkout.model.accounts import Method
+from checkout.model.orders import State
 from checkout.order_search import Search
 from checkout.pages import links
 from checkout.pages.language import N_, beijing, money

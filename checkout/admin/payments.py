@@ -16,7 +16,9 @@ from checkout.admin.tables import duration
 from checkout.admin.words import sentence
 from checkout.errors import Code, Refusal
 from checkout.interfaces import Rows
-from checkout.model import AuditEntry, Judgement, Order, Payment
+from checkout.model.orders import Order
+from checkout.model.owner import AuditEntry
+from checkout.model.payments import Judgement, Payment
 from checkout.pages.language import N_, beijing
 from checkout.pages.language import translated as _
 from checkout.payment_search import FOR_EVER, REVIEW, STATES, Search

@@ -10,7 +10,7 @@ from msgspec import Struct
 from checkout import qr, receiving
 from checkout.admin import words
 from checkout.admin.forms import Form, Wrong
-from checkout.model import Method
+from checkout.model.accounts import Method
 from checkout.pages.language import translated as _
 
 MAX_UPLOAD = 12_000_000  # a photo of a phone has 2 to 8 MB

@@ -10,7 +10,7 @@ from checkout import money
 from checkout.admin.forms import Form, Wrong
 from checkout.catalogue import Draft, Goods
 from checkout.errors import Refusal
-from checkout.model import Product
+from checkout.model.products import Product
 from checkout.money import yuan
 from checkout.pages.language import translated as _
 from checkout.settings import Settings

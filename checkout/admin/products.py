@@ -11,7 +11,7 @@ from checkout.admin.nav import Page
 from checkout.catalogue import Draft
 from checkout.errors import Code
 from checkout.merchants import Reach
-from checkout.model import Product
+from checkout.model.products import Product
 from checkout.pages import goods
 from checkout.pages.language import N_
 from checkout.pages.language import translated as _

@@ -12,7 +12,8 @@ from checkout.admin.nav import Page
 from checkout.candidates import Candidate
 from checkout.errors import Code, Refusal
 from checkout.interfaces import Rows
-from checkout.model import Claim, Judgement, Order, Payment
+from checkout.model.orders import Order
+from checkout.model.payments import Claim, Judgement, Payment
 from checkout.order_search import Search, find
 from checkout.pages.language import N_
 from checkout.pages.language import translated as _

@@ -12,7 +12,7 @@ from checkout.admin import words
 from checkout.admin.forms import Form, Wrong
 from checkout.errors import Refusal
 from checkout.interfaces import NewId
-from checkout.model import Session
+from checkout.model.owner import Session
 from checkout.pages.language import translated as _
 from checkout.settings import secret_for
 from checkout.web import client_address, parts

@@ -10,7 +10,9 @@ from msgspec import Struct, field
 
 from checkout import store
 from checkout.interfaces import Rows
-from checkout.model import Delivery, DeliveryState, Order, RefundState, State
+from checkout.model.deliveries import Delivery, DeliveryState
+from checkout.model.orders import Order, State
+from checkout.model.refunds import RefundState
 
 _DONE_BY_HAND = ("order.confirm", "order.close", "delivery.resend", "payment.link", "claim.answer")
 

@@ -35,7 +35,7 @@ from checkout.channels.alipay_forms import CLOSED, PAID, WAITING, beijing, field
 from checkout.channels.alipay_gateway import Config, Gateway, encoded
 from checkout.channels.sections import Section
 from checkout.interfaces import Send
-from checkout.model import Order
+from checkout.model.orders import Order
 from checkout.money import yuan
 
 if TYPE_CHECKING:

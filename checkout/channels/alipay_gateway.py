@@ -13,7 +13,7 @@ from checkout.channels import keys
 from checkout.channels.alipay_answers import answer_of
 from checkout.channels.alipay_forms import beijing
 from checkout.interfaces import Send
-from checkout.model import Order
+from checkout.model.orders import Order
 from checkout.records import Discreet
 from checkout.signing import sorted_pairs
 

@@ -33,7 +33,7 @@ from checkout.channels import keys
 from checkout.channels.alipay_forms import fields_of, notice_of, verified
 from checkout.channels.sections import Section
 from checkout.interfaces import Send
-from checkout.model import Order
+from checkout.model.orders import Order
 from checkout.money import yuan
 from checkout.records import Discreet
 

@@ -43,7 +43,7 @@ from checkout.channels.wechat_product import call_of, code_of, told
 from checkout.channels.wechat_refunds import is_taken, notice_of, refund_of, standing_of
 from checkout.channels.wechat_section import clients
 from checkout.errors import Refusal
-from checkout.model import Order
+from checkout.model.orders import Order
 
 LIVE = "https://api.mch.weixin.qq.com"
 CAME = frozenset({"SUCCESS", "REFUND"})  # money that went back later came all the same

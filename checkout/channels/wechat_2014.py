@@ -37,7 +37,7 @@ from checkout.channels.wechat_2014_refunds import Operator, Refunds
 from checkout.channels.wechat_gateway import nonce
 from checkout.channels.wechat_section import clients
 from checkout.errors import Refusal
-from checkout.model import Order
+from checkout.model.orders import Order
 from checkout.signing import md5_of
 
 LIVE = "https://mch.tenpay.com"

@@ -37,7 +37,7 @@ from checkout.channels.wechat_v3_gateway import Config, Gateway, Refused
 from checkout.channels.wechat_v3_notices import notice_of
 from checkout.channels.wechat_v3_orders import KINDS, order_of, prompt_of
 from checkout.interfaces import Send
-from checkout.model import Order
+from checkout.model.orders import Order
 
 LIVE = "https://api.mch.weixin.qq.com"
 ORDERS = "/v3/pay/transactions"

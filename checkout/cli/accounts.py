@@ -15,7 +15,7 @@ from checkout.cli.options import options
 from checkout.cli.output import as_json, details, next_steps, show, table, warn, when
 from checkout.cli.section import Section
 from checkout.errors import Code, Refusal
-from checkout.model import Account, FixedCode, Method
+from checkout.model.accounts import Account, FixedCode, Method
 from checkout.money import yuan
 from checkout.receiving import Wish
 

@@ -14,7 +14,7 @@ from checkout.cli.desk import Desk
 from checkout.cli.output import as_json, next_steps, show, table, when
 from checkout.cli.section import Section
 from checkout.errors import Code, Refusal
-from checkout.model import Alert
+from checkout.model.owner import Alert
 
 
 @click.group(cls=Section)

@@ -10,7 +10,7 @@ from checkout import claims, store
 from checkout.cli.desk import Desk
 from checkout.cli.output import as_json, next_steps, show, table, when
 from checkout.cli.section import Section
-from checkout.model import Claim
+from checkout.model.payments import Claim
 from checkout.money import yuan
 
 

@@ -11,7 +11,7 @@ from checkout.cli.desk import Desk
 from checkout.cli.output import as_json, details, show, table, when
 from checkout.cli.section import Section
 from checkout.errors import Code, Refusal
-from checkout.model import Attempt, Delivery, DeliveryState
+from checkout.model.deliveries import Attempt, Delivery, DeliveryState
 
 
 @click.group(cls=Section)

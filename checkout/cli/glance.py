@@ -12,7 +12,8 @@ from checkout import alerts, devices, preferences, sales, store
 from checkout.alerts import Plan
 from checkout.cli.output import plain, width
 from checkout.interfaces import Rows
-from checkout.model import Device, Order, State
+from checkout.model.devices import Device
+from checkout.model.orders import Order, State
 from checkout.money import yuan
 from checkout.settings import Settings
 

@@ -13,7 +13,7 @@ from checkout.cli.section import Section
 from checkout.endpoints import Wish
 from checkout.errors import Code, Refusal
 from checkout.merchants import Reach
-from checkout.model import Endpoint
+from checkout.model.deliveries import Endpoint
 
 _PAUSES = {"hand": "paused", "gone": "paused: it answered 410", "failing": "paused: it failed for days"}
 _event = click.option(

@@ -11,7 +11,7 @@ from checkout.api_keys import USUAL, Scope
 from checkout.cli.desk import Desk
 from checkout.cli.output import as_json, details, next_steps, show, table, warn, when
 from checkout.cli.section import Section
-from checkout.model import ApiKey
+from checkout.model.merchants import ApiKey
 
 
 @click.group(cls=Section)

@@ -13,7 +13,7 @@ from checkout.cli.options import options
 from checkout.cli.output import as_json, details, next_steps, show, table, warn, when, yes
 from checkout.cli.section import Section
 from checkout.merchants import Reach, Wish
-from checkout.model import Merchant, Mode
+from checkout.model.merchants import Merchant, Mode
 
 _OPTIONS = (
     click.option("--notify-url", metavar="URL", help="Where payments are reported to."),

@@ -15,7 +15,9 @@ from checkout.cli.output import as_json, details, show, table, when
 from checkout.cli.section import Section
 from checkout.errors import Code, Refusal
 from checkout.interfaces import Rows
-from checkout.model import Delivery, Order, Refund, State
+from checkout.model.deliveries import Delivery
+from checkout.model.orders import Order, State
+from checkout.model.refunds import Refund
 from checkout.money import yuan
 from checkout.store.orders import Filter
 

@@ -12,7 +12,7 @@ from checkout.cli import refunds as refund_lines
 from checkout.cli.desk import Desk
 from checkout.cli.output import as_json, next_steps, show, table, when
 from checkout.cli.section import Section
-from checkout.model import Payment
+from checkout.model.payments import Payment
 from checkout.money import yuan
 
 _reason = click.option("--reason", required=True, metavar="R", help="Why; it is kept in the audit log.")

@@ -18,7 +18,7 @@ from checkout.cli.product_codes import product_qr
 from checkout.cli.section import Section
 from checkout.errors import Code, Refusal
 from checkout.merchants import Reach
-from checkout.model import Product
+from checkout.model.products import Product
 from checkout.money import yuan
 
 _MAX_TEXT = 1024 * 1024

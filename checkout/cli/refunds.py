@@ -12,7 +12,7 @@ from checkout.cli.desk import Desk
 from checkout.cli.output import as_json, show, table, warn, when
 from checkout.cli.section import Section
 from checkout.errors import Code, Refusal
-from checkout.model import Refund, RefundState
+from checkout.model.refunds import Refund, RefundState
 from checkout.money import yuan
 
 

@@ -15,7 +15,8 @@ from werkzeug.wrappers import Response as AnyResponse
 from checkout import store
 from checkout.demo.phone import Phone
 from checkout.errors import Code, Refusal
-from checkout.model import Method, Order, State
+from checkout.model.accounts import Method
+from checkout.model.orders import Order, State
 from checkout.money import yuan
 from checkout.pages import answers, links
 from checkout.resources import resource_dir

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from checkout import api_keys, devices, ids, merchants, receiving, store
 from checkout.interfaces import Store
 from checkout.merchants import Reach, Wish
-from checkout.model import Merchant, Method
+from checkout.model.accounts import Method
+from checkout.model.merchants import Merchant
 from checkout.settings import Settings
 
 _PHONE, _KEY = "demo-phone", "demo shop"

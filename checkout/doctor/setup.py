@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from checkout import channels, devices, merchants, receiving, store
 from checkout.doctor.finding import Finding, Patient, beijing, fail, ok, warn
 from checkout.interfaces import Rows, Store
-from checkout.model import Account, Device, Method
+from checkout.model.accounts import Account, Method
+from checkout.model.devices import Device
 from checkout.monitors import pairing
 from checkout.receiving import PERSONAL
 from checkout.setting_values import SettingsError

@@ -18,7 +18,11 @@ from checkout import devices, merchants, receiving, store, tallies
 from checkout.errors import Refusal
 from checkout.importing.tables import Table
 from checkout.interfaces import NewId, Rows, Store
-from checkout.model import Delivery, DeliveryState, Judgement, Merchant, Method, Order, Payment, State
+from checkout.model.accounts import Method
+from checkout.model.deliveries import Delivery, DeliveryState
+from checkout.model.merchants import Merchant
+from checkout.model.orders import Order, State
+from checkout.model.payments import Judgement, Payment
 from checkout.money import MAX_FEN, yuan
 
 TABLES = {

@@ -20,7 +20,8 @@ from collections.abc import Mapping
 from flask import Blueprint, Response, request
 
 from checkout.errors import Code, Refusal
-from checkout.model import Device, Method
+from checkout.model.accounts import Method
+from checkout.model.devices import Device
 from checkout.money import fen_from_phone
 from checkout.monitors import messages, proofs, times
 from checkout.monitors.messages import Message, digest

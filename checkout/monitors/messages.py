@@ -17,7 +17,7 @@ from msgspec import Struct
 
 from checkout import payments, presence
 from checkout.errors import Refusal
-from checkout.model import Device
+from checkout.model.devices import Device
 from checkout.monitors import owner_rules, reading
 from checkout.monitors.reading import Verdict
 from checkout.payments import REPEAT_WINDOW_S, Report

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 
-from checkout.model import Device
+from checkout.model.devices import Device
 
 SCANNED = frozenset({"vmq"})  # kinds whose app takes the pairing text from a QR code
 

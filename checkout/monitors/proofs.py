@@ -9,7 +9,7 @@ from urllib.parse import unquote
 
 from checkout import store
 from checkout.errors import Code, Refusal
-from checkout.model import Device
+from checkout.model.devices import Device
 from checkout.signing import equal, hmac_sha256, same_secret
 from checkout.web import client_address, parts
 

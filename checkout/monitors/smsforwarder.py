@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from flask import Blueprint, Response
 
 from checkout.errors import Code, Refusal
-from checkout.model import Device
+from checkout.model.devices import Device
 from checkout.monitors import messages, proofs, times
 from checkout.monitors.messages import Message, digest
 from checkout.web import fields, parts

@@ -17,7 +17,7 @@ from flask import Blueprint, Response
 from checkout import payments, presence, store
 from checkout.errors import Code, Refusal
 from checkout.fields import of_form
-from checkout.model import Device
+from checkout.model.devices import Device
 from checkout.money import fen_from_phone
 from checkout.monitors import proofs
 from checkout.payments import Report

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from checkout import claims, orders, selling, store, switching
 from checkout.errors import Code, Refusal
-from checkout.model import Order, State
+from checkout.model.orders import Order, State
 from checkout.pages import answers, links
 from checkout.products import Caps
 from checkout.web import Parts, fields, parts

@@ -6,7 +6,8 @@ from flask import Blueprint, Response
 
 from checkout import catalogue, products, selling
 from checkout.errors import Refusal
-from checkout.model import Method, Product
+from checkout.model.accounts import Method
+from checkout.model.products import Product
 from checkout.pages import answers, frames, language, links
 from checkout.pages.offer import FIELDS, Asked, Offer, form_of, offer, refused, wish_of
 from checkout.products import Caps

@@ -12,7 +12,9 @@ from flask import Response, request
 from msgspec import Struct
 
 from checkout import checklist, selling, store
-from checkout.model import Merchant, Order, Product
+from checkout.model.merchants import Merchant
+from checkout.model.orders import Order
+from checkout.model.products import Product
 from checkout.web import parts
 
 _NOBODY = "frame-ancestors 'none'"

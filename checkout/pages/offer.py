@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from checkout import catalogue, grants, money, products, selling
 from checkout.errors import Code, Refusal
-from checkout.model import Product
+from checkout.model.products import Product
 from checkout.pages import language
 from checkout.pages.frames import Frame
 from checkout.products import MAX_REF, Wish

@@ -16,7 +16,9 @@ from checkout import catalogue, inline, inquiries, prompts, qr, store, switching
 from checkout.accounts import PERSONAL
 from checkout.channel import PromptKind
 from checkout.errors import Code, Refusal
-from checkout.model import Method, Order, Product, State
+from checkout.model.accounts import Method
+from checkout.model.orders import Order, State
+from checkout.model.products import Product
 from checkout.pages import answers, frames, language, links
 from checkout.pages.aid import aid, paid_attempt
 from checkout.pages.aid import routes as routes_of_aid

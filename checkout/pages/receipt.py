@@ -16,7 +16,8 @@ from werkzeug.wsgi import wrap_file
 
 from checkout import catalogue, events, grants, refunds, store
 from checkout.errors import Code, Refusal
-from checkout.model import Order, Product, Receipt
+from checkout.model.orders import Order
+from checkout.model.products import Product, Receipt
 from checkout.pages import answers, frames, goods, language, links
 from checkout.protocols.api import problems
 from checkout.settings import secret_for

@@ -8,7 +8,7 @@ from typing import Protocol
 from msgspec import Struct
 from msgspec.structs import replace
 
-from checkout.model import State
+from checkout.model.orders import State
 
 _BRISK = ((90, 2), (180, 3))  # (until this age, seconds from one poll to the next)
 _STEADY_S = 5

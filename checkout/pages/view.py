@@ -8,7 +8,8 @@ from msgspec import Struct, field
 
 from checkout import accounts, qr, refunds, returns, selling, store
 from checkout.channel import PromptKind
-from checkout.model import Method, Order
+from checkout.model.accounts import Method
+from checkout.model.orders import Order
 from checkout.pages import language
 from checkout.pages.aid import Aid
 from checkout.pages.stages import Look, Stage, hurried, look, unready

@@ -13,7 +13,7 @@ from markupsafe import escape
 from checkout import refunds
 from checkout.errors import Code, Refusal
 from checkout.interfaces import Rows
-from checkout.model import Order, State
+from checkout.model.orders import Order, State
 from checkout.money import yuan
 from checkout.web import BadField, url_for_buyers
 

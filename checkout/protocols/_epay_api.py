@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from checkout import store
-from checkout.model import Merchant
+from checkout.model.merchants import Merchant
 from checkout.protocols._epay_answer import (
     NOT_AUTHENTIC,
     OTHER,

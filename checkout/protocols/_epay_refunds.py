@@ -7,7 +7,9 @@ from typing import Any
 
 from checkout import refund_calls, refunds, store
 from checkout.errors import Code, Refusal
-from checkout.model import Merchant, Order, Refund, RefundState, State
+from checkout.model.merchants import Merchant
+from checkout.model.orders import Order, State
+from checkout.model.refunds import Refund, RefundState
 from checkout.money import fen, yuan
 from checkout.protocols._epay_answer import OTHER, Spoken, beijing
 from checkout.web import parts

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Mapping
 
 from checkout import orders, store
 from checkout.interfaces import Rows
-from checkout.model import Merchant, Order
+from checkout.model.merchants import Merchant
+from checkout.model.orders import Order
 from checkout.money import fen
 from checkout.protocols._epay_answer import METHODS, NO_PARAMETERS, NOT_AUTHENTIC, OTHER, Spoken
 from checkout.signing import signed_by, sorted_pairs

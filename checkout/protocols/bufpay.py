@@ -29,7 +29,10 @@ from checkout.channel import PromptKind
 from checkout.errors import Code, Refusal
 from checkout.http import Answer, Outgoing
 from checkout.interfaces import Rows
-from checkout.model import DeliveryState, Merchant, Method, Order, State
+from checkout.model.accounts import Method
+from checkout.model.deliveries import DeliveryState
+from checkout.model.merchants import Merchant
+from checkout.model.orders import Order, State
 from checkout.money import fen, yuan
 from checkout.prompts import Shown, Wanted
 from checkout.protocols import anywhere

@@ -18,7 +18,8 @@ from flask import Blueprint, Response, redirect
 from checkout import returns
 from checkout.errors import Code, Refusal
 from checkout.http import Answer, Outgoing
-from checkout.model import Merchant, Order
+from checkout.model.merchants import Merchant
+from checkout.model.orders import Order
 from checkout.money import yuan
 from checkout.protocols import _epay_api, anywhere
 from checkout.protocols._epay_answer import error_page, failure, json_answer, paid_values, payment_page

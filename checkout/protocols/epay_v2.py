@@ -22,7 +22,8 @@ from flask import Blueprint, Response, redirect
 from checkout import orders, returns, store
 from checkout.errors import Code, Refusal
 from checkout.http import Answer, Outgoing
-from checkout.model import Merchant, Order, State
+from checkout.model.merchants import Merchant
+from checkout.model.orders import Order, State
 from checkout.money import yuan
 from checkout.protocols import anywhere
 from checkout.protocols._epay_answer import (

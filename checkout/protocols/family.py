@@ -22,7 +22,9 @@ from checkout.accounts import PERSONAL, is_online
 from checkout.channel import PromptKind
 from checkout.errors import Code, Refusal
 from checkout.merchants import Reach, check_url
-from checkout.model import DeliveryState, Merchant, Mode, Order, State
+from checkout.model.deliveries import DeliveryState
+from checkout.model.merchants import Merchant, Mode
+from checkout.model.orders import Order, State
 from checkout.money import fen, yuan
 from checkout.orders import Opened
 from checkout.prompts import Wanted

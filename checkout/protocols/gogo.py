@@ -19,7 +19,8 @@ from flask import Blueprint, Response, request
 from checkout import returns, store
 from checkout.errors import Code, Refusal
 from checkout.http import Answer, Outgoing
-from checkout.model import Merchant, Mode, Order
+from checkout.model.merchants import Merchant, Mode
+from checkout.model.orders import Order
 from checkout.protocols import family, words
 from checkout.protocols.acknowledged import says
 from checkout.protocols.words import Spoken

@@ -10,7 +10,8 @@ from collections.abc import Mapping
 
 from checkout import events
 from checkout.http import Answer, Outgoing
-from checkout.model import Merchant, Order
+from checkout.model.merchants import Merchant
+from checkout.model.orders import Order
 
 
 def callback(order: Order, merchant: Merchant, url: str, now: int, receipt: str = "") -> Outgoing:

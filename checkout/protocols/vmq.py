@@ -17,7 +17,8 @@ from flask import Blueprint, Response, redirect
 from checkout import orders, qr, refunds, returns, store
 from checkout.errors import Code, Refusal
 from checkout.http import Answer, Outgoing
-from checkout.model import Merchant, Mode, Order, State
+from checkout.model.merchants import Merchant, Mode
+from checkout.model.orders import Order, State
 from checkout.orders import Opened
 from checkout.protocols import family, gogo, words
 from checkout.protocols.acknowledged import says

@@ -7,7 +7,7 @@ from functools import lru_cache
 from msgspec import Struct
 
 from checkout.interfaces import Row, Rows
-from checkout.model import Account, FixedCode, Method
+from checkout.model.accounts import Account, FixedCode, Method
 from checkout.store.mapping import columns, insert, values
 
 _COLUMNS = columns(Account, "accounts")

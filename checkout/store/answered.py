@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from checkout.interfaces import Rows
-from checkout.model import Answered
+from checkout.model.merchants import Answered
 from checkout.store.mapping import columns, insert, values
 
 _COLUMNS = columns(Answered)

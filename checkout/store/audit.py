@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from checkout.interfaces import Rows
-from checkout.model import AuditEntry
+from checkout.model.owner import AuditEntry
 from checkout.store.mapping import columns, insert, values
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from checkout.interfaces import Row, Rows
-from checkout.model import Attempt, Delivery, DeliveryState
+from checkout.model.deliveries import Attempt, Delivery, DeliveryState
 from checkout.store.mapping import columns, insert, values
 
 _COLUMNS = columns(Delivery)

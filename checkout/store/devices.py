@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from checkout.interfaces import Row, Rows
-from checkout.model import Device
+from checkout.model.devices import Device
 from checkout.store import silences
 from checkout.store.mapping import columns, insert, values
 

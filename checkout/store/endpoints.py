@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from checkout.interfaces import Rows
-from checkout.model import Endpoint
+from checkout.model.deliveries import Endpoint
 from checkout.store.mapping import columns, insert, values
 
 _COLUMNS = columns(Endpoint)

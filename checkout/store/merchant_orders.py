@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from checkout.interfaces import Rows
-from checkout.model import Order, State
+from checkout.model.orders import Order, State
 from checkout.store import orders
 
 _FOR_EVER = 1 << 62

@@ -6,7 +6,7 @@ import json
 from functools import lru_cache
 
 from checkout.interfaces import Row, Rows
-from checkout.model import Merchant, Mode
+from checkout.model.merchants import Merchant, Mode
 from checkout.store.mapping import columns, insert
 
 _COLUMNS = columns(Merchant)

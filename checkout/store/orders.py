@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from checkout.interfaces import Row, Rows
-from checkout.model import Order, State
+from checkout.model.orders import Order, State
 from checkout.store.mapping import columns, insert, values
 
 _COLUMNS = columns(Order)

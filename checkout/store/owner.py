@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from checkout.interfaces import Rows
-from checkout.model import Session
+from checkout.model.owner import Session
 from checkout.store.mapping import columns, insert, values
 
 _SESSION = columns(Session)

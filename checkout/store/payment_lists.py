@@ -8,7 +8,7 @@ from itertools import product
 from msgspec import Struct
 
 from checkout.interfaces import Rows, Value
-from checkout.model import Payment
+from checkout.model.payments import Payment
 from checkout.store import payments
 
 Key = tuple[int, str]  # (received_at, id)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from itertools import product
 
 from checkout.interfaces import Row, Rows
-from checkout.model import Judgement, Payment
+from checkout.model.payments import Judgement, Payment
 from checkout.store.mapping import columns, insert, values
 
 _COLUMNS = columns(Payment)

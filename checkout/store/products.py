@@ -8,7 +8,7 @@ from msgspec import Struct
 from msgspec.structs import asdict
 
 from checkout.interfaces import Row, Rows, Value
-from checkout.model import Product
+from checkout.model.products import Product
 from checkout.store.mapping import columns, insert
 
 

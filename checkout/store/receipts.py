@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from checkout.interfaces import Rows
-from checkout.model import Claim, Receipt
+from checkout.model.payments import Claim
+from checkout.model.products import Receipt
 from checkout.store.mapping import columns, insert, values
 
 

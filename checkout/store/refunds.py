@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from checkout.interfaces import Row, Rows
-from checkout.model import Refund, RefundState
+from checkout.model.refunds import Refund, RefundState
 from checkout.store.mapping import columns, insert, values
 
 _COLUMNS = columns(Refund)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from checkout.interfaces import Rows
-from checkout.model import Rest
+from checkout.model.accounts import Rest
 
 
 def resting(db: Rows, accounts: Iterable[str], low: int, high: int, now: int) -> dict[int, int]:

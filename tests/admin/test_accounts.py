@@ -11,7 +11,7 @@ from PIL import Image
 from werkzeug.datastructures import FileStorage, MultiDict
 
 from checkout import qr, store
-from checkout.model import Account
+from checkout.model.accounts import Account
 from tests.admin.desk import PASSWORD, Owner, reason, words
 
 PLACE = "/admin/accounts"

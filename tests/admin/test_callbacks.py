@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from checkout import store
-from checkout.model import DeliveryState
+from checkout.model.deliveries import DeliveryState
 from tests.admin.desk import PASSWORD, Owner, reason, words
 from tests.world import World, answer
 

@@ -6,7 +6,7 @@ import pytest
 
 from checkout import devices
 from checkout import store as stores
-from checkout.model import Device
+from checkout.model.devices import Device
 from checkout.store.strangers import Stranger
 from tests.admin.desk import PASSWORD, Owner, reason, words
 from tests.world import DEVICE_KEY

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from checkout import api_keys, store
-from checkout.model import Merchant, Mode
+from checkout.model.merchants import Merchant, Mode
 from tests.admin.desk import PASSWORD, Owner, reason, words
 from tests.world import MERCHANT_KEY, World
 

@@ -9,7 +9,8 @@ import pytest
 from msgspec.structs import replace
 
 from checkout import exports, order_search, store
-from checkout.model import DeliveryState, State
+from checkout.model.deliveries import DeliveryState
+from checkout.model.orders import State
 from checkout.order_search import LATE, Search
 from tests.admin.desk import PASSWORD, Owner, reason, words
 from tests.pages.shop import closed, opened, settled

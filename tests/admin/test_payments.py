@@ -7,7 +7,7 @@ import io
 
 import pytest
 
-from checkout.model import Payment
+from checkout.model.payments import Payment
 from tests.admin.desk import PASSWORD, Owner
 from tests.world import World
 

@@ -7,7 +7,7 @@ from io import BytesIO
 import pytest
 
 from checkout import store
-from checkout.model import Product
+from checkout.model.products import Product
 from tests.admin.desk import Owner, reason, words
 from tests.world import product
 

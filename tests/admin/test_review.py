@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from checkout import candidates, claims, ids
 from checkout.candidates import Candidate
-from checkout.model import Judgement, Order, Payment, State
+from checkout.model.orders import Order, State
+from checkout.model.payments import Judgement, Payment
 from tests.admin.desk import PASSWORD, Owner, reason, words
 from tests.pages.shop import opened, settled
 from tests.world import World

@@ -18,7 +18,7 @@ from werkzeug.serving import BaseWSGIServer, make_server
 
 from checkout import ids
 from checkout.app import create_app
-from checkout.model import Order
+from checkout.model.orders import Order
 from checkout.pages.assets import HTMX_CDN, HTMX_LOCAL
 from checkout.settings import Settings
 from tests.pages.shop import closed, opened, settled

@@ -9,7 +9,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from checkout.model import Order
+from checkout.model.orders import Order
 from tests.browser.site import ANDROID, DESKTOP, PHONE, WECHAT, Site, wake, with_cdn
 from tests.browser.test_states import each_state
 from tests.pages.shop import beat

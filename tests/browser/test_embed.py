@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, BrowserContext, Error, FrameLocator, Pa
 
 from checkout import store
 from checkout.catalogue import Goods
-from checkout.model import Order
+from checkout.model.orders import Order
 from tests.browser.host import NOTES, STRICT, Host, hosted, sell
 from tests.browser.site import ANDROID, WECHAT, Site, chromium, with_cdn
 

@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from checkout.model import Mode
+from checkout.model.merchants import Mode
 from tests.browser.site import Site, Watch
 from tests.world import MERCHANT_KEY, md5
 

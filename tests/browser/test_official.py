@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from checkout.model import Order, State
+from checkout.model.orders import Order, State
 from tests.browser.site import ANDROID, PHONE, Watch, wake, with_cdn
 from tests.browser.test_road import scanned
 from tests.officials import Official, official

@@ -16,7 +16,7 @@ from Crypto.Signature import DSS
 from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from checkout.model import Mode
+from checkout.model.merchants import Mode
 from tests.browser.site import DESKTOP, Site, Watch, wake, with_cdn
 from tests.world import MERCHANT_KEY, md5
 

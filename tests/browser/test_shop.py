@@ -10,7 +10,8 @@ from playwright.sync_api import Browser, Page, expect
 
 from checkout import store
 from checkout.catalogue import Goods
-from checkout.model import Order, Receipt
+from checkout.model.orders import Order
+from checkout.model.products import Receipt
 from tests.browser.host import hosted, sell
 from tests.browser.site import PHONE, Site
 from tests.browser.test_access import faults

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from checkout.model import Order
+from checkout.model.orders import Order
 from tests.browser.site import DESKTOP, PHONE, Site, Watch, wake, with_cdn
 
 pytestmark = pytest.mark.browser

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from checkout.channel import RefundAsk, Scene, Start
-from checkout.model import Order, State
+from checkout.model.orders import Order, State
 from tests.world import START
 
 TOKEN = "0123456789abcdef" * 2

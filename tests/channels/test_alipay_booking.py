@@ -10,7 +10,8 @@ import pytest
 
 from checkout import gateways, ids, inquiries, store
 from checkout.channel import Channel, Raw
-from checkout.model import Judgement, Order, Payment, State
+from checkout.model.orders import Order, State
+from checkout.model.payments import Judgement, Payment
 from checkout.store.gateways import Watch
 from tests.channels.alipay_app import channel_at, opened
 from tests.channels.orders import TOKEN, order, start

@@ -28,7 +28,8 @@ from checkout.channel import (
     Start,
 )
 from checkout.channels import make_channels
-from checkout.model import Judgement, State
+from checkout.model.orders import State
+from checkout.model.payments import Judgement
 from checkout.settings import Settings, SettingsError
 from tests.channels.orders import TOKEN, order
 from tests.world import START, World, account

@@ -13,7 +13,9 @@ from msgspec.structs import replace
 
 from checkout import gateways, ids, inquiries, store
 from checkout.channel import Scene
-from checkout.model import Judgement, Method, State
+from checkout.model.accounts import Method
+from checkout.model.orders import State
+from checkout.model.payments import Judgement
 from checkout.settings import Settings
 from checkout.store.gateways import Watch
 from tests.channels import wechat_2014

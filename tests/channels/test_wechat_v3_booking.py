@@ -10,7 +10,9 @@ import pytest
 
 from checkout import gateways, ids, inquiries, store
 from checkout.channel import Channel, NoticeRefused
-from checkout.model import Judgement, Method, Order, State
+from checkout.model.accounts import Method
+from checkout.model.orders import Order, State
+from checkout.model.payments import Judgement
 from checkout.store.gateways import Watch
 from tests.channels.wechat_v3 import API_KEY, TOKEN, channel, fake, order, raw, start
 from tests.fakes.serving import Answered, Asked, Serving

@@ -8,7 +8,7 @@ from typing import Any
 
 from checkout.channel import Channel, Raw, RefundAsk, Scene, Start
 from checkout.channels.wechat_v3 import make
-from checkout.model import Order, State
+from checkout.model.orders import Order, State
 from tests.channels.rsa import key, pem, written
 from tests.fakes.wechat_v3 import FakeWechatV3
 from tests.world import START, FakeClock

@@ -3,7 +3,7 @@ from __future__ import annotations
 from contextlib import closing
 
 from checkout import store as stores
-from checkout.model import Attempt
+from checkout.model.deliveries import Attempt
 from checkout.store import open_store
 from tests.cli.conftest import Console
 from tests.cli.test_orders import opened, pushed

@@ -16,7 +16,7 @@ from flask import Flask
 from checkout import devices, ids, qr
 from checkout import store as stores
 from checkout.app import create_app
-from checkout.model import Payment
+from checkout.model.payments import Payment
 from checkout.settings import Settings
 from checkout.web import Parts
 from tests.cli.conftest import Console

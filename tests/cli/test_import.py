@@ -15,7 +15,7 @@ from checkout import store as stores
 from checkout.errors import Refusal
 from checkout.importing import tables, vmq
 from checkout.importing.vmq import TABLES
-from checkout.model import Order, State
+from checkout.model.orders import Order, State
 from checkout.store import invariants, open_store
 from tests.cli.conftest import Console
 

@@ -6,7 +6,7 @@ import pytest
 
 from checkout import orders, payments
 from checkout import store as stores
-from checkout.model import Order
+from checkout.model.orders import Order
 from checkout.orders import Ask, Rules
 from checkout.payments import Report
 from checkout.store import open_store

@@ -12,7 +12,7 @@ from checkout import store as stores
 from checkout.cli import glance
 from checkout.cli.output import width
 from checkout.interfaces import Store
-from checkout.model import Method
+from checkout.model.accounts import Method
 from checkout.settings import Settings
 from checkout.store import open_store
 from tests.cli.conftest import Console

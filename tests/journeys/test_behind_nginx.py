@@ -15,7 +15,10 @@ import pytest
 from checkout import ids, merchant_keys, protocols, returns
 from checkout import store as stores
 from checkout.interfaces import Store
-from checkout.model import Method, Mode, Order, Product
+from checkout.model.accounts import Method
+from checkout.model.merchants import Mode
+from checkout.model.orders import Order
+from checkout.model.products import Product
 from checkout.products import client_digest
 from checkout.settings import load, secret_for
 from checkout.store import open_store

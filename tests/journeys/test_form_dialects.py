@@ -12,7 +12,7 @@ import pytest
 from checkout import ids, merchant_keys, protocols, returns
 from checkout import store as stores
 from checkout.interfaces import Store
-from checkout.model import Method
+from checkout.model.accounts import Method
 from checkout.store import open_store
 from tests.clients import bufpay, epay, epay_v2
 from tests.clients.forms import post_multipart, token_of

@@ -13,7 +13,9 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from checkout import store as stores
-from checkout.model import Judgement, Method, Mode
+from checkout.model.accounts import Method
+from checkout.model.merchants import Mode
+from checkout.model.payments import Judgement
 from checkout.monitors import pairing
 from checkout.store import open_store
 from tests.clients.smsforwarder import ALIPAY, WECHAT, Forwarder, Notification

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from checkout import http, prompts, store
 from checkout.channel import GatewayError
 from checkout.channels import make_channels
-from checkout.model import Order, State
+from checkout.model.orders import Order, State
 from tests.loopback import Behaviour, Loopback, answering, dripping, ok, read_request, serving, silent
 from tests.officials import Official, official
 from tests.world import account

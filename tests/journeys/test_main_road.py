@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from urllib.parse import parse_qsl, urlsplit
 
-from checkout.model import Judgement, State
+from checkout.model.orders import State
+from checkout.model.payments import Judgement
 from tests.world import MERCHANT_KEY, World, md5
 
 

@@ -11,7 +11,8 @@ import pytest
 
 from checkout import gateways, prompts
 from checkout.errors import StoreError
-from checkout.model import Judgement, Order, State
+from checkout.model.orders import Order, State
+from checkout.model.payments import Judgement
 from tests.officials import COUNTERS, Counter, Official, official
 from tests.pages.shop import stage_in
 from tests.world import World

@@ -10,7 +10,7 @@ import pytest
 
 from checkout.demo.gateways.serving import once
 from checkout.demo.gateways.town import WX_APP
-from checkout.model import State
+from checkout.model.orders import State
 from tests.clients.api import Shop
 from tests.clients.wire import to_app
 from tests.officials import Counter, Official, official

@@ -16,7 +16,8 @@ from Crypto.PublicKey import ECC
 from Crypto.Signature import DSS
 
 from checkout import store as stores
-from checkout.model import Method, Mode
+from checkout.model.accounts import Method
+from checkout.model.merchants import Mode
 from checkout.store import open_store
 from tests.clients.gogo import GogoClient
 from tests.clients.phone import Phone, java_double

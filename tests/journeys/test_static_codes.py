@@ -12,7 +12,7 @@ from checkout.catalogue import Draft
 from checkout.channels.static_codes import SellsByCode
 from checkout.demo.gateways.wechat_words import read
 from checkout.merchants import Reach
-from checkout.model import Order, State
+from checkout.model.orders import Order, State
 from tests.officials import Official, official
 
 OPENID = "oUpF8uMuAJO_M2pxb1Q9zNjWeS6o"

@@ -22,7 +22,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from checkout import deliveries, orders, payments, protocols, refunds, selling, store, switching
 from checkout.errors import Code, Refusal
 from checkout.http import Answer, Outgoing
-from checkout.model import Delivery, DeliveryState, Order
+from checkout.model.deliveries import Delivery, DeliveryState
+from checkout.model.orders import Order
 from checkout.products import Caps
 from checkout.store import open_store
 from tests.model.book import ACCOUNTS, REVIEW, Asked, Book, Money, Sale

@@ -27,7 +27,7 @@ from checkout.channel import (
     RefundStanding,
 )
 from checkout.errors import Code, Refusal
-from checkout.model import Refund, RefundState
+from checkout.model.refunds import Refund, RefundState
 from checkout.store import open_store
 from tests.channels.orders import TOKEN, order
 from tests.model.test_life import STEPS

@@ -12,7 +12,10 @@ from msgspec.structs import replace
 
 from checkout import amounts, deliveries, orders, payments, refunds, selling, settlement, store
 from checkout.interfaces import Rows, Store
-from checkout.model import Judgement, Merchant, Order, Payment, Rest, State
+from checkout.model.accounts import Rest
+from checkout.model.merchants import Merchant
+from checkout.model.orders import Order, State
+from checkout.model.payments import Judgement, Payment
 from checkout.orders import Ask
 from tests.model.test_life import Life
 

@@ -6,7 +6,8 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 
 from checkout import store as stores
-from checkout.model import Device, Payment
+from checkout.model.devices import Device
+from checkout.model.payments import Payment
 from tests.clients.wire import Reply
 from tests.dump import dump
 from tests.world import START, World, device

@@ -11,7 +11,8 @@ from urllib.parse import parse_qsl, quote_plus, urlencode, urlsplit
 
 import pytest
 
-from checkout.model import Judgement, State
+from checkout.model.orders import State
+from checkout.model.payments import Judgement
 from tests.clients.forms import FORM, post_multipart
 from tests.clients.wire import Reply, to_app
 from tests.dump import dump

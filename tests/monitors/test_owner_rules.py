@@ -12,7 +12,9 @@ from checkout import ids
 from checkout import store as stores
 from checkout.errors import Code, Refusal
 from checkout.interfaces import Store
-from checkout.model import AuditEntry, Judgement, State
+from checkout.model.orders import State
+from checkout.model.owner import AuditEntry
+from checkout.model.payments import Judgement
 from checkout.monitors import owner_rules
 from checkout.monitors.reading import Verdict, read, shipped_rules
 from tests.clients.smsforwarder import Forwarder, Notification

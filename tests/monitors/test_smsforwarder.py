@@ -13,7 +13,8 @@ from urllib.parse import parse_qsl, quote, quote_plus, urlencode, urlsplit
 
 import pytest
 
-from checkout.model import Judgement, State
+from checkout.model.orders import State
+from checkout.model.payments import Judgement
 from checkout.monitors import smsforwarder
 from checkout.monitors.reading import Why
 from tests.clients.smsforwarder import ALIPAY, TEMPLATE, WECHAT, Forwarder, Notification

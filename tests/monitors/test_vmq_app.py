@@ -13,7 +13,9 @@ from flask import Flask
 from checkout import ids
 from checkout import store as stores
 from checkout.app import create_app
-from checkout.model import Judgement, Method, State
+from checkout.model.accounts import Method
+from checkout.model.orders import State
+from checkout.model.payments import Judgement
 from checkout.settings import Settings
 from tests.clients.phone import Phone, java_double
 from tests.clients.wire import to_app

@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from checkout import ids, orders, settlement, store
-from checkout.model import Order
+from checkout.model.orders import Order
 from tests.world import World
 
 

@@ -6,7 +6,8 @@ import pytest
 from werkzeug.test import TestResponse
 
 from checkout import store as stores
-from checkout.model import Claim, Order, State
+from checkout.model.orders import Order, State
+from checkout.model.payments import Claim
 from tests.pages.shop import opened, rev_in, stage_in
 from tests.pages.test_buy import add, change, orders, send
 from tests.world import World

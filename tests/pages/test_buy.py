@@ -12,7 +12,7 @@ from checkout import catalogue, ids
 from checkout import store as stores
 from checkout.catalogue import Draft
 from checkout.merchants import Reach
-from checkout.model import Order
+from checkout.model.orders import Order
 from tests.pages.shop import settled
 from tests.world import World, account
 

@@ -9,7 +9,8 @@ import pytest
 from werkzeug.test import TestResponse
 
 from checkout import store
-from checkout.model import Method, Order
+from checkout.model.accounts import Method
+from checkout.model.orders import Order
 from tests.pages.shop import opened, stage_in
 from tests.world import World, account
 

@@ -7,7 +7,8 @@ from flask.testing import FlaskClient
 from msgspec.structs import replace
 
 from checkout import store
-from checkout.model import FixedCode, Order
+from checkout.model.accounts import FixedCode
+from checkout.model.orders import Order
 from checkout.qr import png
 from tests.pages.shop import beat, closed, opened, settled, stage_in
 from tests.world import START, World, account

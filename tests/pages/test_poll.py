@@ -9,7 +9,7 @@ import pytest
 from werkzeug.test import TestResponse
 
 from checkout import orders, switching
-from checkout.model import Order
+from checkout.model.orders import Order
 from tests.pages.shop import beat, closed, opened, rev_in, settled, stage_in
 from tests.world import World
 

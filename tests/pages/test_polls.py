@@ -7,7 +7,7 @@ from typing import NoReturn
 import pytest
 
 from checkout.errors import StoreError
-from checkout.model import Order
+from checkout.model.orders import Order
 from checkout.rates import FULL, POLL
 from checkout.store.sqlite import SqliteStore
 from tests.pages.shop import opened, rev_in, settled

@@ -10,7 +10,8 @@ from werkzeug.test import TestResponse
 
 from checkout import store as stores
 from checkout.catalogue import Goods
-from checkout.model import Order, Receipt
+from checkout.model.orders import Order
+from checkout.model.products import Receipt
 from checkout.pages.goods import html
 from tests.pages.test_buy import add, change, orders, send
 from tests.world import World

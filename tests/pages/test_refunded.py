@@ -10,7 +10,8 @@ import pytest
 
 from checkout import ids, products, refunds, store
 from checkout.catalogue import Goods
-from checkout.model import Order, Refund, RefundState
+from checkout.model.orders import Order
+from checkout.model.refunds import Refund, RefundState
 from tests.pages.test_buy import add
 from tests.pages.test_receipt import bought, page_of
 from tests.world import World

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from checkout.model import State
+from checkout.model.orders import State
 from checkout.pages.stages import Stage, is_same_view, look
 from checkout.store.orders import Pulse
 

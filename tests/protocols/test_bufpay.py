@@ -12,7 +12,8 @@ from msgspec.structs import replace
 from checkout import orders, refunds, returns
 from checkout import store as stores
 from checkout.http import Answer
-from checkout.model import FixedCode, State
+from checkout.model.accounts import FixedCode
+from checkout.model.orders import State
 from checkout.protocols import bufpay
 from tests.clients.bufpay import Shop, sign
 from tests.clients.forms import FORM, get, members, post, post_multipart, raw_path, send, token_of

@@ -11,7 +11,7 @@ from werkzeug.test import TestResponse
 from checkout import live
 from checkout.errors import StoreError
 from checkout.fields import MAX_BODY
-from checkout.model import Mode
+from checkout.model.merchants import Mode
 from checkout.protocols import family
 from checkout.store.sqlite import SqliteStore
 from tests.protocols.support import rows

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import pytest
 
-from checkout.model import Mode
+from checkout.model.merchants import Mode
 from checkout.plain import PlainRequests
 from tests.world import MERCHANT_KEY, START, World, md5
 

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from checkout import store as stores
 from checkout import switching
-from checkout.model import Mode
+from checkout.model.merchants import Mode
 from checkout.protocols import epay
 from checkout.protocols._epay_request import is_signed
 from tests.clients.epay import Shop, sign, text_to_sign

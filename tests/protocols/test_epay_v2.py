@@ -13,7 +13,7 @@ from Crypto.Signature import pkcs1_15
 
 from checkout import store as stores
 from checkout import switching
-from checkout.model import State
+from checkout.model.orders import State
 from checkout.protocols import epay_v2
 from tests.clients import epay as version_1
 from tests.clients.epay_v2 import Shop, digest

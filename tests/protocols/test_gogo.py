@@ -9,7 +9,8 @@ from dataclasses import replace
 import pytest
 
 from checkout import store as stores
-from checkout.model import Mode, State
+from checkout.model.merchants import Mode
+from checkout.model.orders import State
 from tests.clients.gogo import GogoClient
 from tests.clients.vmq import Forged, Refused, VmqClient, md5
 from tests.clients.wire import to_app

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from checkout.model import Mode
+from checkout.model.merchants import Mode
 from tests.clients.gogo import GogoClient
 from tests.clients.vmq import Refused, VmqClient, cents, md5
 from tests.clients.wire import to_app

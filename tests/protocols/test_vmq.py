@@ -12,7 +12,9 @@ from PIL import Image
 
 from checkout import store as stores
 from checkout.http import Answer, Outgoing, Reason, Unreachable
-from checkout.model import FixedCode, Method, Mode, State
+from checkout.model.accounts import FixedCode, Method
+from checkout.model.merchants import Mode
+from checkout.model.orders import State
 from tests.clients.vmq import Forged, Refused, VmqClient, md5
 from tests.clients.wire import to_app
 from tests.dump import dump

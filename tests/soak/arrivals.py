@@ -21,7 +21,9 @@ from bench.market import Habits
 from checkout import deliveries, orders, protocols, store
 from checkout.errors import Code, Refusal
 from checkout.http import Answer, Outgoing, Reason, Unreachable
-from checkout.model import Delivery, Judgement, Order, State
+from checkout.model.deliveries import Delivery
+from checkout.model.orders import Order, State
+from checkout.model.payments import Judgement
 from checkout.payments import ECHO_WINDOW_S
 from checkout.store import open_store
 from tests.shop import LIMITS, Shop

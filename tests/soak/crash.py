@@ -28,7 +28,8 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 from bench.fill import fill
 from checkout import deliveries, http, protocols, store
 from checkout.interfaces import Rows, Store
-from checkout.model import Delivery, Method
+from checkout.model.accounts import Method
+from checkout.model.deliveries import Delivery
 from checkout.money import fen
 from checkout.store import open_store
 from tests.servers import CHECKOUT, ROOT, Server, free_port

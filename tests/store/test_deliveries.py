@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from checkout import store as stores
 from checkout.interfaces import Store
-from checkout.model import Attempt, Delivery, DeliveryState, Endpoint
+from checkout.model.deliveries import Attempt, Delivery, DeliveryState, Endpoint
 from tests.shop import Shop
 from tests.world import START
 

@@ -19,7 +19,7 @@ from checkout import store as stores
 from checkout.app import create_app
 from checkout.errors import StoreError
 from checkout.interfaces import Store
-from checkout.model import State
+from checkout.model.orders import State
 from checkout.settings import Settings
 from checkout.store import lines, open_store
 from checkout.store.lines import READERS, Line

@@ -10,7 +10,8 @@ import pytest
 from checkout import gateways, inquiries, presence
 from checkout import store as stores
 from checkout.channel import Paid, Prompt, PromptKind, Scene, Start
-from checkout.model import Judgement, Order, State
+from checkout.model.orders import Order, State
+from checkout.model.payments import Judgement
 from checkout.store.gateways import Watch
 from tests.gateways import Till
 from tests.shop import Shop

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from checkout import store as stores
 from checkout.interfaces import Rows, Store
-from checkout.model import Order, State
+from checkout.model.orders import Order, State
 from checkout.store.orders import Filter, Pulse
 from tests.shop import Shop
 from tests.world import START, merchant

@@ -11,7 +11,8 @@ from msgspec.structs import replace
 from checkout import store as stores
 from checkout.errors import Conflict
 from checkout.interfaces import Store
-from checkout.model import Judgement, Method, Payment
+from checkout.model.accounts import Method
+from checkout.model.payments import Judgement, Payment
 from tests.shop import Shop
 from tests.world import START, merchant
 

@@ -9,7 +9,7 @@ import pytest
 from checkout import conditions
 from checkout import store as stores
 from checkout.interfaces import Row, Rows, Store, Value
-from checkout.model import Judgement, Payment
+from checkout.model.payments import Judgement, Payment
 from tests.world import START
 
 

@@ -18,7 +18,7 @@ import pytest
 from checkout import store as stores
 from checkout.errors import Conflict, Refusal, StoreError
 from checkout.interfaces import Store
-from checkout.model import State
+from checkout.model.orders import State
 from checkout.store import migrations, open_store
 from checkout.store.lines import READERS
 from checkout.store.migrations.postgres import translated

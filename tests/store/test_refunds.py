@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from checkout import store as stores
 from checkout.errors import Conflict
 from checkout.interfaces import Store
-from checkout.model import Refund, RefundState
+from checkout.model.refunds import Refund, RefundState
 from tests.shop import Shop
 from tests.world import START, merchant
 

@@ -8,7 +8,10 @@ from msgspec.structs import replace
 from checkout import store as stores
 from checkout.errors import Conflict
 from checkout.interfaces import Store
-from checkout.model import Account, FixedCode, Judgement, Method, Mode, Order
+from checkout.model.accounts import Account, FixedCode, Method
+from checkout.model.merchants import Mode
+from checkout.model.orders import Order
+from checkout.model.payments import Judgement
 from checkout.store.orders import Filter
 from tests.shop import Shop
 from tests.world import START, account, device, merchant

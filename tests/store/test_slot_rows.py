@@ -6,7 +6,7 @@ import pytest
 
 from checkout import store as stores
 from checkout.interfaces import Rows, Store
-from checkout.model import Method, Rest
+from checkout.model.accounts import Method, Rest
 from tests.shop import Shop
 
 NOW = 1000

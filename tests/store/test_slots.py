@@ -19,7 +19,9 @@ from checkout import orders
 from checkout import store as stores
 from checkout.errors import Refusal
 from checkout.interfaces import Store
-from checkout.model import Judgement, Order, Rest, State
+from checkout.model.accounts import Rest
+from checkout.model.orders import Order, State
+from checkout.model.payments import Judgement
 from checkout.store import open_store
 from tests.shop import Shop
 from tests.world import START

@@ -11,7 +11,7 @@ import pytest
 from checkout import products, selling
 from checkout import store as stores
 from checkout.errors import Code, Refusal
-from checkout.model import Order, State
+from checkout.model.orders import Order, State
 from checkout.products import Caps, Wish
 from checkout.selling import Purchase
 from checkout.store import migrations

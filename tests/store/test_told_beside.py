@@ -12,7 +12,8 @@ from checkout import announcements, deliveries, protocols
 from checkout import store as stores
 from checkout.http import Answer, Outgoing
 from checkout.lanes import Lanes, lane_of
-from checkout.model import Delivery, DeliveryState, Endpoint, Order
+from checkout.model.deliveries import Delivery, DeliveryState, Endpoint
+from checkout.model.orders import Order
 from checkout.outbox import Outbox
 from tests.shop import Shop
 from tests.store.conftest import Pair

@@ -19,7 +19,8 @@ from checkout import store as stores
 from checkout.errors import Code, Refusal, StoreError
 from checkout.interfaces import Rows
 from checkout.lanes import Lanes
-from checkout.model import Judgement, Order, State
+from checkout.model.orders import Order, State
+from checkout.model.payments import Judgement
 from checkout.outbox import Outbox
 from checkout.payments import Outcome
 from checkout.store import migrations, open_store, postgres

@@ -8,7 +8,7 @@ from importlib import resources
 from pathlib import Path
 
 from checkout import store as stores
-from checkout.model import Attempt, DeliveryState
+from checkout.model.deliveries import Attempt, DeliveryState
 from checkout.store import migrations, open_store
 
 OURS = "0008_webhooks_alerts.sql"

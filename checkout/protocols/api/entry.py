@@ -21,7 +21,7 @@ from checkout.channel import GatewayError
 from checkout.errors import Refusal, StoreError
 from checkout.idempotency import Once, Reply
 from checkout.interfaces import Store
-from checkout.model import ApiKey, Merchant
+from checkout.model.merchants import ApiKey, Merchant
 from checkout.protocols.api import problems, reading
 from checkout.protocols.api.models import Fault, Nothing
 from checkout.protocols.api.problems import Wrong

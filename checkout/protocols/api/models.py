@@ -11,7 +11,10 @@ from typing import Annotated, Literal
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from checkout.channel import Scene
-from checkout.model import Judgement, Method, RefundState, State
+from checkout.model.accounts import Method
+from checkout.model.orders import State
+from checkout.model.payments import Judgement
+from checkout.model.refunds import RefundState
 from checkout.money import MAX_FEN
 
 # No control characters: they end lines, and some databases, where nobody expects it.

@@ -15,7 +15,9 @@ from checkout.channel import Scene
 from checkout.errors import Code, Refusal
 from checkout.interfaces import Rows
 from checkout.merchants import Reach, check_url
-from checkout.model import Mode, Order, Product, State
+from checkout.model.merchants import Mode
+from checkout.model.orders import Order, State
+from checkout.model.products import Product
 from checkout.money import MAX_FEN, yuan
 from checkout.orders import Ask
 from checkout.products import Wish

@@ -11,7 +11,7 @@ import re
 from checkout import payments, store
 from checkout.errors import Code, Refusal
 from checkout.interfaces import Rows
-from checkout.model import Judgement, Payment
+from checkout.model.payments import Judgement, Payment
 from checkout.protocols.api import models, paging, shapes
 from checkout.protocols.api.entry import Call
 from checkout.protocols.api.models import NewLink, PaymentFilter

@@ -10,7 +10,10 @@ import msgspec
 from checkout import events, orders, products, refunds, store
 from checkout.accounts import PERSONAL
 from checkout.interfaces import Rows
-from checkout.model import Order, Payment, Product, Refund, State
+from checkout.model.orders import Order, State
+from checkout.model.payments import Payment
+from checkout.model.products import Product
+from checkout.model.refunds import Refund
 from checkout.protocols.api import models
 from checkout.store.gateways import StoredPrompt
 from checkout.web import url_for_buyers

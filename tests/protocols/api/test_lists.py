@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from checkout import orders
 from checkout import store as stores
 from checkout.interfaces import Rows
-from checkout.model import Judgement, Order, State
+from checkout.model.orders import Order, State
+from checkout.model.payments import Judgement
 from checkout.store.merchant_orders import Wanted, listed
 from checkout.store.sqlite import SqliteStore
 from tests.clients.api import Shop

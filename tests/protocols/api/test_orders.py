@@ -10,7 +10,8 @@ import pytest
 
 from checkout import returns
 from checkout import store as stores
-from checkout.model import Mode, Product
+from checkout.model.merchants import Mode
+from checkout.model.products import Product
 from checkout.signing import webhook_signature
 from tests.clients.api import Shop, problem
 from tests.world import MERCHANT_KEY, START, World, account

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from checkout.model import State
+from checkout.model.orders import State
 from checkout.turns import ALONE, TooNarrow
 from tests.clients.api import Shop
 from tests.clients.wire import Reply
