@@ -37,8 +37,8 @@ def of_order(db: Rows, token: str) -> list[Refund]:
     return [_refund(row) for row in rows]
 
 
-def of_merchant(db: Rows, merchant_id: int, *, refund_id: str = "", number: str = "") -> Refund | None:
-    """The merchant's refund of that id, or the newest of that number; an empty one is not looked for."""
+def of_merchant(db: Rows, merchant_id: int, *, refund_id: str, number: str) -> Refund | None:
+    """The refund of that id of one of the merchant's orders; where `refund_id` is "", the newest of that number."""
     row = db.one(
         f"SELECT {columns(Refund, 'refunds')} FROM refunds JOIN orders ON orders.token = refunds.order_token"
         " WHERE orders.merchant = :merchant AND refunds.payment = ''"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -111,22 +112,22 @@ def test_a_merchant_finds_its_own_refunds_of_orders_by_id_and_by_number(shop: Sh
     mine, theirs = put("a", number="R"), put("b", number="R-2", order_token="theirs", created_at=START + 1)
     put("c", number="R-3", payment="pay_1")
     with shop.store.read() as db:
-        of = stores.refunds.of_merchant
-        for asked in ({"refund_id": "a"}, {"number": "R"}, {"refund_id": "a", "number": "R-2"}):
-            assert of(db, 1001, **asked) == mine
-            assert of(db, 1002, **asked) is None
-        for asked in ({"refund_id": "b"}, {"number": "R-2"}):
-            assert of(db, 1001, **asked) is None
-            assert of(db, 1002, **asked) == theirs
-        for asked in ({}, {"refund_id": "c"}, {"number": "R-3"}, {"refund_id": "d", "number": "R"}):
-            assert of(db, 1001, **asked) is None
+        of = partial(stores.refunds.of_merchant, db)
+        for refund_id, number in (("a", ""), ("", "R"), ("a", "R-2")):
+            assert of(1001, refund_id=refund_id, number=number) == mine
+            assert of(1002, refund_id=refund_id, number=number) is None
+        for refund_id, number in (("b", ""), ("", "R-2")):
+            assert of(1001, refund_id=refund_id, number=number) is None
+            assert of(1002, refund_id=refund_id, number=number) == theirs
+        for refund_id, number in (("", ""), ("c", ""), ("", "R-3"), ("d", "R")):
+            assert of(1001, refund_id=refund_id, number=number) is None
 
 
 def test_of_several_orders_refunds_of_one_number_the_merchant_gets_the_newest(shop: Shop, put: Put) -> None:
     for name, at, token in (("b", 1, "T"), ("d", 3, "U"), ("c", 3, "V"), ("a", 2, "W")):
         put(name, created_at=at, order_token=token, number="R")
     with shop.store.read() as db:
-        found = stores.refunds.of_merchant(db, 1001, number="R")
+        found = stores.refunds.of_merchant(db, 1001, refund_id="", number="R")
     assert found is not None
     assert found.id == "d"
 
