@@ -16,7 +16,6 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from checkout import (
     __version__,
     access,
-    attempts,
     backup,
     channels,
     health,
@@ -30,6 +29,7 @@ from checkout import (
     sales,
     sharing,
     tallies,
+    tries,
 )
 from checkout.alerts import Watch
 from checkout.channels import routes as channel_routes
@@ -172,10 +172,10 @@ def _chores(settings: Settings, db_store: Store, strangers: Strangers) -> list[C
 
     plan = backup.plan_of(settings)
     backups = [backup.chore(db_store, plan)] if plan else []
-    tries = [attempts.chore(db_store, settings.keep_attempts_days)] if settings.keep_attempts_days else []
+    forgets = [tries.chore(db_store, settings.keep_attempts_days)] if settings.keep_attempts_days else []
     looks = [Inspection(db_store).look, forget_answers, write_strangers, sum_up_days]
     shared = [forget_buckets] if settings.is_postgres else []
-    return [*looks, *shared, *tries, *backups, Watch(db_store, settings).look]
+    return [*looks, *shared, *forgets, *backups, Watch(db_store, settings).look]
 
 
 def _knows(app: Flask) -> Callable[[str], bool]:

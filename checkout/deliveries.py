@@ -18,7 +18,7 @@ from checkout import logs, store, turns
 from checkout.errors import Code, Refusal
 from checkout.http import Answer, Outgoing, Unreachable
 from checkout.interfaces import Clock, Dialects, NewId, Owed, Rows, Send, Store
-from checkout.model.deliveries import Attempt, Delivery, DeliveryState, Endpoint
+from checkout.model.deliveries import Delivery, DeliveryState, Endpoint, Try
 from checkout.model.merchants import Merchant
 from checkout.model.orders import Order
 from checkout.signing import webhook_secret, webhook_signature
@@ -130,7 +130,7 @@ def words_of(claimed: Delivery) -> list[str]:
 def book(db: Rows, tried: Tried, now: int, turn: Turn = ALONE) -> None:
     """Keeps what became of a try, and plans the next one where there is one. Raises `TooNarrow`."""
     claimed = tried.delivery
-    store.deliveries.add_attempt(db, _kept(tried))
+    store.deliveries.add_try(db, _kept(tried))
     if claimed.endpoint:
         _judge(db, claimed, tried.answer, tried.acknowledged, now, turn)
     delay = delay_after(claimed.attempts - claimed.tried_before)
@@ -198,13 +198,13 @@ def _address_now(db: Rows, delivery: Delivery) -> str:
     return url
 
 
-def delay_after(attempts: int) -> int | None:
-    """Seconds to the next try after `attempts` tries, up to a tenth more than planned; None: no more tries.
+def delay_after(tries: int) -> int | None:
+    """Seconds to the next try after `tries` tries, up to a tenth more than planned; None: no more tries.
 
     Never less: the last try must come after three days, however the dice fall."""
-    if attempts >= len(SCHEDULE):
+    if tries >= len(SCHEDULE):
         return None
-    delay = SCHEDULE[attempts]
+    delay = SCHEDULE[tries]
     return delay * (1000 + secrets.randbelow(101)) // 1000
 
 
@@ -242,13 +242,13 @@ def _try(delivery: Delivery, at: int, send: Callable[[], Answer], acknowledged: 
         return Tried(delivery, at, None, False, why)
 
 
-def _kept(tried: Tried) -> Attempt:
+def _kept(tried: Tried) -> Try:
     claimed, answer = tried.delivery, tried.answer
     if answer is None:
-        return Attempt(claimed.id, claimed.attempts, tried.at, None, 0, "", tried.error)
+        return Try(claimed.id, claimed.attempts, tried.at, None, 0, "", tried.error)
     text = answer.body[:_KEPT_ANSWER].decode("utf-8", "replace").replace("\x00", "\ufffd")
     text = text.encode()[:_KEPT_ANSWER].decode("utf-8", "ignore")  # each replaced byte has become three
-    return Attempt(claimed.id, claimed.attempts, tried.at, answer.status, answer.elapsed_ms, text, "")
+    return Try(claimed.id, claimed.attempts, tried.at, answer.status, answer.elapsed_ms, text, "")
 
 
 def _judge(db: Rows, delivery: Delivery, answer: Answer | None, acknowledged: bool, now: int, turn: Turn) -> None:

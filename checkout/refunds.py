@@ -14,7 +14,7 @@ from msgspec import Struct
 from checkout import announcements, audit, ids, store
 from checkout.errors import Code, Refusal
 from checkout.interfaces import NewId, Rows, Store
-from checkout.model.deliveries import Attempt
+from checkout.model.deliveries import Try
 from checkout.model.orders import Order, State
 from checkout.model.payments import Judgement, Payment
 from checkout.model.refunds import Refund, RefundState
@@ -212,7 +212,7 @@ def _hold_back_the_word(db: Rows, order: Order, now: int) -> None:
     """A shop that was out of reach so far would hand its goods over for money that is gone."""
     for one in store.deliveries.give_up(db, order.token, "order.paid", now):
         why = "Not sent any more: all of the money went back before the shop had heard of it."
-        store.deliveries.add_attempt(db, Attempt(one.id, one.attempts + 1, now, None, 0, "", why))
+        store.deliveries.add_try(db, Try(one.id, one.attempts + 1, now, None, 0, "", why))
 
 
 def _check(reason: str, number: str) -> None:

@@ -75,7 +75,6 @@ ON_BOTH = frozenset(
         "tests.test_accounts",
         "tests.test_alerts",
         "tests.test_announcements",
-        "tests.test_attempts",
         "tests.test_deliveries",
         "tests.test_doctor",
         "tests.test_endpoints",
@@ -98,6 +97,7 @@ ON_BOTH = frozenset(
         "tests.test_statistics",
         "tests.test_strangers",
         "tests.test_tallies",
+        "tests.test_tries",
         "tests.test_worker",
     }
 )

@@ -10,7 +10,7 @@ from checkout import store as stores
 from checkout.endpoints import Wish
 from checkout.interfaces import Store
 from checkout.merchants import Reach
-from checkout.model.deliveries import Attempt, Delivery, Endpoint
+from checkout.model.deliveries import Delivery, Endpoint, Try
 from checkout.model.orders import Order
 from tests.shop import Shop
 from tests.world import FakeClock, Outside, merchant
@@ -85,6 +85,6 @@ class Listener:
             self.clock.now = max(self.clock.now, int(row[0]))
             self.work()
 
-    def attempts(self, delivery: Delivery) -> list[Attempt]:
+    def tries(self, delivery: Delivery) -> list[Try]:
         with self.store.read() as db:
-            return stores.deliveries.attempts(db, delivery.id)
+            return stores.deliveries.tries(db, delivery.id)

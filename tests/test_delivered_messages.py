@@ -15,7 +15,7 @@ from checkout.deliveries import LEASE_S, PAUSE_AFTER_S
 from checkout.errors import Refusal
 from checkout.http import Answer, Outgoing, Reason, Unreachable
 from checkout.interfaces import Dialects, Store
-from checkout.model.deliveries import Attempt, Delivery, DeliveryState
+from checkout.model.deliveries import Delivery, DeliveryState, Try
 from checkout.model.merchants import Merchant
 from checkout.model.orders import Order
 from tests.hooks import URL, Listener
@@ -150,7 +150,7 @@ def test_of_an_answer_the_first_4096_bytes_are_kept(shop: Shop, outside: Outside
     owed = owed_by(shop, paid(shop))
     try_once(shop, owed, outside)
     with shop.store.read() as db:
-        assert stores.deliveries.attempts(db, owed.id) == [Attempt(owed.id, 1, START, 200, 7, kept, "")]
+        assert stores.deliveries.tries(db, owed.id) == [Try(owed.id, 1, START, 200, 7, kept, "")]
 
 
 def test_each_try_is_logged_with_what_came_of_it(
@@ -188,7 +188,7 @@ def test_a_try_is_booked_at_the_time_when_it_ended_and_noted_at_the_time_when_it
     assert deliveries.deliver(shop.store, DIALECTS, lambda request: answer(), claimed, lambda: next(times))
     assert owed_by_id(shop, owed.id).done_at == START + 11
     with shop.store.read() as db:
-        assert [one.at for one in stores.deliveries.attempts(db, owed.id)] == [START + 1]
+        assert [one.at for one in stores.deliveries.tries(db, owed.id)] == [START + 1]
 
 
 def test_a_message_that_is_sent_again_begins_its_schedule_anew(shop: Shop, outside: Outside) -> None:
@@ -247,7 +247,7 @@ def test_an_endpoint_is_paused_when_every_try_of_three_days_has_failed(
     found, [owed] = listener.now(endpoint), listener.owed(endpoint)
     paused = (START + later, "failing", DeliveryState.HELD)
     assert (found.paused_at, found.pause, owed.state) == (paused if is_paused else (None, "", DeliveryState.WAITING))
-    assert len(listener.attempts(owed)) == 1
+    assert len(listener.tries(owed)) == 1
 
 
 def test_an_endpoint_that_is_gone_is_paused_at_once_and_one_that_cannot_be_reached_is_not(listener: Listener) -> None:
@@ -294,4 +294,4 @@ def test_nothing_is_sent_to_an_endpoint_that_went_after_the_claim(listener: List
     getattr(endpoints, "pause" if end == "paused" else "remove")(listener.store, endpoint.id, **listener.by)
     assert not deliveries.deliver(listener.store, {}, listener.outside.send, claimed, listener.clock)
     assert listener.outside.sent == []
-    assert listener.attempts(claimed) == []
+    assert listener.tries(claimed) == []

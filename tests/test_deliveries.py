@@ -17,7 +17,7 @@ from checkout.deliveries import LEASE_S, SCHEDULE, delay_after
 from checkout.errors import Code, Conflict, Refusal
 from checkout.http import Answer, Outgoing, Reason, Unreachable
 from checkout.interfaces import Dialects, Store
-from checkout.model.deliveries import Attempt, Delivery, DeliveryState
+from checkout.model.deliveries import Delivery, DeliveryState, Try
 from checkout.model.merchants import Merchant
 from checkout.model.orders import Order
 from tests.shop import Shop
@@ -60,9 +60,9 @@ class Outbox:
         return found
 
     @property
-    def attempts(self) -> list[Attempt]:
+    def attempts(self) -> list[Try]:
         with self.store.read() as db:
-            return stores.deliveries.attempts(db, self.id)
+            return stores.deliveries.tries(db, self.id)
 
     def due(self) -> list[Delivery]:
         with self.store.read() as db:
@@ -132,7 +132,7 @@ def test_a_refused_message_is_due_again_five_seconds_later(outbox: Outbox, no_ji
 def test_an_unreachable_merchant_is_tried_again_and_the_reason_kept(outbox: Outbox, no_jitter: None) -> None:
     outbox.outside.reply = unreachable
     assert not outbox.try_once()
-    assert outbox.attempts == [Attempt(outbox.id, 1, START, None, 0, "", "shop.example did not answer in time.")]
+    assert outbox.attempts == [Try(outbox.id, 1, START, None, 0, "", "shop.example did not answer in time.")]
     assert outbox.delivery().due_at == START + 5
 
 
@@ -143,8 +143,8 @@ def test_each_answer_is_kept_with_its_status_and_latency(outbox: Outbox) -> None
     outbox.outside.reply = lambda request: Answer(200, {}, b"success", 7)
     outbox.try_once()
     assert outbox.attempts == [
-        Attempt(outbox.id, 1, START, 503, 1234, "忙 \ufffd!", ""),
-        Attempt(outbox.id, 2, START + 60, 200, 7, "success", ""),
+        Try(outbox.id, 1, START, 503, 1234, "忙 \ufffd!", ""),
+        Try(outbox.id, 2, START + 60, 200, 7, "success", ""),
     ]
 
 

@@ -138,7 +138,7 @@ def test_an_event_is_posted_as_it_was_and_any_2xx_acknowledges(listener: Listene
     assert (message["type"], message["timestamp"]) == ("order.paid", "2026-09-21T14:13:20Z")
     assert message["data"]["order"] == order.token
     assert owed.state is DeliveryState.DELIVERED
-    assert [attempt.status for attempt in listener.attempts(owed)] == [204]
+    assert [tried.status for tried in listener.tries(owed)] == [204]
 
 
 def test_a_refused_event_is_tried_by_the_schedule_under_the_same_id(listener: Listener) -> None:
@@ -253,7 +253,7 @@ def test_an_answer_that_comes_after_the_pause_still_counts(listener: Listener) -
     listener.outside.reply = paused_meanwhile
     listener.work()
     assert states(listener, one) == ["delivered"]
-    assert [attempt.status for attempt in listener.attempts(owed)] == [200]
+    assert [tried.status for tried in listener.tries(owed)] == [200]
 
 
 def test_a_failure_that_comes_after_the_pause_leaves_the_message_held(listener: Listener) -> None:

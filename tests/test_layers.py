@@ -22,7 +22,7 @@ LAYERS = [  # from the ground up; a module imports from its own layer and those 
     {"store"},
     {"api_keys", "idempotency"}
     | {"accounts", "amounts", "audit", "backup", "deliveries", "devices", "exports", "merchants", "orders", "payments"}
-    | {"alert_texts", "alerts", "announcements", "attempts", "conditions", "endpoints", "messenger", "troubles"}
+    | {"alert_texts", "alerts", "announcements", "conditions", "endpoints", "messenger", "tries", "troubles"}
     | {"candidates", "checklist", "code_kinds", "importing", "move", "order_search", "owner", "payment_search"}
     | {"preferences", "presence"}
     | {"sales", "sessions"}

@@ -243,7 +243,7 @@ def test_nothing_is_sent_to_an_endpoint_that_was_paused_since_the_claim(
     assert alone.outbox.deliver(taken, HOOK + "hook.example") is None
     assert alone.sent == []
     with alone.shop.store.read() as db:
-        assert stores.deliveries.attempts(db, taken.id) == []
+        assert stores.deliveries.tries(db, taken.id) == []
     assert "message.tried" not in caplog.text
     alone.outbox.deliver(claimed(alone, alone.of(alone.paid("N2")[0])), LANE)
     assert "message.tried" in caplog.text

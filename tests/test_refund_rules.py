@@ -12,7 +12,7 @@ from checkout import payments, refunds
 from checkout import store as stores
 from checkout.errors import Code, Refusal
 from checkout.interfaces import Store
-from checkout.model.deliveries import Attempt, DeliveryState, Endpoint
+from checkout.model.deliveries import DeliveryState, Endpoint, Try
 from checkout.model.orders import Order
 from checkout.model.payments import Judgement, Payment
 from checkout.model.refunds import Refund, RefundState
@@ -317,9 +317,9 @@ def test_when_all_is_back_before_the_shop_heard_of_it_it_is_not_told_any_more(co
     counter.by_hand(1)
     assert (owed(counter).state, owed(counter).done_at) == (DeliveryState.FAILED, START + 5)
     with counter.store.read() as db:
-        [why] = stores.deliveries.attempts(db, owed(counter).id)
+        [why] = stores.deliveries.tries(db, owed(counter).id)
     assert (why.number, why.at, why.status, why.answer, why.elapsed_ms) == (2, START + 5, None, "", 0)
-    assert why == Attempt(owed(counter).id, 2, START + 5, None, 0, "", why.error)
+    assert why == Try(owed(counter).id, 2, START + 5, None, 0, "", why.error)
 
 
 def test_those_who_listen_hear_of_a_refund_that_went_through(counter: Counter) -> None:

@@ -74,7 +74,7 @@ def test_a_shop_that_did_not_hear_of_a_payment_before_it_went_back_is_not_told_t
     assert world.work() == 0
     with world.store.read() as db:
         [delivery] = store.deliveries.of_order(db, token)
-        [attempt] = store.deliveries.attempts(db, delivery.id)
+        [attempt] = store.deliveries.tries(db, delivery.id)
     assert delivery.state is DeliveryState.FAILED
     assert attempt.error.startswith("Not sent any more")
     assert world.outside.sent == []

@@ -36,7 +36,7 @@ def test_a_name_that_leads_inside_at_the_time_of_the_try_is_not_called(listener:
     use(listener, Client(resolve=lambda host: [address]))
     listener.work()
     (owed,) = listener.owed(one)
-    (tried,) = listener.attempts(owed)
+    (tried,) = listener.tries(owed)
     assert (owed.state, tried.status) == (DeliveryState.WAITING, None)
     assert tried.error == "hooks.example does not stand for public addresses alone."
     assert address not in tried.error
@@ -53,7 +53,7 @@ def test_a_redirect_is_not_followed(listener: Listener) -> None:
             use(listener, Client(allow_private=True))
             listener.work()
         assert inside.connections == 0
-    assert [attempt.status for attempt in listener.attempts(listener.owed(one)[0])] == [307]
+    assert [tried.status for tried in listener.tries(listener.owed(one)[0])] == [307]
 
 
 def aim(listener: Listener, url: str) -> None:
@@ -70,7 +70,7 @@ def test_an_answer_that_drips_for_ever_ends_at_the_deadline(listener: Listener) 
         use(listener, Client(allow_private=True, deadline_s=1))
         listener.work()
     (owed,) = listener.owed(one)
-    assert [attempt.status for attempt in listener.attempts(owed)] == [None]
+    assert [tried.status for tried in listener.tries(owed)] == [None]
     assert owed.state is DeliveryState.WAITING
 
 
@@ -82,7 +82,7 @@ def test_an_answer_without_end_is_cut_to_4_kib(listener: Listener) -> None:
         listener.paid()
         use(listener, Client(allow_private=True))
         listener.work()
-    (tried,) = listener.attempts(listener.owed(one)[0])
+    (tried,) = listener.tries(listener.owed(one)[0])
     assert len(tried.answer) == 4096
 
 
@@ -94,7 +94,7 @@ def test_no_secret_reaches_a_log_a_list_or_an_attempt(listener: Listener, caplog
     with caplog.at_level(logging.DEBUG):
         listener.work()
     (owed,) = listener.owed(one)
-    (tried,) = listener.attempts(owed)
+    (tried,) = listener.tries(owed)
     assert "could not be tried" in caplog.text
     secret = one.secret.removeprefix("whsec_")
     assert secret not in caplog.text + repr(owed) + repr(tried) + owed.body

@@ -193,16 +193,16 @@ def test_a_delivery_that_cannot_be_booked_comes_back_with_its_lease(
 ) -> None:
     failed = threading.Event()
     failures = iter([None, failed.set])
-    real = stores.deliveries.add_attempt
+    real = stores.deliveries.add_try
 
-    def add_attempt(*values: object) -> None:
+    def add_try(*values: object) -> None:
         for tell in failures:
             if tell:
                 tell()
             raise StoreError("The disk is full; make room, nothing that was acknowledged is lost.")
         real(*values)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(stores.deliveries, "add_attempt", add_attempt)
+    monkeypatch.setattr(stores.deliveries, "add_try", add_try)
     orders = trade.owe("https://a.example/n")
     trade.worker.start()
     assert failed.wait(PATIENCE_S)

@@ -73,7 +73,7 @@ def resend(delivery: str) -> Response:
 def _page(delivery_id: str, form: Form) -> Response:
     shop, now = parts(), parts().clock()
     with shop.store.read() as db:
-        delivery, tries = store.deliveries.get(db, delivery_id), store.deliveries.attempts(db, delivery_id)
+        delivery, tries = store.deliveries.get(db, delivery_id), store.deliveries.tries(db, delivery_id)
     if delivery is None:
         raise Refusal(Code.NOT_FOUND, "There is no such delivery.")
     message = deliveries.outgoing(shop.store, shop.dialects, delivery, now) if delivery.url else None

@@ -60,16 +60,16 @@ def _messages(db: Rows, order: Order) -> Iterator[Event]:
     for delivery in store.deliveries.of_order(db, order.token):
         if delivery.state is DeliveryState.NONE:
             yield Event(delivery.created_at, "untold", "warn")
-        yield from _attempts(db, delivery)
+        yield from _tries(db, delivery)
         if delivery.state is DeliveryState.FAILED and delivery.done_at is not None:
             yield Event(delivery.done_at, "given_up", "bad", {"delivery": delivery})
 
 
-def _attempts(db: Rows, delivery: Delivery) -> Iterator[Event]:
-    tries = store.deliveries.attempts(db, delivery.id)
-    for attempt in tries:
-        told = delivery.state is DeliveryState.DELIVERED and attempt is tries[-1]
-        yield Event(attempt.at, "attempt", "good" if told else "bad", {"attempt": attempt, "told": told})
+def _tries(db: Rows, delivery: Delivery) -> Iterator[Event]:
+    tries = store.deliveries.tries(db, delivery.id)
+    for one in tries:
+        told = delivery.state is DeliveryState.DELIVERED and one is tries[-1]
+        yield Event(one.at, "try", "good" if told else "bad", {"try": one, "told": told})
 
 
 def _refunds(db: Rows, order: Order) -> Iterator[Event]:

@@ -11,7 +11,7 @@ from checkout.cli.desk import Desk
 from checkout.cli.output import as_json, details, show, table, when
 from checkout.cli.section import Section
 from checkout.errors import Code, Refusal
-from checkout.model.deliveries import Attempt, Delivery, DeliveryState
+from checkout.model.deliveries import Delivery, DeliveryState, Try
 
 
 @click.group(cls=Section)
@@ -41,10 +41,10 @@ def list_(desk: Desk, state: str | None, endpoint: str, limit: int, as_json: boo
 def show_(desk: Desk, delivery: str, as_json: bool) -> None:
     """Show a delivery with what the merchant answered each time."""
     with desk.store.read() as db:
-        one, tries = store.deliveries.get(db, delivery), store.deliveries.attempts(db, delivery)
+        one, tries = store.deliveries.get(db, delivery), store.deliveries.tries(db, delivery)
     if one is None:
         raise Refusal(Code.NOT_FOUND, "There is no such delivery: checkout delivery list.")
-    data = shape(one) | {"tries": [_attempt_shape(attempt) for attempt in tries]}
+    data = shape(one) | {"tries": [_try_shape(one) for one in tries]}
     show(data, as_json, lambda: _told(one, tries))
 
 
@@ -70,7 +70,7 @@ def shape(one: Delivery) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _attempt_shape(one: Attempt) -> dict[str, Any]:
+def _try_shape(one: Try) -> dict[str, Any]:
     return {
         "number": one.number, "at": one.at, "status": one.status, "elapsed_ms": one.elapsed_ms, "answer": one.answer,
         "error": one.error,
@@ -81,7 +81,7 @@ def _next(one: Delivery) -> str:
     return when(one.due_at) if one.state is DeliveryState.WAITING else ""
 
 
-def _told(one: Delivery, tries: list[Attempt]) -> str:
+def _told(one: Delivery, tries: list[Try]) -> str:
     pairs = [
         ("id", one.id),
         ("order", one.order_token),

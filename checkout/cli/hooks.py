@@ -137,7 +137,7 @@ def test(desk: Desk, endpoint: str, as_json: bool) -> None:
         deliveries.deliver(desk.store, parts.dialects, parts.send, claimed, desk.clock)
         parts.store.close()
     with desk.store.read() as db:
-        tries = store.deliveries.attempts(db, queued.id)
+        tries = store.deliveries.tries(db, queued.id)
     if claimed is None or not tries:
         raise Refusal(Code.CONFLICT, f"A server is sending it already: checkout delivery show {queued.id}.")
     (first,) = tries

@@ -33,17 +33,17 @@ class Delivery(Discreet, frozen=True):
     event: str
     url: str
     state: DeliveryState
-    attempts: int
+    attempts: int  # tries so far
     due_at: int  # when to try next; while a worker is at it, when its lease ends
     created_at: int
     done_at: int | None
     endpoint: str = ""  # the webhook endpoint that it goes to; "": the order's own callback
     subject: str = ""  # what else than the order it is about: a refund, a payment
     body: str = ""  # for an endpoint: the event as it was when it happened
-    tried_before: int = 0  # attempts made before it was sent again: the schedule began anew after them
+    tried_before: int = 0  # tries made before it was sent again: the schedule began anew after them
 
 
-class Attempt(Struct, frozen=True):
+class Try(Struct, frozen=True):
     """One try at a delivery and what the merchant answered."""
 
     delivery: str

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from checkout.interfaces import Row, Rows
-from checkout.model.deliveries import Attempt, Delivery, DeliveryState
+from checkout.model.deliveries import Delivery, DeliveryState, Try
 from checkout.store.mapping import columns, insert, values
 
 _COLUMNS = columns(Delivery)
 _STATE = Delivery.__struct_fields__.index("state")
-OLDEST_ATTEMPT = (-1, "", 0)  # before every other
+OLDEST_TRY = (-1, "", 0)  # before every other
 _OPEN = ("waiting", "held")  # one at a time: each has an index of its own
 
 
@@ -101,7 +101,7 @@ def next_due_at(db: Rows) -> int | None:
 
 
 def claim(db: Rows, delivery: Delivery, lease_until: int) -> Delivery | None:
-    """Takes a due delivery: counts the attempt and moves `due_at` ahead as a lease. None: another worker has it."""
+    """Takes a due delivery: counts the try and moves `due_at` ahead as a lease. None: another worker has it."""
     row = db.one(
         "UPDATE deliveries SET attempts = attempts + 1, due_at = :lease"
         " WHERE id = :id AND state = 'waiting' AND due_at = :due_at AND attempts = :attempts"
@@ -201,18 +201,18 @@ def open_of(db: Rows, endpoint: str) -> int:
     return sum(row[0] for row in found if row)
 
 
-def add_attempt(db: Rows, attempt: Attempt) -> None:
-    db.run(insert(Attempt, "attempts") + " ON CONFLICT (delivery, number) DO NOTHING", **values(attempt))
+def add_try(db: Rows, one: Try) -> None:
+    db.run(insert(Try, "attempts") + " ON CONFLICT (delivery, number) DO NOTHING", **values(one))
 
 
-def attempts(db: Rows, delivery_id: str) -> list[Attempt]:
+def tries(db: Rows, delivery_id: str) -> list[Try]:
     rows = db.all(
-        f"SELECT {columns(Attempt)} FROM attempts WHERE delivery = :delivery ORDER BY number", delivery=delivery_id
+        f"SELECT {columns(Try)} FROM attempts WHERE delivery = :delivery ORDER BY number", delivery=delivery_id
     )
-    return [Attempt(*row) for row in rows]
+    return [Try(*row) for row in rows]
 
 
-def attempt_after(db: Rows, place: tuple[int, str, int], before: int, limit: int) -> tuple[int, str, int] | None:
+def try_after(db: Rows, place: tuple[int, str, int], before: int, limit: int) -> tuple[int, str, int] | None:
     """(at, delivery, number) of the last of the next `limit` tries after `place` that are older than `before`."""
     rows = db.all(
         "SELECT at, delivery, number FROM attempts WHERE (at, delivery, number) > (:at, :delivery, :number)"
@@ -222,7 +222,7 @@ def attempt_after(db: Rows, place: tuple[int, str, int], before: int, limit: int
     return (rows[-1][0], rows[-1][1], rows[-1][2]) if rows else None
 
 
-def forget_attempts(db: Rows, after: tuple[int, str, int], upto: tuple[int, str, int], before: int) -> int:
+def forget_tries(db: Rows, after: tuple[int, str, int], upto: tuple[int, str, int], before: int) -> int:
     """Removes the tries between these two places whose message was delivered or dropped before `before`."""
     return db.run(
         "DELETE FROM attempts WHERE (at, delivery, number) > (:at, :delivery, :number)"

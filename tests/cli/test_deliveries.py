@@ -3,7 +3,7 @@ from __future__ import annotations
 from contextlib import closing
 
 from checkout import store as stores
-from checkout.model.deliveries import Attempt
+from checkout.model.deliveries import Try
 from checkout.store import open_store
 from tests.cli.conftest import Console
 from tests.cli.test_orders import opened, pushed
@@ -22,7 +22,7 @@ def test_what_a_shop_answered_cannot_steer_the_terminal(shop: Console) -> None:
     (owed,) = shop.json("delivery", "list")
     answer = "\x1b]0;title\x07no\x1b[2J\r\nnot \u009b31m\u202enow"
     with closing(open_store(shop.database)) as store, store.transaction() as db:
-        stores.deliveries.add_attempt(db, Attempt(owed["id"], 1, shop.clock.now, 500, 3, answer, ""))
+        stores.deliveries.add_try(db, Try(owed["id"], 1, shop.clock.now, 500, 3, answer, ""))
     shown = shop("delivery", "show", owed["id"]).out
     assert "now" in shown
     assert all(char.isprintable() or char == "\n" for char in shown)

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from checkout import store as stores
 from checkout.interfaces import Store
-from checkout.model.deliveries import Attempt, Delivery, DeliveryState, Endpoint
+from checkout.model.deliveries import Delivery, DeliveryState, Endpoint, Try
 from tests.shop import Shop
 from tests.world import START
 
@@ -308,11 +308,11 @@ def test_what_is_open_of_an_endpoint_is_dropped_or_sent_to_its_new_address(
 def test_each_try_is_kept_once_in_its_order(shop: Shop, put: Callable[..., Delivery]) -> None:
     put("a")
     put("b")
-    tries = [Attempt("a", number, START + number, 500, 7, "no", "") for number in (2, 1)]
+    tries = [Try("a", number, START + number, 500, 7, "no", "") for number in (2, 1)]
     with shop.store.transaction() as db:
-        for one in (*tries, Attempt("b", 1, START, 200, 1, "", ""), replace(tries[0], answer="again")):
-            stores.deliveries.add_attempt(db, one)
-        assert stores.deliveries.attempts(db, "a") == tries[::-1]
+        for one in (*tries, Try("b", 1, START, 200, 1, "", ""), replace(tries[0], answer="again")):
+            stores.deliveries.add_try(db, one)
+        assert stores.deliveries.tries(db, "a") == tries[::-1]
 
 
 # Tries that are forgotten
@@ -321,7 +321,7 @@ def test_each_try_is_kept_once_in_its_order(shop: Shop, put: Callable[..., Deliv
 def tried(shop: Shop, *tries: tuple[int, str, int]) -> None:
     with shop.store.transaction() as db:
         for at, delivery, number in tries:
-            stores.deliveries.add_attempt(db, Attempt(delivery, number, at, 500, 7, "", ""))
+            stores.deliveries.add_try(db, Try(delivery, number, at, 500, 7, "", ""))
 
 
 def test_the_tries_of_a_time_come_in_portions_each_after_the_one_before(
@@ -331,7 +331,7 @@ def test_the_tries_of_a_time_come_in_portions_each_after_the_one_before(
     put("b")
     tried(shop, (1, "a", 1), (2, "b", 1), (2, "a", 2), (2, "a", 3), (9, "a", 4))
     with shop.store.read() as db:
-        after = stores.deliveries.attempt_after
+        after = stores.deliveries.try_after
         assert after(db, (0, "", 0), 9, 3) == (2, "a", 3)
         assert after(db, (2, "a", 2), 9, 1) == (2, "a", 3)
         assert after(db, (2, "a", 3), 9, 5) == (2, "b", 1)
@@ -348,6 +348,6 @@ def test_forgotten_are_tries_at_messages_that_ended_well_before(
     tried(shop, (1, "a", 1), (2, "a", 2), (2, "b", 1), (2, "c", 1), (3, "a", 3), (3, "a", 4))
     ends = state in (DELIVERED, DROPPED)
     with shop.store.transaction() as db:
-        assert stores.deliveries.forget_attempts(db, (1, "a", 1), (3, "a", 3), 10) == (2 if ends else 0)
-        left = {name: [one.number for one in stores.deliveries.attempts(db, name)] for name in "abc"}
+        assert stores.deliveries.forget_tries(db, (1, "a", 1), (3, "a", 3), 10) == (2 if ends else 0)
+        left = {name: [one.number for one in stores.deliveries.tries(db, name)] for name in "abc"}
     assert left == {"a": [1, 4] if ends else [1, 2, 3, 4], "b": [1], "c": [1]}

@@ -8,7 +8,7 @@ from importlib import resources
 from pathlib import Path
 
 from checkout import store as stores
-from checkout.model.deliveries import Attempt, DeliveryState
+from checkout.model.deliveries import DeliveryState, Try
 from checkout.store import migrations, open_store
 
 OURS = "0008_webhooks_alerts.sql"
@@ -58,8 +58,8 @@ def test_messages_and_tries_are_kept(tmp_path: Path) -> None:
         (owed,) = stores.deliveries.of_order(db, "b")
         assert (owed.endpoint, owed.subject, owed.body, owed.tried_before, owed.attempts) == ("", "", "", 0, 2)
         assert [one.id for one in stores.deliveries.due(db, 3)] == ["msg_b"]
-        assert stores.deliveries.attempts(db, "msg_a") == [
-            Attempt("msg_a", 1, 3, 500, 7, "no", ""), Attempt("msg_a", 2, 3, 500, 7, "no", ""),
+        assert stores.deliveries.tries(db, "msg_a") == [
+            Try("msg_a", 1, 3, 500, 7, "no", ""), Try("msg_a", 2, 3, 500, 7, "no", ""),
         ]  # fmt: skip
     opened.close()
     with closing(sqlite3.connect(path)) as db:

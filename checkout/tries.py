@@ -15,12 +15,12 @@ _LOOKED_AT = 5000  # rows a minute: bounded work beside the phones, more than an
 
 def chore(db_store: Store, keep_days: int) -> Chore:
     """The worker's chore: it goes through the old tries, the oldest first, and begins again once a day."""
-    place, begun_at = store.deliveries.OLDEST_ATTEMPT, 0
+    place, begun_at = store.deliveries.OLDEST_TRY, 0
 
     def forget(now: int) -> None:
         nonlocal place, begun_at
         if now - begun_at >= _DAY_S:
-            place, begun_at = store.deliveries.OLDEST_ATTEMPT, now
+            place, begun_at = store.deliveries.OLDEST_TRY, now
         place = sweep(db_store, now - keep_days * _DAY_S, place)
 
     return forget
@@ -30,9 +30,9 @@ def sweep(db_store: Store, before: int, place: tuple[int, str, int], limit: int 
     """Looks at `limit` tries from `place` on, and deletes those whose delivery ended before `before` (Unix seconds);
     returns the place to go on from."""
     with db_store.read() as db:
-        last = store.deliveries.attempt_after(db, place, before, limit)
+        last = store.deliveries.try_after(db, place, before, limit)
     if last is None:
         return place
     with db_store.transaction() as db:
-        store.deliveries.forget_attempts(db, place, last, before)
+        store.deliveries.forget_tries(db, place, last, before)
     return last

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from checkout import attempts, deliveries, store
+from checkout import deliveries, store, tries
 from checkout.interfaces import Store
-from checkout.model.deliveries import Attempt, Delivery
+from checkout.model.deliveries import Delivery, Try
 from tests.shop import Shop
 
 DAY = 86_400
@@ -24,7 +24,7 @@ def told(shop: Shop, number: str, *, tries: int = 2, state: str = "delivered") -
     (delivery,) = shop.deliveries(order)
     with shop.store.transaction() as db:
         for one in range(1, tries + 1):
-            store.deliveries.add_attempt(db, Attempt(delivery.id, one, shop.now, 503, 3, "busy", ""))
+            store.deliveries.add_try(db, Try(delivery.id, one, shop.now, 503, 3, "busy", ""))
         done = None if state in ("waiting", "held") else shop.now
         db.run("UPDATE deliveries SET state = :state, done_at = :done WHERE id = :id",
                state=state, done=done, id=delivery.id)  # fmt: skip
@@ -33,7 +33,7 @@ def told(shop: Shop, number: str, *, tries: int = 2, state: str = "delivered") -
 
 def kept(shop: Shop, delivery: Delivery) -> int:
     with shop.store.read() as db:
-        return len(store.deliveries.attempts(db, delivery.id))
+        return len(store.deliveries.tries(db, delivery.id))
 
 
 @pytest.mark.parametrize(
@@ -41,7 +41,7 @@ def kept(shop: Shop, delivery: Delivery) -> int:
 )
 def test_tries_go_when_their_message_has_ended_well_for_long(shop: Shop, state: str, left: int) -> None:
     delivery = told(shop, "N1", state=state)
-    forget = attempts.chore(shop.store, 30)
+    forget = tries.chore(shop.store, 30)
     forget(shop.now + 30 * DAY)
     assert kept(shop, delivery) == 2
     forget(shop.now + 30 * DAY + 1)
@@ -53,7 +53,7 @@ def test_tries_go_when_their_message_has_ended_well_for_long(shop: Shop, state: 
 def test_a_message_that_was_sent_again_keeps_its_old_tries_until_that_is_over_too(shop: Shop) -> None:
     delivery = told(shop, "N1")
     deliveries.resend(shop.store, delivery.id, shop.now + 40 * DAY)
-    forget = attempts.chore(shop.store, 30)
+    forget = tries.chore(shop.store, 30)
     forget(shop.now + 41 * DAY)
     assert kept(shop, delivery) == 2
     with shop.store.transaction() as db:
@@ -67,8 +67,8 @@ def test_a_message_that_was_sent_again_keeps_its_old_tries_until_that_is_over_to
 def test_each_look_is_bounded_and_goes_on_where_the_last_one_ended(shop: Shop) -> None:
     failed = told(shop, "N1", tries=7, state="failed")
     told_all = [told(shop, f"M{number}", tries=1) for number in range(3)]
-    place, before, steps = store.deliveries.OLDEST_ATTEMPT, shop.now + 1, 0
-    while (next_place := attempts.sweep(shop.store, before, place, limit=2)) != place:
+    place, before, steps = store.deliveries.OLDEST_TRY, shop.now + 1, 0
+    while (next_place := tries.sweep(shop.store, before, place, limit=2)) != place:
         place, steps = next_place, steps + 1
     assert steps == 5
     assert kept(shop, failed) == 7
