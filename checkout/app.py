@@ -6,9 +6,9 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
@@ -22,6 +22,7 @@ from checkout import (
     http,
     idempotency,
     ids,
+    inline,
     live,
     metrics,
     pages,
@@ -35,6 +36,7 @@ from checkout.alerts import Watch
 from checkout.channels import routes as channel_routes
 from checkout.errors import Refusal, StoreError
 from checkout.front import Later, is_below
+from checkout.hosts import Hosts, Refuse, reports_of
 from checkout.inspection import Inspection
 from checkout.interfaces import Chore, Clock, NewId, Send, Store
 from checkout.monitors import generic, smsforwarder, vmq_app
@@ -50,6 +52,9 @@ from checkout.store import open_store
 from checkout.strangers import Strangers
 from checkout.web import MAX_BODY, STATUS, Front, Parts, rules_of
 from checkout.worker import Worker
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 log = logging.getLogger(__name__)
 
@@ -83,6 +88,7 @@ def create_app(
     app.wsgi_app = PlainRequests(app, (*creates.PLAIN, vmq_app.PLAIN), _SAFE_HEADERS)  # type: ignore[method-assign]
     app.wsgi_app = Polls(app, _SAFE_HEADERS)  # type: ignore[method-assign]
     app.wsgi_app = Later(app.wsgi_app, OWNERS, lambda: owners_pages(app))  # type: ignore[method-assign]
+    app.wsgi_app = Hosts(app.wsgi_app, settings, _refuse(app), reports_of(app))  # type: ignore[method-assign]
     app.wsgi_app = Front(app.wsgi_app, settings, _knows(app))  # type: ignore[method-assign]
     if settings.log_level == "info":
         app.wsgi_app = access.Access(app.wsgi_app)  # type: ignore[method-assign]
@@ -186,6 +192,18 @@ def _knows(app: Flask) -> Callable[[str], bool]:
         return is_below(path, OWNERS) or bool(routes.allowed_methods(path))
 
     return knows
+
+
+def _refuse(app: Flask) -> Refuse:
+    """Refuses, in the form that a client expects, what nobody behind is to see."""
+
+    def refuse(status: int, message: str, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        inline.need_thread()
+        with app.request_context({**environ, "HTTP_HOST": "localhost"}):
+            problem = api_problems.problem if api_problems.is_ours(request.path) else pages.problem
+            return app.finalize_request(problem(status, message))(environ, start_response)
+
+    return refuse
 
 
 def _start(worker: Worker) -> None:

@@ -16,6 +16,7 @@ from checkout.errors import SettingsError as SettingsError
 POSTGRES = ("postgresql://", "postgres://")
 HOST = r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])"
 BASE_URL = re.compile(rf"(https?://{HOST}(?::([0-9]{{1,5}}))?(?:/[A-Za-z0-9._~-]+)*)/?")
+NAME = re.compile(r"\.?(?:[A-Za-z0-9_-]{1,63}\.)*[A-Za-z0-9_-]{1,63}\.?")
 TRUE, FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 DAY = 86_400
 _SERVICE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[!-~]+")
@@ -141,6 +142,14 @@ def networks(raw: Raw) -> tuple[str, ...]:
         raise raw.bad("a list of addresses or networks such as 10.0.0.0/8") from error
 
 
+def names(raw: Raw) -> tuple[str, ...]:
+    """Names of hosts in lower case; one that begins with a dot stands for all below it too."""
+    items = _texts(raw)
+    if not all(NAME.fullmatch(item) for item in items):
+        raise raw.bad("a list of names such as shop.example.com or .example.com, without https:// and port")
+    return tuple(item.lower().removesuffix(".") for item in items)
+
+
 def ports(raw: Raw) -> tuple[int, ...]:
     items = _texts(raw) if raw.is_text else raw.value
     if not isinstance(items, list) or not items:
@@ -201,6 +210,7 @@ READERS: dict[str, Callable[[Raw], object]] = {
     "workers": integer(1, 64),
     "threads": integer(1, 256),
     "trusted_proxies": networks,
+    "trusted_hosts": names,
     "callback_ports": ports,
     "min_free_disk": integer(0, 2**50),
     "device_offline_after": integer(30, DAY),

@@ -50,6 +50,7 @@ class Settings(Discreet, frozen=True, kw_only=True):
     workers: int = 1
     threads: int = 8
     trusted_proxies: tuple[str, ...] = ()  # networks whose X-Forwarded-* headers count
+    trusted_hosts: tuple[str, ...] = ()  # names beside that of base_url; .example.com is it and all below it
     callback_ports: tuple[int, ...] = (80, 443)
     min_free_disk: int = 52_428_800  # below it new orders are refused, so that payments still fit
     device_offline_after: int = 180

@@ -331,6 +331,13 @@ def test_a_base_url_where_something_else_answers_fails(clinic: Clinic, status: i
     assert clinic.complaints() == [("base URL", FAIL)]
 
 
+def test_a_proxy_that_asks_the_server_by_another_name_fails_and_the_setting_is_named(clinic: Clinic) -> None:
+    clinic.ours.status, clinic.ours.body = 421, b"This server does not answer"
+    assert clinic.complaints() == [("base URL", FAIL)]
+    (fix,) = [one.fix for one in clinic.sees() if one.status is FAIL]
+    assert "trusted_hosts" in fix
+
+
 def test_a_shop_that_cannot_be_reached_fails(clinic: Clinic) -> None:
     clinic.theirs.trouble = Unreachable(Reason.TLS, "The certificate does not hold.")
     assert clinic.complaints() == [("callbacks", FAIL)]

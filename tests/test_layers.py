@@ -30,7 +30,7 @@ LAYERS = [  # from the ground up; a module imports from its own layer and those 
     | {"refund_notices", "refunds", "returns", "statistics"}
     | {"selling", "settlement", "sharing", "snippets", "strangers", "switching", "tallies"},
     {"inquiries", "inspection", "lanes", "outbox", "worker"},
-    {"access", "fields", "front", "live", "plain", "web"},  # Flask from here on
+    {"access", "fields", "front", "hosts", "live", "plain", "web"},  # Flask from here on
     {"protocols", "channels", "monitors"},
     {"pages", "admin", "health", "metrics"},
     {"app"},

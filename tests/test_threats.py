@@ -129,6 +129,11 @@ THREATS: dict[str, tuple[str, ...]] = {
     "forged hosts and forwarded headers": (
         "test_front.py::test_without_configured_proxies_nobody_is_believed",
         "test_front.py::test_after_garbage_the_last_address_that_is_known_for_sure_counts",
+        "test_hosts.py::test_a_request_by_another_name_is_told_where_names_are_listed",
+        "test_hosts.py::test_a_host_that_is_none_is_refused_at_every_door",
+        "test_hosts.py::test_the_target_of_a_request_counts_more_than_its_host",
+        "test_hosts.py::test_the_server_itself_keeps_to_it",
+        "test_metrics.py::test_a_page_whose_name_was_led_to_this_machine_reads_nothing",
         "test_threats.py::test_the_host_of_a_request_reaches_no_link",
         "test_threats.py::test_the_host_of_a_request_reaches_no_address_that_a_shop_is_given",
         "test_metrics.py::test_a_public_server_does_not_take_a_silent_proxy_for_a_program_of_this_machine",

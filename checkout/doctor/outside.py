@@ -41,6 +41,10 @@ def _base_url(patient: Patient) -> Iterator[Finding]:
     elif answer.status == 503:
         told = answer.body.decode("utf-8", "replace").strip()[:200]
         yield fail("base URL", f"The server answers at {base_url}, but is not well: {told}", "See the checks above.")
+    elif answer.status == 421:
+        yield fail("base URL", f"What passes requests for {base_url} on to the server asks it by another name.",
+                   "Let the proxy keep the name (nginx: proxy_set_header Host $host), or add that name, which the"
+                   " server's log has, to trusted_hosts.")  # fmt: skip
     else:
         yield fail("base URL", f"Something else answers at {base_url}/healthz (status {answer.status}).", set_it)
 
