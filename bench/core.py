@@ -64,7 +64,7 @@ MODULES = {
         "tests/store/test_writer_pieces.py",
         "tests/store/test_turnstile.py",
     ),
-    "checkout/turns.py": ("tests/test_words.py",),
+    "checkout/turns.py": ("tests/test_words.py", "tests/test_outbox_steps.py"),
 }
 # Own tests of every module.
 SHARED = ("tests/test_records.py",)

@@ -275,6 +275,24 @@ def test_an_acknowledgement_is_booked_even_where_the_next_message_cannot_be_clai
     assert alone.sent == [f"{URL}?order=N{number}" for number in (1, 2, 3)]
 
 
+def test_a_database_that_has_failed_is_not_asked_for_more_of_the_lane(
+    alone: Alone, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    orders = alone.paid("N1", "N2", "N3", "N4", at_once=True)
+    del alone.pool[1:]
+    asked: list[str] = []
+
+    def fails(_: object, owed: Delivery, *__: object) -> None:
+        asked.append(owed.order_token)
+        raise StoreError("The database is locked by another program; try again in a moment.")
+
+    monkeypatch.setattr(stores.deliveries, "claim", fails)
+    alone.work_off()
+    assert asked == [orders[2].token]
+    assert alone.of(orders[0]).state is DeliveryState.DELIVERED
+    assert "failed" not in caplog.text
+
+
 def test_a_try_that_cannot_be_booked_is_logged_and_leaves_its_place(
     alone: Alone, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
