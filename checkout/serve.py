@@ -14,20 +14,17 @@ from __future__ import annotations
 import gc
 import logging
 import os
-import resource
 import signal
-import socket
 import sys
 import threading
 from collections.abc import Callable
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
 from gunicorn.arbiter import Arbiter  # type: ignore[import-untyped]
 from gunicorn.systemd import sd_notify  # type: ignore[import-untyped]
 
-from checkout import logs
+from checkout import logs, process
 from checkout.boot import Boot
 from checkout.cpus import Cpus
 from checkout.errors import Code, Refusal, StoreError
@@ -46,9 +43,6 @@ Ready = Callable[[], None]
 Greet = Callable[["Flask"], None]
 Renew = Callable[[], tuple["Flask", Settings]]
 
-_CONNECTIONS = 2000
-_M_ARENA_MAX = -8  # <malloc.h>
-_OTHER_FILES = 512  # callbacks, database, log
 _UNUSABLE = (SettingsError, Refusal, StoreError)
 _ENDING = {signal.SIGTERM, signal.SIGINT, signal.SIGQUIT}
 _MEMORY = "/dev/shm"  # noqa: S108 - for the workers' heartbeat files, which must never wait for a disk
@@ -78,7 +72,7 @@ def run(
     SIGHUP. Refused: BAD_REQUEST (the address cannot be listened on, the log not be written, or `make` refused, found
     the database damaged or another server at it: then with that sentence).
     """
-    try_address(host, port)
+    process.try_address(host, port)
     set_up_logs(settings)
     _Server(make, settings, f"[{host}]:{port}" if ":" in host else f"{host}:{port}", ready, greet, renew).run()
 
@@ -164,7 +158,7 @@ class _Server(BaseApplication):  # type: ignore[misc]
             "bind": self._address,
             "workers": self._settings.workers,
             "threads": self._settings.threads,
-            "worker_connections": _connections(),
+            "worker_connections": process.connections(),
             "worker_tmp_dir": _MEMORY if os.access(_MEMORY, os.W_OK) else None,
             "logger_class": _Log,
             "pre_fork": self._before_fork,
@@ -248,7 +242,7 @@ class _Server(BaseApplication):  # type: ignore[misc]
     def _begin(self, _arbiter: Any, worker: Any) -> None:
         """In the new worker."""
         self._cpus.pin(worker)
-        _share_one_heap()
+        process.share_one_heap()
         self._end_with_master()
 
     def _work(self, worker: Any) -> None:
@@ -277,37 +271,3 @@ class _Server(BaseApplication):  # type: ignore[misc]
             os._exit(1)
 
         threading.Thread(target=wait, name="master", daemon=True).start()
-
-
-def _share_one_heap() -> None:
-    """Before a worker makes threads. glibc gives them heaps of their own lest they wait for each other; ours wait
-    for Python's lock anyway, and what one heap has free another cannot use: 6 MB of a worker after an hour. Other C
-    libraries know no such thing."""
-    import ctypes  # the master does without
-
-    with suppress(AttributeError):
-        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1)
-
-
-def _connections() -> int:
-    """How many clients a worker keeps: systems allow a process few open files unless it asks for more."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = _CONNECTIONS + _OTHER_FILES
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-    return _CONNECTIONS if soft == resource.RLIM_INFINITY else max(64, min(_CONNECTIONS, soft - _OTHER_FILES))
-
-
-def try_address(host: str, port: int) -> None:
-    """gunicorn would try five times and then give up without saying what to do."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        with socket.socket(family) as trial:
-            trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            trial.bind((host, port))
-    except (OSError, OverflowError) as error:
-        why = getattr(error, "strerror", None) or str(error)
-        raise Refusal(
-            Code.BAD_REQUEST, f"Nothing can listen on {host}:{port} ({why}); choose another with --host and --port."
-        ) from error

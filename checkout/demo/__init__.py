@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from checkout import ids, serve
+from checkout import ids, process, serve
 from checkout.app import create_app
 from checkout.demo import bar, street
 from checkout.demo.phone import Phone
@@ -37,8 +37,8 @@ def run(port: int, shop_port: int, folder: Path, tell: Callable[[Stage], None], 
 
     Refused: BAD_REQUEST (a port is taken, another demo runs in `folder`).
     """
-    serve.try_address(HOST, port)
-    serve.try_address(HOST, shop_port)
+    process.try_address(HOST, port)
+    process.try_address(HOST, shop_port)
     settings = settings_for(f"http://{HOST}:{port}", folder)
     town = None
     if official:
