@@ -10,78 +10,32 @@ locks, savepoints or sequences. What fails because others were in the way is don
 from __future__ import annotations
 
 import os
-import re
 import secrets
 import threading
 import time
 import weakref
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from functools import cache
 from pathlib import Path
 
 import psycopg
 
 from checkout.errors import Conflict, StoreError
-from checkout.interfaces import Row, Rows, T, Value
+from checkout.interfaces import Rows, T
 from checkout.store import dumps
 from checkout.store.lines import BUSY, Line, Lines, conninfo_of
 from checkout.store.migrations import postgres as migrations
 from checkout.store.postgres_errors import READ_ONLY, Silent, in_each_others_way, in_our_words, may_pass, state_of
+from checkout.store.postgres_rows import LineRows, ReadingRows
 from checkout.turns import ALONE, TooNarrow, Turn
 
 _RETRIES_S = (0.05, 0.2, 0.5, 1, 2)
 _SHORTEST_S = 0.005  # before a transaction that collided is done again, up to ten times as long
 _TRIES_ALONE = 3
-_TOKENS = re.compile(r"'(?:[^']|'')*'|\"[^\"]*\"|::|:([a-z_][a-z0-9_]*)|%")
 
 
 class _Collision(Exception):
     """Transactions were in each other's way, and this one was undone."""
-
-
-class _PostgresRows:
-    """`Rows` over one connection."""
-
-    __slots__ = ("_connection",)
-
-    def __init__(self, connection: Line) -> None:
-        self._connection = connection
-
-    def all(self, sql: str, /, **values: Value) -> list[Row]:
-        return self._execute(sql, values).fetchall()
-
-    def one(self, sql: str, /, **values: Value) -> Row | None:
-        return self._execute(sql, values).fetchone()
-
-    def run(self, sql: str, /, **values: Value) -> int:
-        return self._execute(sql, values).rowcount
-
-    def _execute(self, sql: str, values: dict[str, Value]) -> psycopg.Cursor[Row]:
-        with in_our_words():
-            return self._connection.execute(_placed(sql), values)
-
-
-class _ReadingRows(_PostgresRows):
-    """Each statement stands alone, so one whose connection was lost (a restart of the server) is asked once more."""
-
-    __slots__ = ("_lines",)
-
-    def __init__(self, lines: Lines) -> None:
-        super().__init__(lines.reading.take())
-        self._lines = lines
-
-    def give_back(self) -> None:
-        self._lines.reading.give(self._connection)
-
-    def _execute(self, sql: str, values: dict[str, Value]) -> psycopg.Cursor[Row]:
-        try:
-            return super()._execute(sql, values)
-        except StoreError as error:
-            if not self._connection.closed or isinstance(error.__cause__, Silent):
-                raise
-        self._connection = self._lines.to_read()
-        return super()._execute(sql, values)
 
 
 class PostgresStore:
@@ -102,7 +56,7 @@ class PostgresStore:
 
     @contextmanager
     def read(self) -> Iterator[Rows]:
-        rows = _ReadingRows(self._lines)
+        rows = ReadingRows(self._lines)
         try:
             yield rows
         finally:
@@ -154,7 +108,7 @@ class PostgresStore:
         """As a SQLite file, of one moment, beside servers that go on. It takes its time."""
         line = Lines(self._conninfo, serving=False).to_read()
         try:
-            db = _PostgresRows(line)
+            db = LineRows(line)
             db.run("BEGIN ISOLATION LEVEL REPEATABLE READ")
             dumps.write(db, target)
         finally:
@@ -190,7 +144,7 @@ class PostgresStore:
         self._local.writes = True
         try:
             line = self._locked(line, lock, rows)
-            yield _PostgresRows(line)
+            yield LineRows(line)
             _commit(line)
         except BaseException:
             _roll_back(line)
@@ -257,17 +211,6 @@ def _migrate(conninfo: str) -> None:
         line.close()
 
 
-@cache
-def _placed(sql: str) -> bytes:
-    """`:name` as psycopg writes it; texts, names in quotes and casts stay as they are."""
-    return _TOKENS.sub(_place, sql).encode()
-
-
-def _place(found: re.Match[str]) -> str:
-    name = found[1]
-    return f"%({name})s" if name else found[0].replace("%", "%%")
-
-
 @contextmanager
 def _told_apart() -> Iterator[None]:
     """`_Collision`, a moment later, where the transaction may be done again as it was."""
@@ -280,14 +223,14 @@ def _told_apart() -> Iterator[None]:
         raise _Collision from error
 
 
-def _roll_back(connection: Line) -> None:
+def _roll_back(line: Line) -> None:
     """A connection that cannot even do this is of no use any more."""
-    if connection.closed:
+    if line.closed:
         return
     try:
-        connection.execute("ROLLBACK")
+        line.execute("ROLLBACK")
     except psycopg.Error:
-        connection.close()
+        line.close()
 
 
 def _forget_on_fork(store: PostgresStore) -> None:

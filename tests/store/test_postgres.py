@@ -22,8 +22,9 @@ from checkout.model.orders import State
 from checkout.store import migrations, open_store
 from checkout.store.lines import READERS
 from checkout.store.migrations.postgres import translated
-from checkout.store.postgres import PostgresStore, _placed
+from checkout.store.postgres import PostgresStore
 from checkout.store.postgres_errors import Silent
+from checkout.store.postgres_rows import placed as in_place
 from checkout.turns import ALONE, Turn
 from tests import postgres
 from tests.conftest import postgres_server
@@ -80,7 +81,7 @@ def names(store: Store) -> list[str]:
     ],
 )
 def test_named_values_are_placed_and_texts_left_alone(sql: str, placed: bytes) -> None:
-    assert _placed(sql) == placed
+    assert in_place(sql) == placed
 
 
 def test_the_schema_is_translated() -> None:
