@@ -2,63 +2,47 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from flask import Flask, Response, request
-from werkzeug.exceptions import HTTPException, MethodNotAllowed
+from flask import Flask, Response
 
 from checkout import (
     __version__,
     access,
-    backup,
     channels,
+    chores,
+    failures,
     health,
     http,
-    idempotency,
     ids,
-    inline,
     live,
     metrics,
     pages,
     protocols,
-    sales,
     sharing,
-    tallies,
-    tries,
 )
-from checkout.alerts import Watch
 from checkout.channels import routes as channel_routes
-from checkout.errors import Refusal, StoreError
 from checkout.front import Later, is_below
-from checkout.hosts import Hosts, Refuse, reports_of
-from checkout.inspection import Inspection
-from checkout.interfaces import Chore, Clock, NewId, Send, Store
+from checkout.hosts import Hosts, reports_of
+from checkout.interfaces import Clock, NewId, Send, Store
 from checkout.monitors import generic, smsforwarder, vmq_app
 from checkout.pages.polls import Polls
 from checkout.places import OWNERS
 from checkout.plain import PlainRequests
 from checkout.protocols import creates
-from checkout.protocols.api import problems as api_problems
 from checkout.rates import Pace
 from checkout.resources import resource_dir
 from checkout.settings import Settings, load
 from checkout.store import open_store
 from checkout.strangers import Strangers
-from checkout.web import MAX_BODY, STATUS, Front, Parts, rules_of
+from checkout.web import MAX_BODY, Front, Parts, rules_of
 from checkout.worker import Worker
 
-if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIEnvironment
-
-log = logging.getLogger(__name__)
-
-_SWEPT_A_MINUTE = 20_000
 _SAFE_HEADERS = (
     ("X-Content-Type-Options", "nosniff"),
     ("Referrer-Policy", "no-referrer"),
@@ -88,7 +72,7 @@ def create_app(
     app.wsgi_app = PlainRequests(app, (*creates.PLAIN, vmq_app.PLAIN), _SAFE_HEADERS)  # type: ignore[method-assign]
     app.wsgi_app = Polls(app, _SAFE_HEADERS)  # type: ignore[method-assign]
     app.wsgi_app = Later(app.wsgi_app, OWNERS, lambda: owners_pages(app))  # type: ignore[method-assign]
-    app.wsgi_app = Hosts(app.wsgi_app, settings, _refuse(app), reports_of(app))  # type: ignore[method-assign]
+    app.wsgi_app = Hosts(app.wsgi_app, settings, failures.refusing(app), reports_of(app))  # type: ignore[method-assign]
     app.wsgi_app = Front(app.wsgi_app, settings, _knows(app))  # type: ignore[method-assign]
     if settings.log_level == "info":
         app.wsgi_app = access.Access(app.wsgi_app)  # type: ignore[method-assign]
@@ -120,9 +104,7 @@ def _bare(extensions: dict[str, Any], settings: Settings) -> Flask:
     live.heed(app)
     if settings.log_level == "info":
         access.install(app)
-    app.register_error_handler(Refusal, _refused)
-    app.register_error_handler(StoreError, _unavailable)
-    app.register_error_handler(Exception, _failed)
+    failures.install(app)
     app.after_request(_headers)
     return app
 
@@ -143,7 +125,7 @@ def wire(
     )
     worker = Worker(
         db_store, dialects, send, clock,
-        channels=gates, new_id=new_id, site=settings.base_url, chores=_chores(settings, db_store, strangers),
+        channels=gates, new_id=new_id, site=settings.base_url, chores=chores.of(settings, db_store, strangers),
     )  # fmt: skip
     parts = Parts(
         settings, rules_of(settings), db_store, dialects, clock, new_id, send, worker.wake, worker.at_once, gates,
@@ -159,31 +141,6 @@ def _pace(settings: Settings, db_store: Store) -> Pace:
     return Pace()
 
 
-def _chores(settings: Settings, db_store: Store, strangers: Strangers) -> list[Chore]:
-    """What the worker does once a minute."""
-
-    def forget_answers(now: int) -> None:
-        idempotency.sweep(db_store, now, _SWEPT_A_MINUTE)
-
-    def forget_buckets(now: int) -> None:
-        sharing.sweep(db_store, now)
-
-    def write_strangers(now: int) -> None:
-        strangers.write(db_store)
-
-    def sum_up_days(now: int) -> None:
-        tallies.watch_amounts(db_store, now)
-        sales.sum_up(db_store, now)
-        tallies.sum_up(db_store, now)
-
-    plan = backup.plan_of(settings)
-    backups = [backup.chore(db_store, plan)] if plan else []
-    forgets = [tries.chore(db_store, settings.keep_attempts_days)] if settings.keep_attempts_days else []
-    looks = [Inspection(db_store).look, forget_answers, write_strangers, sum_up_days]
-    shared = [forget_buckets] if settings.is_postgres else []
-    return [*looks, *shared, *forgets, *backups, Watch(db_store, settings).look]
-
-
 def _knows(app: Flask) -> Callable[[str], bool]:
     """Whether a path leads to one of the routes, by whatever method."""
     routes = app.url_map.bind("")
@@ -192,18 +149,6 @@ def _knows(app: Flask) -> Callable[[str], bool]:
         return is_below(path, OWNERS) or bool(routes.allowed_methods(path))
 
     return knows
-
-
-def _refuse(app: Flask) -> Refuse:
-    """Refuses, in the form that a client expects, what nobody behind is to see."""
-
-    def refuse(status: int, message: str, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        inline.need_thread()
-        with app.request_context({**environ, "HTTP_HOST": "localhost"}):
-            problem = api_problems.problem if api_problems.is_ours(request.path) else pages.problem
-            return app.finalize_request(problem(status, message))(environ, start_response)
-
-    return refuse
 
 
 def _start(worker: Worker) -> None:
@@ -221,42 +166,6 @@ def _register(app: Flask) -> None:
     ours = (health.blueprint(), metrics.blueprint(), channel_routes.routes())
     for blueprint in (*ours, *monitors, *pages.blueprints()):
         app.register_blueprint(blueprint)
-
-
-def _refused(refusal: Refusal) -> Response:
-    answer = _problem(STATUS[refusal.code], refusal.message, refusal.retry_after or 0)
-    if refusal.retry_after is not None:
-        answer.headers["Retry-After"] = str(refusal.retry_after)
-    return answer
-
-
-def _unavailable(error: StoreError) -> Response:
-    """A phone or a gateway that gets this answer tries again; nothing was promised to it."""
-    log.error("%s", error)
-    answer = _problem(503, "The service is busy; please try again in a moment.")
-    answer.headers["Retry-After"] = "2"
-    return answer
-
-
-def _failed(error: Exception) -> Response:
-    if isinstance(error, HTTPException):
-        answer = _problem(error.code or 500, error.description or error.name)
-        if isinstance(error, MethodNotAllowed) and error.valid_methods:
-            answer.headers["Allow"] = ", ".join(sorted(error.valid_methods))
-        return answer
-    log.exception("Unexpected error on %s", request.path)
-    return _problem(500, "Something went wrong on our side; nothing was booked. Please try again.")
-
-
-def _problem(status: int, message: str, wait: int = 0) -> Response:
-    """The failure in the form that the client expects: the native API's, else a page's."""
-    if api_problems.is_ours(request.path):
-        return api_problems.problem(status, message)
-    if is_below(request.path, OWNERS):
-        from checkout import admin
-
-        return admin.problem(status, message)
-    return pages.problem(status, message, wait)
 
 
 def _headers(answer: Response) -> Response:

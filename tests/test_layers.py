@@ -29,11 +29,11 @@ LAYERS = [  # from the ground up; a module imports from its own layer and those 
     | {"catalogue", "claims", "gateways", "merchant_keys", "products", "prompts", "receiving", "refund_calls", "scans"}
     | {"refund_notices", "refunds", "returns", "statistics"}
     | {"selling", "settlement", "sharing", "snippets", "strangers", "switching", "tallies"},
-    {"inquiries", "inspection", "lanes", "outbox", "worker"},
+    {"chores", "inquiries", "inspection", "lanes", "outbox", "worker"},
     {"access", "fields", "front", "hosts", "live", "plain", "web"},  # Flask from here on
     {"protocols", "channels", "monitors"},
     {"pages", "admin", "health", "metrics"},
-    {"app"},
+    {"app", "failures"},
     {"doctor", "install", "machine", "patience", "process", "serve", "upgrade"},
     {"demo"},
     {"cli", "wsgi", "__main__"},
