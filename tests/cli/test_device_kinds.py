@@ -22,6 +22,7 @@ from checkout.web import Parts
 from tests.cli.conftest import Console
 from tests.clients.smsforwarder import WECHAT, Forwarder, Notification
 from tests.clients.wire import to_app
+from tests.conftest import skip_or_fail
 from tests.world import Outside
 
 BASE_URL = "https://pay.example.com"
@@ -120,8 +121,9 @@ def test_the_json_of_shortcuts_is_taken(far: Console, server: Flask) -> None:
     assert data["key"] not in data["entries"].values()
 
 
-@pytest.mark.skipif(not shutil.which("openssl"), reason="needs openssl, with which the printed lines sign")
 def test_the_lines_for_a_shell_sign_as_they_must(far: Console, server: Flask, tmp_path: Path) -> None:
+    if shutil.which("openssl") is None:
+        skip_or_fail("openssl", "there is no openssl, with which the printed lines sign")
     data = far.json("device", "add", "script", "--kind", "generic", "--signed", "--account", "wx-main")
     assert data["signed"] is True
     assert set(data["entries"]) == {"url", "secret", "curl"}

@@ -1,4 +1,4 @@
-"""A real server on a disk that fills up or turns read-only, and beside a process that locks the database.
+"""A real server on a disk that fills up, fails or is read-only, and beside a process that locks the database.
 
 Nothing is acknowledged that is not kept; when the trouble is over the server goes on by itself, and the phone, which
 repeats what was not acknowledged, loses nothing.
@@ -7,11 +7,13 @@ repeats what was not acknowledged, loses nothing.
 from __future__ import annotations
 
 import os
+import resource
+import shutil
 import sqlite3
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from http.client import HTTPConnection
 from pathlib import Path
@@ -20,8 +22,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from checkout.store import open_store
-from tests.conftest import skip_or_fail
-from tests.servers import CHECKOUT, ROOT, ask, free_port, serving
+from tests.servers import CHECKOUT, ROOT, Server, ask, free_port, serving
 from tests.soak import crash
 
 RECOVERY_S = 60  # takes a second or two; a busy machine may have other things to do
@@ -31,6 +32,7 @@ RECOVERY_S = 60  # takes a second or two; a busy machine may have other things t
 class Trouble:
     """A server with its shop and phone; `ledger` holds what they were told."""
 
+    server: Server
     url: str
     folder: Path
     ledger: crash.Ledger
@@ -76,36 +78,56 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     place.mkdir()
     command = ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(place)]
     if os.geteuid() != 0 or subprocess.run(command, capture_output=True).returncode:
-        skip_or_fail("mount", "a small disk cannot be mounted here")
+        pytest.skip("this machine lets nobody mount a small disk; what needs none of its own is tested below")
     try:
         yield place
     finally:
         subprocess.run(["umount", "--lazy", str(place)], check=True)
 
 
-@pytest.fixture
-def trouble(small_disk: Path) -> Iterator[Trouble]:
-    crash.set_up(small_disk / "data" / "checkout.db", "")
-    with serving(small_disk, *CHECKOUT, "serve", "--port", "{port}", environ={"CHECKOUT_MIN_FREE_DISK": "0"}) as (
-        _,
-        url,
-    ):
-        yield Trouble(url, small_disk, crash.Ledger())
+@contextmanager
+def served(folder: Path) -> Iterator[Trouble]:
+    """A new shop in `folder`, which sells down to the last byte."""
+    crash.set_up(folder / "data" / "checkout.db", "")
+    room = {"CHECKOUT_MIN_FREE_DISK": "0"}
+    with serving(folder, *CHECKOUT, "serve", "--port", "{port}", environ=room) as (server, url):
+        yield Trouble(server, url, folder, crash.Ledger())
 
 
-def test_on_a_full_disk_nothing_is_acknowledged_and_afterwards_all_goes_on(trouble: Trouble) -> None:
-    first = trouble.open("before", "9.90")
-    assert first is not None
-    filler = trouble.folder / "filler"
-    _fill(filler)
+def test_on_a_full_disk_nothing_is_acknowledged_and_afterwards_all_goes_on(small_disk: Path) -> None:
+    with served(small_disk) as trouble:
+        first, filler = trouble.open("before", "9.90"), small_disk / "filler"
+        _fill(filler)
+        _sell_until_refused(trouble)
+        trouble.push(first[1] if first else "", "before")
+        assert not trouble.ledger.pushes
+        assert ask(trouble.url + "/healthz").status == 503
+        filler.unlink()
+        _expect_to_go_on(trouble, first)
+
+
+def test_where_files_grow_no_more_nothing_is_acknowledged_and_afterwards_all_goes_on(tmp_path: Path) -> None:
+    """A quota, or a disk that fails in the middle of a write: SQLite calls it something else than a full disk."""
+    with served(tmp_path) as trouble:
+        first = trouble.open("before", "9.90")
+        _limit(trouble.server, Path(f"{trouble.database}-wal").stat().st_size + 40_000)
+        _sell_until_refused(trouble)
+        trouble.push(first[1] if first else "", "before")
+        assert not trouble.ledger.pushes
+        _limit(trouble.server, resource.RLIM_INFINITY)
+        _expect_to_go_on(trouble, first)
+
+
+def _sell_until_refused(trouble: Trouble) -> None:
     for number in range(400):  # what SQLite has room for in its log is kept, as it says
         trouble.open(f"full-{number}", f"{number + 100}.00")
         if trouble.ledger.unexpected:
             break
     assert trouble.ledger.unexpected
-    trouble.push(first[1], "before")
-    assert ask(trouble.url + "/healthz").status == 503
-    filler.unlink()
+
+
+def _expect_to_go_on(trouble: Trouble, first: tuple[str, str] | None) -> None:
+    assert first is not None
     assert set(trouble.ledger.orders) <= trouble.stored()
     trouble.recovers("after")
     trouble.push(first[1], "before")
@@ -115,32 +137,62 @@ def test_on_a_full_disk_nothing_is_acknowledged_and_afterwards_all_goes_on(troub
     _expect_sound(trouble.database)
 
 
+def _limit(server: Server, size: int) -> None:
+    """How large a file may become that a worker writes."""
+    for worker in server.children():
+        _, most = resource.prlimit(worker, resource.RLIMIT_FSIZE)
+        resource.prlimit(worker, resource.RLIMIT_FSIZE, (most if size == resource.RLIM_INFINITY else size, most))
+
+
 def test_on_a_read_only_disk_the_server_says_why_it_does_not_start(small_disk: Path) -> None:
     crash.set_up(small_disk / "data" / "checkout.db", "")
     subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
-    environ = {name: value for name, value in os.environ.items() if not name.startswith("CHECKOUT_")}
-    environ |= {"CHECKOUT_DATABASE": str(small_disk / "data" / "checkout.db"), "PYTHONPATH": str(ROOT)}
-    done = subprocess.run(
-        [*CHECKOUT, "serve", "--port", str(free_port())], env=environ, cwd=small_disk, capture_output=True, text=True,
-        timeout=60,
-    )  # fmt: skip
-    assert done.returncode == 1
-    (sentence,) = done.stderr.strip().splitlines()
+    sentence = _why_it_does_not_start(small_disk)
     assert "read-only" in sentence.lower() or "cannot be written" in sentence
 
 
-def test_beside_a_process_that_locks_the_database_the_phone_hears_no_success(trouble: Trouble) -> None:
-    first = trouble.open("before", "9.90")
-    assert first is not None
-    with closing(sqlite3.connect(trouble.database, isolation_level=None)) as other:
-        other.execute("BEGIN EXCLUSIVE")
+@pytest.mark.parametrize(("closed", "said"), [("data", "cannot be written"), ("data/checkout.db", "Permission denied")])
+def test_where_it_may_not_write_the_server_says_why_it_does_not_start(tmp_path: Path, closed: str, said: str) -> None:
+    crash.set_up(tmp_path / "data" / "checkout.db", "")
+    place = tmp_path / closed
+    place.chmod(place.stat().st_mode & ~0o222)
+    try:
+        assert said in _why_it_does_not_start(tmp_path, *_who_keeps_to_modes())
+    finally:
+        place.chmod(0o700)
+
+
+def _why_it_does_not_start(folder: Path, *before: str) -> str:
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("CHECKOUT_")}
+    environ |= {"CHECKOUT_DATABASE": str(folder / "data" / "checkout.db"), "PYTHONPATH": str(ROOT)}
+    command = [*before, *CHECKOUT, "serve", "--port", str(free_port())]
+    done = subprocess.run(command, env=environ, cwd=folder, capture_output=True, text=True, timeout=600)
+    assert done.returncode == 1
+    (sentence,) = done.stderr.strip().splitlines()
+    return sentence
+
+
+def _who_keeps_to_modes() -> tuple[str, ...]:
+    """Root may write what nobody may, unless it starts a program without that right."""
+    if os.geteuid() != 0:
+        return ()
+    assert shutil.which("setpriv"), "util-linux is part of every Debian"
+    return ("setpriv", "--bounding-set=-dac_override", "--inh-caps=-dac_override")
+
+
+def test_beside_a_process_that_locks_the_database_the_phone_hears_no_success(tmp_path: Path) -> None:
+    with served(tmp_path) as trouble:
+        first = trouble.open("before", "9.90")
+        assert first is not None
+        with closing(sqlite3.connect(trouble.database, isolation_level=None)) as other:
+            other.execute("BEGIN EXCLUSIVE")
+            trouble.push(first[1], "before")
+            assert not trouble.ledger.pushes
+            assert "busy" in trouble.ledger.unexpected[-1]
+            other.execute("ROLLBACK")
+        trouble.recovers("after")
         trouble.push(first[1], "before")
-        assert not trouble.ledger.pushes
-        assert "busy" in trouble.ledger.unexpected[-1]
-        other.execute("ROLLBACK")
-    trouble.recovers("after")
-    trouble.push(first[1], "before")
-    assert trouble.paid() == {"before"}
+        assert trouble.paid() == {"before"}
 
 
 def test_a_log_that_was_damaged_while_the_server_was_down_is_found_or_left_out_and_never_believed(
@@ -151,7 +203,7 @@ def test_a_log_that_was_damaged_while_the_server_was_down_is_found_or_left_out_a
     crash.set_up(database, "")
     ledger = crash.Ledger()
     with serving(tmp_path, *CHECKOUT, "serve", "--port", "{port}") as (server, url):
-        shop = Trouble(url, tmp_path, ledger)
+        shop = Trouble(server, url, tmp_path, ledger)
         for number in range(20):
             shop.open(f"N{number}", f"{number + 1}.00")
         server.process.kill()
@@ -160,8 +212,8 @@ def test_a_log_that_was_damaged_while_the_server_was_down_is_found_or_left_out_a
     content = bytearray(log.read_bytes())
     content[len(content) // 2 : len(content) // 2 + 600] = os.urandom(600)
     log.write_bytes(content)
-    with serving(tmp_path, *CHECKOUT, "serve", "--port", "{port}") as (_, url):
-        after = Trouble(url, tmp_path, crash.Ledger())
+    with serving(tmp_path, *CHECKOUT, "serve", "--port", "{port}") as (server, url):
+        after = Trouble(server, url, tmp_path, crash.Ledger())
         kept = after.stored()
         assert kept == {f"N{number}" for number in range(len(kept))}
         assert after.open("again", "77.00") is not None
