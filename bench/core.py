@@ -12,6 +12,12 @@ MODULES = {
         "tests/test_endpoints.py",
     ),
     "checkout/money.py": ("tests/test_money.py",),
+    "checkout/opening.py": (
+        "tests/test_opening.py",
+        "tests/test_orders.py",
+        "tests/test_selling.py",
+        "tests/test_words.py",
+    ),
     "checkout/orders.py": (
         "tests/test_opening.py",
         "tests/test_rerouting.py",

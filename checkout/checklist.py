@@ -8,12 +8,13 @@ import secrets
 
 from msgspec import Struct
 
-from checkout import merchants, orders, store
+from checkout import merchants, opening, store
 from checkout.errors import Code, Refusal
 from checkout.interfaces import NewId, Rows, Store
 from checkout.merchants import Reach, Wish
 from checkout.model.orders import Order
-from checkout.orders import Ask, Rules
+from checkout.opening import Ask
+from checkout.orders import Rules
 
 TEST_PRICE = 1  # fen
 _TESTER, _EMBED_SEEN = "seen.tester", "seen.embed"  # notes among the preferences; no settings are called so
@@ -48,7 +49,7 @@ def steps(db: Rows) -> list[Step]:
 def test_order(db_store: Store, rules: Rules, reach: Reach, *, actor: str, new_id: NewId, now: int) -> Order:
     """An order of 0.01 that the owner pays with a phone of their own; no shop hears of it.
 
-    Refused: NOT_FOUND (no merchant yet), and as `orders.open_order`."""
+    Refused: NOT_FOUND (no merchant yet), and as `opening.open_order`."""
     tester = _tester(db_store, reach, actor=actor, new_id=new_id, now=now)
     with db_store.read() as db:
         merchant = store.merchants.get(db, tester)
@@ -58,7 +59,7 @@ def test_order(db_store: Store, rules: Rules, reach: Reach, *, actor: str, new_i
         merchant=merchant, dialect="embed", number=f"test-{secrets.token_hex(6)}", price=TEST_PRICE,
         price_text="0.01", title="Test",
     )  # fmt: skip
-    return orders.open_order(db_store, ask, rules, now)
+    return opening.open_order(db_store, ask, rules, now)
 
 
 def note_embed(db_store: Store, origin: str, now: int) -> None:

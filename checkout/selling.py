@@ -8,7 +8,7 @@ import hmac
 from msgspec import Struct
 from msgspec.structs import replace
 
-from checkout import accounts, orders, products, store, targets
+from checkout import accounts, opening, products, store, targets
 from checkout.errors import Code, Refusal
 from checkout.interfaces import Rows, Store
 from checkout.model.accounts import Method
@@ -16,7 +16,8 @@ from checkout.model.merchants import Merchant
 from checkout.model.orders import Order, State
 from checkout.model.products import Product
 from checkout.money import yuan
-from checkout.orders import Ask, Rules
+from checkout.opening import Ask
+from checkout.orders import Rules
 from checkout.products import Caps, Wish
 from checkout.store.accounts import Watched
 
@@ -49,7 +50,7 @@ def open_order(db_store: Store, purchase: Purchase, rules: Rules, caps: Caps, no
         return before
     ask = _ask(db_store, purchase)
     try:
-        return orders.open_order(db_store, ask, rules, now, check=lambda db: _check(db, purchase, rules, caps, now))
+        return opening.open_order(db_store, ask, rules, now, check=lambda db: _check(db, purchase, rules, caps, now))
     except Refusal as refusal:
         if refusal.code is not Code.DUPLICATE:
             raise
@@ -79,11 +80,11 @@ def renew(db_store: Store, order: Order, rules: Rules, caps: Caps, now: int) -> 
         if product.disabled_at is not None or products.price_of(product, wish) != latest.price:
             return None
         again = Purchase(product, wish, latest.method, latest.number, "")
-        return orders.open_order(
+        return opening.open_order(
             db_store, _same(latest, replace(merchant, reuse=True)), rules, now,
             check=lambda db: _check(db, again, rules, caps, now),
         )  # fmt: skip
-    return orders.open_order(db_store, _same(latest, merchant), rules, now)
+    return opening.open_order(db_store, _same(latest, merchant), rules, now)
 
 
 def may_renew(db: Rows, latest: Order, now: int) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from checkout import deliveries, orders, payments, settlement
+from checkout import deliveries, opening, orders, payments, settlement
 from checkout import store as stores
 from checkout.amounts import Limits
 from checkout.interfaces import AtOnce, Store
@@ -17,7 +17,8 @@ from checkout.model.deliveries import Delivery
 from checkout.model.orders import Order
 from checkout.model.owner import AuditEntry
 from checkout.model.payments import Payment
-from checkout.orders import Ask, Rules
+from checkout.opening import Ask
+from checkout.orders import Rules
 from checkout.payments import Outcome, Report
 from tests.world import START, account, device, merchant
 
@@ -80,7 +81,7 @@ class Shop:
     def open(self, number: str = "N1", price: int = 990, **changes: Any) -> Order:
         """An order whose QR code left with the answer, unless told otherwise."""
         ask = self.ask(number, price, **{"shown": True, **changes})
-        return orders.open_order(self.store, ask, self.rules, self.now)
+        return opening.open_order(self.store, ask, self.rules, self.now)
 
     def push(
         self, amount: int | None, phone: str = "phone", *, method: str = "wechat", at: int | None = None

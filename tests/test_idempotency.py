@@ -22,9 +22,10 @@ KEYS, PROCESSES = 25, 4
 # Each process asks for an order of its own under every key, in the same second as the others.
 ASKER = """
 import sys
-from checkout import idempotency, orders, store
+from checkout import idempotency, opening, orders, store
 from checkout.idempotency import Once
-from checkout.orders import Ask, Rules
+from checkout.opening import Ask
+from checkout.orders import Rules
 from checkout.store import open_store
 
 path, me, keys, now = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
@@ -36,7 +37,7 @@ sys.stdin.readline()
 for key in range(keys):
     def effect(within):
         ask = Ask(merchant=merchant, dialect="api", number=f"{key}-{me}", price=990, price_text="9.90")
-        return 201, orders.open_order(within, ask, Rules(min_free_disk=0), now).token
+        return 201, opening.open_order(within, ask, Rules(min_free_disk=0), now).token
     print(idempotency.once(db_store, Once(1001, f"k{key}", "same"), effect, now).body, flush=True)
 """
 

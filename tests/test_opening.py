@@ -7,14 +7,15 @@ from typing import Any
 import pytest
 from msgspec.structs import asdict, replace
 
-from checkout import orders, switching
+from checkout import opening, orders, switching
 from checkout import store as stores
 from checkout.amounts import Limits
 from checkout.errors import Code, Refusal
 from checkout.interfaces import Store
 from checkout.model.accounts import Method
 from checkout.model.orders import Order, State
-from checkout.orders import Ask, Rules
+from checkout.opening import Ask
+from checkout.orders import Rules
 from tests.hooks import Listener
 from tests.shop import Shop
 from tests.world import START, FakeClock, Outside, account, merchant
@@ -42,7 +43,7 @@ def asked(**changes: Any) -> Ask:
 
 
 def opened(shop: Shop, **changes: Any) -> Order:
-    return orders.open_order(shop.store, asked(**changes), shop.rules, shop.now)
+    return opening.open_order(shop.store, asked(**changes), shop.rules, shop.now)
 
 
 def fields(order: Order) -> dict[str, Any]:

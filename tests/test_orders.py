@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from checkout import orders, settlement, switching
+from checkout import opening, orders, settlement, switching
 from checkout import store as stores
 from checkout.errors import Code, Damaged, Refusal
 from checkout.interfaces import Rows, Store
@@ -91,7 +91,7 @@ def test_a_check_of_the_caller_s_looks_before_a_new_order_and_not_before_a_retry
             raise Refusal(Code.LIMITED, "Too many.")
 
     def ask(number: str) -> Order:
-        return orders.open_order(shop.store, shop.ask(number), shop.rules, shop.now, check=check)
+        return opening.open_order(shop.store, shop.ask(number), shop.rules, shop.now, check=check)
 
     assert ask("N1") == ask("N1")
     with pytest.raises(Refusal) as caught:

@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 
-from checkout import orders, store
+from checkout import opening, store
 from checkout.interfaces import Rows
 from checkout.model.merchants import Merchant
 from checkout.model.orders import Order
@@ -83,13 +83,13 @@ def open_order(values: Mapping[str, str], merchant: Merchant, dialect: str, now:
     check_merchant_url(values["notify_url"], "notify")
     if values.get("return_url"):
         check_merchant_url(values["return_url"], "return")
-    ask = orders.Ask(
+    ask = opening.Ask(
         merchant=merchant, dialect=dialect, number=values["out_trade_no"], price=price, price_text=values["money"],
         method=METHODS.get(values.get("type", ""), ""), title=_cut(values["name"]), param=values.get("param", ""),
         notify_url=values["notify_url"], return_url=values.get("return_url", ""),
         extra=json.dumps({"clientip": values.get("clientip", "")[:64]}),
     )  # fmt: skip
-    return orders.open_order(parts().store, ask, parts().rules, now)
+    return opening.open_order(parts().store, ask, parts().rules, now)
 
 
 def meant(db: Rows, values: Mapping[str, str], merchant: Merchant) -> Order:

@@ -24,7 +24,7 @@ from urllib.parse import urlencode
 from flask import Blueprint, Response, redirect
 from flask import json as flask_json
 
-from checkout import orders, prompts, qr, refunds, store
+from checkout import opening, prompts, qr, refunds, store
 from checkout.channel import PromptKind
 from checkout.errors import Code, Refusal
 from checkout.http import Answer, Outgoing
@@ -134,7 +134,7 @@ def _merchant(aid: str) -> Merchant:
     return merchant
 
 
-def _ask(values: Mapping[str, str], merchant: Merchant) -> orders.Ask:
+def _ask(values: Mapping[str, str], merchant: Merchant) -> opening.Ask:
     """The order that the well-signed values ask for."""
     if values["pay_type"] not in list(Method):
         raise Refusal(Code.BAD_REQUEST, "The pay_type is alipay or wechat.")
@@ -143,7 +143,7 @@ def _ask(values: Mapping[str, str], merchant: Merchant) -> orders.Ask:
     for name in ("notify_url", "return_url", "feedback_url"):
         if values.get(name):
             check_merchant_url(values[name], name.removesuffix("_url"))
-    return orders.Ask(
+    return opening.Ask(
         merchant=merchant, dialect=NAME, number=values["order_id"], price=fen(values["price"]),
         price_text=values["price"], method=values["pay_type"], title=values["name"],
         buyer=values.get("order_uid", ""), notify_url=values["notify_url"], return_url=values.get("return_url", ""),
@@ -161,20 +161,20 @@ def _ttl(expire: str) -> int | None:
     return min(max(int(expire), _SHORTEST_S), _LONGEST_S)
 
 
-def _opened(ask: orders.Ask, now: int) -> Order:
+def _opened(ask: opening.Ask, now: int) -> Order:
     """A number that was used by an order that has ended stays used in this dialect."""
     ended = _ended_word(ask, now)
     if ended:
         raise Spoken(ended, "The order_id was used before.")
     try:
-        return orders.open_order(parts().store, ask, parts().rules, now)
+        return opening.open_order(parts().store, ask, parts().rules, now)
     except Refusal as refusal:
         if refusal.code is not Code.DUPLICATE:
             raise
         raise Spoken(_ended_word(ask, now) or "param_error", refusal.message) from refusal
 
 
-def _ended_word(ask: orders.Ask, now: int) -> str:
+def _ended_word(ask: opening.Ask, now: int) -> str:
     with parts().store.read() as db:
         before = store.orders.by_number(db, ask.merchant.id, ask.number)
         state = _state(db, before, now) if before else "new"

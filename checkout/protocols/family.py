@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from flask import Response, request
 from msgspec import Struct
 
-from checkout import orders, prompts, refunds, store
+from checkout import opening, orders, prompts, refunds, store
 from checkout.accounts import PERSONAL, is_online
 from checkout.channel import PromptKind
 from checkout.errors import Code, Refusal
@@ -26,7 +26,7 @@ from checkout.model.deliveries import DeliveryState
 from checkout.model.merchants import Merchant, Mode
 from checkout.model.orders import Order, State
 from checkout.money import fen, yuan
-from checkout.orders import Opened
+from checkout.opening import Opened
 from checkout.prompts import Wanted
 from checkout.protocols import words
 from checkout.protocols.words import Spoken
@@ -86,12 +86,12 @@ def open_order(
         raise Refusal(Code.BAD_SIGNATURE, "The signature does not fit.")
     price = fen(asked.price)
     _check_merchant(shop, asked, merchant, now)
-    ask = orders.Ask(
+    ask = opening.Ask(
         merchant=merchant, dialect=dialect, number=asked.number, price=price, price_text=asked.price,
         method=METHODS[asked.type], title=title, content=content, param=asked.param, notify_url=asked.notify_url,
         return_url=asked.return_url, extra=json.dumps(extra) if extra else "{}", shown=not asked.is_html,
     )  # fmt: skip
-    return orders.open_with_code(shop.store, ask, shop.rules, now)
+    return opening.open_with_code(shop.store, ask, shop.rules, now)
 
 
 def created(opened: Opened, is_html: bool, now: int) -> Response:

@@ -19,7 +19,7 @@ from checkout.errors import Code, Refusal
 from checkout.http import Answer, Outgoing
 from checkout.model.merchants import Merchant, Mode
 from checkout.model.orders import Order, State
-from checkout.orders import Opened
+from checkout.opening import Opened
 from checkout.protocols import family, gogo, words
 from checkout.protocols.acknowledged import says
 from checkout.protocols.words import Spoken

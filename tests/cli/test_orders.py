@@ -4,10 +4,11 @@ from contextlib import closing
 
 import pytest
 
-from checkout import orders, payments
+from checkout import opening, payments
 from checkout import store as stores
 from checkout.model.orders import Order
-from checkout.orders import Ask, Rules
+from checkout.opening import Ask
+from checkout.orders import Rules
 from checkout.payments import Report
 from checkout.store import open_store
 from tests.cli.conftest import Console
@@ -20,7 +21,7 @@ def opened(shop: Console, number: str = "N1", price: int = 990, method: str = "w
         with store.read() as db:
             merchant = stores.merchants.all_of(db)[0]
         ask = Ask(merchant, "vmq", number, price, "9.9", method=method, title="Tea", shown=True)
-        return orders.open_order(store, ask, RULES, shop.clock.now)
+        return opening.open_order(store, ask, RULES, shop.clock.now)
 
 
 def pushed(shop: Console, amount: int | None) -> str:

@@ -10,13 +10,13 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 from msgspec.structs import replace
 
-from checkout import amounts, deliveries, orders, payments, refunds, selling, settlement, store
+from checkout import amounts, deliveries, opening, orders, payments, refunds, selling, settlement, store
 from checkout.interfaces import Rows, Store
 from checkout.model.accounts import Rest
 from checkout.model.merchants import Merchant
 from checkout.model.orders import Order, State
 from checkout.model.payments import Judgement, Payment
-from checkout.orders import Ask
+from checkout.opening import Ask
 from tests.model.test_life import Life
 
 Break = Callable[[pytest.MonkeyPatch], None]
@@ -193,7 +193,7 @@ def orders_expire_a_second_early(patch: pytest.MonkeyPatch) -> None:
 
 @bug
 def the_same_number_opens_a_second_order(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(orders, "_answers", lambda before, ask, now: before.state_at(now) is State.PAID)
+    patch.setattr(opening, "_answers", lambda before, ask, now: before.state_at(now) is State.PAID)
 
 
 @bug

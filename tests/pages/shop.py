@@ -5,21 +5,21 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from checkout import ids, orders, settlement, store
+from checkout import ids, opening, orders, settlement, store
 from checkout.model.orders import Order
 from tests.world import World
 
 
 def opened(world: World, number: str = "N1", price: int = 990, method: str = "wechat", **more: Any) -> Order:
-    """A vmq order, unless `dialect` says otherwise; `more` are fields of `orders.Ask`."""
+    """A vmq order, unless `dialect` says otherwise; `more` are fields of `opening.Ask`."""
     with world.store.read() as db:
         merchant = store.merchants.get(db, 1001)
     assert merchant is not None
-    ask = orders.Ask(
+    ask = opening.Ask(
         merchant=merchant, dialect=more.pop("dialect", "vmq"), number=number, price=price, price_text="",
         method=method, **more,
     )  # fmt: skip
-    return orders.open_order(world.store, ask, world.parts.rules, world.clock())
+    return opening.open_order(world.store, ask, world.parts.rules, world.clock())
 
 
 def settled(world: World, order: Order) -> Order:

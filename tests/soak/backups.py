@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench.fill import fill
-from checkout import backup, orders, store
+from checkout import backup, opening, store
 from checkout.amounts import Limits
-from checkout.orders import Ask, Rules
+from checkout.opening import Ask
+from checkout.orders import Rules
 from checkout.settings import Settings
 from checkout.store import open_store
 from tests.world import merchant
@@ -51,7 +52,7 @@ class _Writer:
                 number = f"W{len(self.tokens)}"
                 ask = Ask(merchant(), "embed", number, 990, "9.90")
                 began = time.perf_counter()
-                order = orders.open_order(opened, ask, _RULES, int(time.time()))
+                order = opening.open_order(opened, ask, _RULES, int(time.time()))
                 self.took_ms.append((time.perf_counter() - began) * 1000)
                 self.tokens.append(order.token)
                 self.stop.wait(0.002)

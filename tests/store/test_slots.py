@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from checkout import orders
+from checkout import opening
 from checkout import store as stores
 from checkout.errors import Refusal
 from checkout.interfaces import Store
@@ -249,7 +249,7 @@ def test_the_same_number_asked_for_by_many_at_once_is_one_order(shop: Shop) -> N
 
     def ask() -> None:
         barrier.wait(30)
-        tokens.add(orders.open_order(shop.store, shop.ask("same"), shop.rules, START).token)
+        tokens.add(opening.open_order(shop.store, shop.ask("same"), shop.rules, START).token)
 
     threads = [threading.Thread(target=ask) for _ in range(6)]
     for thread in threads:

@@ -14,7 +14,7 @@ from unittest.mock import Mock
 import psycopg
 import pytest
 
-from checkout import accounts, orders, switching, turns
+from checkout import accounts, opening, orders, switching, turns
 from checkout import store as stores
 from checkout.errors import Code, Refusal, StoreError
 from checkout.interfaces import Rows
@@ -316,8 +316,8 @@ def test_incomplete_turns_are_told_and_filled_by_a_restart(pair: Pair) -> None:
         pass
 
 
-def _opened(shop: Shop, ask: orders.Ask) -> Order:
-    return orders.open_order(shop.store, ask, shop.rules, shop.now)
+def _opened(shop: Shop, ask: opening.Ask) -> Order:
+    return opening.open_order(shop.store, ask, shop.rules, shop.now)
 
 
 def _at_first_alone(real: Callable[[Rows, str], list[str]]) -> Callable[[Rows, str], list[str]]:

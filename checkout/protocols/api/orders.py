@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from checkout import orders, products, prompts, store
+from checkout import opening, orders, products, prompts, store
 from checkout.accounts import PERSONAL
 from checkout.channel import Scene
 from checkout.errors import Code, Refusal
@@ -19,7 +19,7 @@ from checkout.model.merchants import Mode
 from checkout.model.orders import Order, State
 from checkout.model.products import Product
 from checkout.money import MAX_FEN, yuan
-from checkout.orders import Ask
+from checkout.opening import Ask
 from checkout.products import Wish
 from checkout.protocols.api import models, paging, shapes
 from checkout.protocols.api.entry import Call
@@ -47,7 +47,7 @@ def create(call: Call) -> tuple[int, models.Order]:
         without = _without(db, call, asked)
     wish = Wish(asked.quantity, asked.price.amount if asked.price else None, asked.ref)
     ask = _ask(call, asked, product, wish, without)
-    opened = orders.open_with_code(call.store, ask, call.shop.rules, call.now, check=check)
+    opened = opening.open_with_code(call.store, ask, call.shop.rules, call.now, check=check)
     with call.store.read() as db:
         return (201 if opened.is_new else 200), shapes.order(db, opened.order, call.now)
 

@@ -1,0 +1,147 @@
+"""Opening an order, or finding the one that was asked for before: what every dialect comes to."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+from collections.abc import Callable
+
+from msgspec import Struct
+
+from checkout import accounts, logs, orders, store, turns
+from checkout.amounts import Limits
+from checkout.errors import Code, Refusal
+from checkout.interfaces import Rows, Store
+from checkout.model.merchants import Merchant
+from checkout.model.orders import Order, State
+from checkout.orders import Rules
+from checkout.turns import Turn
+
+
+class Ask(Struct, frozen=True):
+    """What a merchant asks for. The signature holds, the addresses are checked, `price` is fen."""
+
+    merchant: Merchant
+    dialect: str
+    number: str
+    price: int
+    price_text: str
+    method: str = ""  # "": the buyer chooses
+    title: str = ""
+    content: str = ""
+    param: str = ""
+    buyer: str = ""
+    notify_url: str = ""
+    return_url: str = ""
+    extra: str = "{}"
+    product: str = ""
+    quantity: int = 1
+    ttl: int | None = None  # seconds; None: the setting
+    shown: bool = False  # the answer itself carries the QR code
+    client: str = ""  # keyed digest of the buyer's address, where a buyer opens the order
+    detail: str = ""  # what else tells a retry from another order
+    without: frozenset[str] = frozenset()  # accounts that do not serve what is asked for
+    asked: str = ""  # the digest of the order that its buyer asks for again: to the shop it is the same
+
+    def digest(self) -> str:
+        """Tells a retry (same digest) from another order under the same number."""
+        if self.asked:
+            return self.asked
+        same = (self.dialect, self.method, self.price, self.param, self.buyer, self.notify_url, self.return_url)
+        detail = [self.detail] if self.detail else []
+        return hashlib.sha256(json.dumps([*same, self.product, self.quantity, *detail]).encode()).hexdigest()
+
+
+class Opened(Struct, frozen=True):
+    """The order that answers an `Ask`. `code`: as `orders.code_of` gives it, where the answer carries one of ours."""
+
+    order: Order
+    is_new: bool
+    code: tuple[str, bool] | None
+
+
+def open_order(
+    db_store: Store, ask: Ask, rules: Rules, now: int, *, check: Callable[[Rows], None] | None = None
+) -> Order:
+    """Opens the order, or gives back the pending one that was asked for before in the same words.
+
+    Refused: DUPLICATE, NO_ACCOUNT, PHONE_OFFLINE, BUSY (with `retry_after`), DISK_FULL, and by `check`, which looks
+    at the database in the transaction of a new order. `StoreError`: it cannot be used, or is known to be damaged.
+    """
+    return open_with_code(db_store, ask, rules, now, check=check).order
+
+
+def open_with_code(
+    db_store: Store, ask: Ask, rules: Rules, now: int, *, check: Callable[[Rows], None] | None = None
+) -> Opened:
+    """As `open_order`, with the code that the answer carries: it costs less in the same transaction than after it."""
+    db_store.expect_sound()
+    room = db_store.free_bytes()
+    if room is not None and room < rules.min_free_disk:
+        raise Refusal(Code.DISK_FULL, "The disk is nearly full, so no new orders are taken; payments still are.")
+    opened = db_store.in_turn(
+        lambda db: _words_of(db, ask, rules, now), lambda db, turn: _opened(db, ask, rules, now, check, turn)
+    )
+    order = opened.order
+    if opened.is_new:
+        logs.event("order.opened", order=order.token, merchant=order.merchant, account=order.account)
+    return opened
+
+
+def _opened(
+    db: Rows, ask: Ask, rules: Rules, now: int, check: Callable[[Rows], None] | None, turn: Turn
+) -> Opened:  # fmt: skip
+    before = store.orders.by_number(db, ask.merchant.id, ask.number)
+    if before and _answers(before, ask, now):
+        order, is_new = orders.noted_as_shown(db, before, rules.limits, now, turn) if ask.shown else before, False
+    else:
+        order, is_new = _added(db, ask, rules, now, check, turn, attempt=before.attempt + 1 if before else 1), True
+    code = orders.code_of(db, order) if ask.shown and order.channel == accounts.PERSONAL else None
+    return Opened(order, is_new, code)
+
+
+def _added(
+    db: Rows, ask: Ask, rules: Rules, now: int, check: Callable[[Rows], None] | None, turn: Turn, *, attempt: int
+) -> Order:  # fmt: skip
+    if check:
+        check(db)
+    order = _new_order(ask, rules.limits, now, attempt)
+    if ask.method:
+        order = orders.with_amount(db, order, ask.method, rules, now, shown=ask.shown, without=ask.without, turn=turn)
+    store.orders.add(db, order)
+    return order
+
+
+def _words_of(db: Rows, ask: Ask, rules: Rules, now: int) -> list[str]:
+    """What opening the order touches."""
+    words = [turns.number(ask.merchant.id, ask.number)]
+    if ask.product:
+        words += [turns.product(ask.product), turns.buyers(ask.method)]
+    if ask.method:
+        words += accounts.likely(db, ask.method, rules.offline_after_s, now, without=ask.without)
+    return words
+
+
+def _answers(before: Order, ask: Ask, now: int) -> bool:
+    """Whether the earlier order under this number is the answer; False: a new attempt may be opened."""
+    state = before.state_at(now)
+    if not ask.merchant.reuse or state is State.PAID:
+        raise Refusal(Code.DUPLICATE, "The merchant's order number exists already.")
+    if state is not State.PENDING:
+        return False
+    if before.asked != ask.digest():
+        raise Refusal(Code.DUPLICATE, "The merchant's order number exists already, with other details.")
+    return True
+
+
+def _new_order(ask: Ask, limits: Limits, now: int, attempt: int) -> Order:
+    return Order(
+        token=secrets.token_hex(16), merchant=ask.merchant.id, dialect=ask.dialect, number=ask.number,
+        attempt=attempt, state=State.PENDING, late=False, method="", account="", channel="", price=ask.price,
+        really_price=None, title=ask.title, content=ask.content, param=ask.param, buyer=ask.buyer,
+        price_text=ask.price_text, notify_url=ask.notify_url, return_url=ask.return_url, extra=ask.extra,
+        asked=ask.digest(), product=ask.product, quantity=ask.quantity, rev=0, created_at=now,
+        expires_at=now + (ask.ttl or limits.order_ttl), shown_at=None, paid_at=None, closed_at=None,
+        client=ask.client,
+    )  # fmt: skip
