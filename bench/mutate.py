@@ -81,15 +81,17 @@ def _run(tree: Path, modules: list[str], options: argparse.Namespace) -> list[di
 
 
 def _report(module: str, results: list[dict[str, str]], equivalent: Mapping[str, str]) -> float:
-    """Prints a module's score, what survived, and what is said to change nothing but was noticed; gives the score in
-    percent."""
+    """Prints a module's score, what survived, what was stopped as it took too long (which a machine that is busy does
+    too), and what is said to change nothing but was noticed; gives the score in percent."""
     counted = [one for one in results if one["name"] not in equivalent]
     ends = Counter(one["end"] for one in counted)
     killed = ends["killed"] + ends["timeout"]
     score = 100 * killed / len(counted) if counted else 100
     print(f"{module}: {score:.1f} % ({killed} of {len(counted)}; {len(results) - len(counted)} change nothing)")
     for one in results:
-        if (one["end"] in ("survived", "uncovered")) != (one["name"] in equivalent):
+        if one["end"] == "timeout":
+            print(f"  out of time {one['line']}: {one['name']}")
+        elif (one["end"] in ("survived", "uncovered")) != (one["name"] in equivalent):
             said = f"noticed, though {EQUIVALENT} says nobody could" if one["name"] in equivalent else one["end"]
             print(f"  {said} {one['line']}: {one['name']}")
     return score

@@ -98,3 +98,18 @@ def test_an_entry_that_fits_no_fault_any_more_is_named() -> None:
     }
     found = [("checkout/money.py", "yuan: 1 → 2 of last year"), ("checkout/gone.py", "module: 1 → 2")]
     assert list(mutate.stale(entries)) == found
+
+
+def test_what_survived_what_took_too_long_and_what_was_judged_wrongly_are_named(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    ends = {"a": "killed", "b": "survived", "c": "uncovered", "d": "timeout", "e": "survived", "f": "killed"}
+    results = [{"name": name, "line": "7", "end": end} for name, end in ends.items()]
+    assert mutate._report("till.py", results, {"e": "Nobody sees it.", "f": "Nobody sees it."}) == 50
+    assert capsys.readouterr().out.splitlines() == [
+        "till.py: 50.0 % (2 of 4; 2 change nothing)",
+        "  survived 7: b",
+        "  uncovered 7: c",
+        "  out of time 7: d",
+        "  noticed, though bench/equivalent.toml says nobody could 7: f",
+    ]
