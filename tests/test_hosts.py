@@ -16,6 +16,7 @@ from werkzeug.wrappers import Request
 
 from checkout.app import create_app
 from checkout.settings import Settings
+from tests import proxies
 from tests.pages.shop import rev_in
 from tests.servers import CHECKOUT, serving
 from tests.world import DEVICE_KEY, MERCHANT_KEY, FakeClock, Outside, World, md5
@@ -230,7 +231,26 @@ def test_the_server_itself_keeps_to_it(tmp_path: Path) -> None:
     assert server.log.count("Refused: a request that names evil.example") == 1
 
 
+@pytest.mark.parametrize("kind", proxies.KINDS)
+def test_behind_the_documented_proxy_a_forged_host_reaches_no_answer(tmp_path: Path, kind: str) -> None:
+    proxies.required(kind)
+    environ = {"CHECKOUT_BASE_URL": "https://pay.example", "CHECKOUT_TRUSTED_PROXIES": "127.0.0.1"}
+    with (
+        serving(tmp_path, *CHECKOUT, "serve", "--port", "{port}", environ=environ) as (_, url),
+        proxies.before(kind, tmp_path, url) as port,
+    ):
+        for path in ("/", "/admin", "/admin/", "/pay", "/static", "/metrics", "/appPush/", "//evil.example/admin"):
+            said = _said(port, f"GET {path} HTTP/1.1\r\nHost: evil.example\r\n".encode())
+            assert b"evil.example" not in said, said
+        assert _status(port, b"GET /healthz HTTP/1.1\r\nHost: evil.example\r\n") == b"421"
+        assert _status(port, b"GET /healthz HTTP/1.1\r\nHost: pay.example\r\n") == b"200"
+
+
 def _status(port: int, request: bytes) -> bytes:
+    return _said(port, request).split(b" ")[1]
+
+
+def _said(port: int, request: bytes) -> bytes:
     with closing(socket.create_connection(("127.0.0.1", port), timeout=60)) as connection:
         connection.sendall(request + b"Connection: close\r\n\r\n")
-        return connection.makefile("rb").readline().split(b" ")[1]
+        return connection.makefile("rb").read()
