@@ -110,7 +110,7 @@ def _list(form: Form) -> Response:
         seen = Seen.by(db, parts().clock())
         working = [(one, _state(one), _presence(db, one.device)) for one in found if one.device.revoked_at is None]
     return layout.page(
-        "admin/devices.html", PAGE, form=form, accounts=accounts, unwatched=unwatched, kinds=devices.KINDS,
+        "admin/devices.html", PAGE, form=form, accounts=accounts, unwatched=unwatched,
         working=working, day=drawing.day, percent=tables.percent, month=presence.WINDOWS["30 d"],
         strangers=[call for kind in devices.KINDS if (call := seen.lately(kind))],
         revoked=[one for one in found if one.device.revoked_at is not None],
