@@ -26,17 +26,22 @@ _RECENT = 8
 
 
 class Tile(Struct, frozen=True):
-    """`value` against `before`, which is the same a week earlier; `kind`: money or number or share (per cent)."""
+    """`value` against `before`, which is the same a week earlier; `kind`: money or number or share.
+
+    A share is per cent of the orders opened, None where none was opened: that is not 0 per cent.
+    """
 
     name: str
     kind: str
-    value: int
-    before: int
+    value: int | None
+    before: int | None
 
     @property
     def change(self) -> int | None:
         """Per cent more or less; None where nothing can be compared."""
-        return round((self.value - self.before) * 100 / self.before) if self.before else None
+        if self.value is None or not self.before:
+            return None
+        return round((self.value - self.before) * 100 / self.before)
 
 
 def routes(blueprint: Blueprint) -> None:
@@ -86,11 +91,11 @@ def _tiles(db: Rows, days: list[Day], now: int) -> list[Tile]:
     ]
 
 
-def _share(db: Rows, since: int, until: int) -> int:
-    """Per cent of the orders opened in a time that were paid."""
+def _share(db: Rows, since: int, until: int) -> int | None:
+    """Per cent of the orders opened in a time that were paid; None where none was opened."""
     counts = {state: store.sales.opened(db, state.value, since, until) for state in State}
     total = sum(counts.values())
-    return counts[State.PAID] * 100 // total if total else 0
+    return counts[State.PAID] * 100 // total if total else None
 
 
 def _plot(days: list[Day]) -> Bars:
