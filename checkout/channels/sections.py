@@ -66,15 +66,21 @@ class Section:
         for key in self._table:
             if key not in self._known:
                 close = get_close_matches(key, self._known, n=1, cutoff=0.7)
-                hint = f"; did you mean {close[0]}?" if close else "."
+                hint = f"; did you mean {close[0]}?" if close else f"; there are {', '.join(self._known)}."
                 raise SettingsError(f"{self.what(key)} is not a setting{hint}")
 
     def _value(self, key: str, default: str | None) -> object:
         self._known.append(key)
         value = self._table.get(key, default)
         if value is None or (value == "" and default is None):
-            raise self.bad(key, "is missing")
+            raise SettingsError(f"{self.what(key)} is missing{self._misspelt(key)}")
         return value
+
+    def _misspelt(self, key: str) -> str:
+        """A key that is there and can hardly be another one."""
+        there = [name for name in self._table if name not in self._known]
+        close = get_close_matches(key, there, n=1, cutoff=0.85)
+        return f"; is {close[0]} to be it?" if close else "."
 
 
 def _is_loopback(target: targets.Target) -> bool:

@@ -60,7 +60,6 @@ def test_keys_are_read_in_every_format(
         ("gateway", "http://127.0.0.1:9/gateway.do", None),
         ("gateway", 5, None),
         ("app_privat_key", "x", "app_privat_key in [channels.shop] is not a setting; did you mean app_private_key?"),
-        ("cert", "x", "cert in [channels.shop] is not a setting."),
     ],
 )
 def test_a_section_that_cannot_be_used_is_refused_in_one_sentence(
@@ -71,6 +70,20 @@ def test_a_section_that_cannot_be_used_is_refused_in_one_sentence(
         del changed[key_]
     said = refused(changed, tmp_path)
     assert said == message if message else said.startswith(f"{key_} in [channels.shop] must ")
+
+
+def test_an_unknown_key_hears_which_there_are(table: dict[str, object], tmp_path: Path) -> None:
+    assert refused({**table, "cert": "x"}, tmp_path) == (
+        "cert in [channels.shop] is not a setting; there are kind, app_id, app_private_key, alipay_public_key,"
+        " seller_id, gateway, product."
+    )
+
+
+def test_of_a_misspelt_key_that_must_be_there_the_section_says_which_it_is(
+    table: dict[str, object], tmp_path: Path
+) -> None:
+    table["app_privat_key"] = table.pop("app_private_key")
+    assert refused(table, tmp_path) == "app_private_key in [channels.shop] is missing; is app_privat_key to be it?"
 
 
 def test_plain_http_is_for_this_machine_and_for_tests(table: dict[str, object], tmp_path: Path) -> None:

@@ -62,7 +62,7 @@ def test_a_bad_value_is_named(tmp_path: Path, name: str, value: object) -> None:
 
 def test_an_unknown_key_is_named_and_the_right_one_suggested(tmp_path: Path) -> None:
     assert "did you mean sign_type?" in refused_unknown(tmp_path, sign_typ="MD5")
-    assert refused_unknown(tmp_path, other=1).endswith("other in [channels.wechat] is not a setting.")
+    assert "other in [channels.wechat] is not a setting; there are kind, " in refused_unknown(tmp_path, other=1)
 
 
 def refused_unknown(folder: Path, **changes: object) -> str:
