@@ -25,6 +25,7 @@ _WAITING = (Judgement.SUSPECTED, Judgement.UNMATCHED, Judgement.UNREADABLE)
 _OURSELVES = frozenset({"personal", "hand"})  # channels of payments that no gateway told of
 _NUMBER = re.compile(r"[!-~]{1,64}")
 MAX_REASON = 200
+HELD_BACK = "Not sent any more: all of the money went back before the shop had heard of it."
 
 
 class Back(Struct, frozen=True):
@@ -211,8 +212,7 @@ def _tell(db: Rows, refund: Refund, new_id: NewId, now: int) -> None:
 def _hold_back_the_word(db: Rows, order: Order, now: int) -> None:
     """A shop that was out of reach so far would hand its goods over for money that is gone."""
     for one in store.deliveries.give_up(db, order.token, "order.paid", now):
-        why = "Not sent any more: all of the money went back before the shop had heard of it."
-        store.deliveries.add_try(db, Try(one.id, one.attempts + 1, now, None, 0, "", why))
+        store.deliveries.add_try(db, Try(one.id, one.attempts + 1, now, None, 0, "", HELD_BACK))
 
 
 def _check(reason: str, number: str) -> None:

@@ -127,7 +127,7 @@ def _page(found: Watching, form: Form, doing: str = "", *, shows: bool = False) 
     return layout.page(
         "admin/device.html", PAGE, form=form, blank=Form(), doing=doing, device=device, watched=found.accounts,
         others=others, there=there, day=drawing.day(there), uptimes=drawing.uptimes(there), last=last,
-        percent=tables.percent, duration=tables.duration,
+        percent=tables.percent, duration=tables.lasting,
         state=state, shows=shows, stranger=seen.instead_of(device) if state == "online" else seen.perhaps(device),
         is_scanned=device.kind in pairing.SCANNED, text=text,
         qr=pictures.drawn(text) if text else None, entries=pairing.entries(base, device) if shows else {},

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from checkout import exports, payment_search, store
 from checkout.admin import layout, lists
 from checkout.admin.nav import Page
-from checkout.admin.tables import duration
+from checkout.admin.tables import lasting
 from checkout.admin.words import sentence
 from checkout.errors import Code, Refusal
 from checkout.interfaces import Rows
@@ -79,7 +79,7 @@ def one(payment: str) -> Response:
         "admin/payment.html", PAGE, payment=found, order=order, why=_why(found, order), refunds=refunds,
         notes=[(note, _reason(note)) for note in notes], raw=_readable(found.raw),
         is_open=found.judgement in STATES[REVIEW], phones=phones,
-        waited=duration(max(0, found.received_at - order.created_at)) if order else "",
+        waited=lasting(max(0, found.received_at - order.created_at)) if order else "",
     )  # fmt: skip
 
 

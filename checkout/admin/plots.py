@@ -8,7 +8,7 @@ from msgspec import Struct, field
 
 from checkout import statistics
 from checkout.admin.bars import Bars, bars, thinned
-from checkout.admin.tables import Column, Table, duration, percent, share
+from checkout.admin.tables import Column, Table, duration, localised, percent, share
 from checkout.interfaces import Value
 from checkout.pages.language import N_, beijing, money
 from checkout.presence import WINDOWS, Presence
@@ -87,7 +87,7 @@ def _orders(business: Business, period: Period) -> Plot:
 
 def _waits(business: Business, period: Period) -> Plot:
     columns = (
-        Column("paid_within", N_("Paid within"), "text"), Column("orders", N_("Paid orders")),
+        Column("paid_within", N_("Paid within"), "time"), Column("orders", N_("Paid orders")),
         Column("together_percent", N_("Together with the faster ones"), "share"),
     )  # fmt: skip
     marks, total, sofar = statistics.by_marks(business.waits), sum(business.waits.values()), 0
@@ -95,8 +95,8 @@ def _waits(business: Business, period: Period) -> Plot:
     for mark, number in marks.items():
         sofar += number
         rows.append((duration(mark) if mark else f"> {duration(max(marks))}", number, share(sofar, total)))
-    names = [str(row[0]) for row in rows]
-    titles = [f"{row[0]}: {row[1]:,}" for row in rows]
+    names = [localised(str(row[0])) for row in rows]
+    titles = [f"{name}: {number:,}" for name, number in zip(names, marks.values(), strict=True)]
     drawn = bars(list(marks.values()), titles, thinned(names), least=1, unit=lambda value: f"{value:,}")
     return Plot(
         N_("How soon buyers pay"), Table("waits", columns, tuple(rows)), drawn,

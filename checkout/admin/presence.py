@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from checkout.admin.tables import duration
-from checkout.pages.language import beijing
+from checkout.admin.tables import lasting
+from checkout.pages.language import N_, beijing
 from checkout.presence import DAY_S, HOUR_S, WINDOWS, Presence
 from checkout.store.silences import Silence
 
 WIDTH, HEIGHT, FOOT = 720, 26, 20
 _LABEL_HOURS = 6
+_NAMES = (N_("24 hours"), N_("7 days"), N_("30 days"))  # of WINDOWS, in their order
 
 
 class Span(Struct, frozen=True):
@@ -47,13 +48,13 @@ def day(presence: Presence) -> Day:
 
 
 def uptimes(presence: Presence) -> list[tuple[str, int | None]]:
-    """Per mille by window."""
-    return [(name, presence.uptime(seconds)) for name, seconds in WINDOWS.items()]
+    """Per mille by window, whose name is marked with `N_`."""
+    return [(name, presence.uptime(seconds)) for name, seconds in zip(_NAMES, WINDOWS.values(), strict=True)]
 
 
 def _span(start: int, since: int, until: int, is_away: bool) -> Span:
     x, end = _x(start, since), _x(start, until)
-    title = f"{beijing(since)[11:16]}–{beijing(until)[11:16]} ({duration(until - since)})"
+    title = f"{beijing(since)[11:16]}–{beijing(until)[11:16]} ({lasting(until - since)})"
     return Span(x, max(2 if is_away else 1, end - x), is_away, title)
 
 

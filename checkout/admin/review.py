@@ -6,7 +6,7 @@ from flask import Blueprint, Response
 from msgspec import Struct
 
 from checkout import candidates, claims, orders, payments, refunds, store
-from checkout.admin import forms, layout, lists, session
+from checkout.admin import forms, layout, lists, session, tables
 from checkout.admin.forms import Form, Wrong
 from checkout.admin.nav import Page
 from checkout.candidates import Candidate
@@ -129,6 +129,7 @@ def _page(form: Form, doing: str = "") -> Response:
         cases=cases,
         words=words,
         doing=doing,
+        duration=tables.lasting,
         pager=lists.pager(last),
         at=now,
         phones=phones,

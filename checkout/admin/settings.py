@@ -11,7 +11,7 @@ from msgspec import Struct
 from werkzeug.wsgi import wrap_file
 
 from checkout import audit, backup, live, owner, preferences, sessions, store
-from checkout.admin import forms, layout, session
+from checkout.admin import browsers, forms, layout, session
 from checkout.admin.forms import Form
 from checkout.admin.nav import Page
 from checkout.errors import Code
@@ -155,11 +155,11 @@ def _page(form: Form, doing: str = "") -> Response:
     """`doing`: the form that was refused."""
     base, current = live.from_file(), parts().settings
     with parts().store.read() as db:
-        browsers = store.owner.sessions(db)
+        signed_in = store.owner.sessions(db)
     return layout.page(
-        "admin/settings.html", PAGE, form=form, blank=Form(), doing=doing, current=current, browsers=browsers,
-        session_id=session.signed_in().id, fixed=_fixed(base), can_copy=not current.is_postgres,
-        database_size=_size(current), channels=sorted(base.channels),
+        "admin/settings.html", PAGE, form=form, blank=Form(), doing=doing, current=current, browsers=signed_in,
+        session_id=session.signed_in().id, browser_of=browsers.named, fixed=_fixed(base),
+        can_copy=not current.is_postgres, database_size=_size(current), channels=sorted(base.channels),
     )  # fmt: skip
 
 

@@ -29,7 +29,7 @@ def view() -> Response:
         plots=_plots(found, period), heat=plots.heat(found), weekdays=plots.WEEKDAYS,
         half=statistics.within(found.waits, 50), most=statistics.within(found.waits, 95),
         fullest=max((one.held * 1000 // one.offered for one in found.pressure), default=None),
-        share=tables.share, percent=tables.percent, duration=tables.duration,
+        share=tables.share, percent=tables.percent, duration=tables.lasting,
         csv={name: layout.path("statistics", f"{name}.csv", **_query(period)) for name in plots.TABLES},
     )  # fmt: skip
 

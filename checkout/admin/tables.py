@@ -12,14 +12,14 @@ from checkout import exports
 from checkout.admin import layout
 from checkout.interfaces import Value
 from checkout.money import yuan
-from checkout.pages.language import beijing, money, translated
+from checkout.pages.language import N_, beijing, money, translated
 
-_UNITS = (("d", 86_400), ("h", 3600), ("min", 60), ("s", 1))
+_UNITS = ((N_("d"), 86_400), (N_("h"), 3600), (N_("min"), 60), (N_("s"), 1))
 
 
 class Column(Struct, frozen=True):
     """`key` heads it in the spreadsheet, `label` (marked with `N_`) on the page. `kind`: text | day (Unix seconds) |
-    number | money (fen) | share (per mille). None is an empty cell."""
+    number | money (fen) | share (per mille) | time (as `duration` writes it). None is an empty cell."""
 
     key: str
     label: str
@@ -28,7 +28,7 @@ class Column(Struct, frozen=True):
     def shown(self, value: Value) -> str:
         """A cell as people read it."""
         if not isinstance(value, int):
-            return value or "–"
+            return (localised(value) if self.kind == "time" else value) if value else "–"
         if self.kind == "number":
             return f"{value:,}"
         if self.kind == "money":
@@ -65,7 +65,11 @@ class Table(Struct, frozen=True):
 
     def head(self, column: Column) -> tuple[str, str]:
         """(label, class) of a column."""
-        return translated(column.label) if column.label else "", "" if column.kind in ("day", "text") else "end number"
+        return translated(column.label) if column.label else "", "" if column.kind in (
+            "day",
+            "text",
+            "time",
+        ) else "end number"
 
 
 def csv(table: Table, period: str) -> Response:
@@ -86,12 +90,22 @@ def percent(per_mille: int) -> str:
 
 
 def duration(seconds: int) -> str:
-    """`45 s`, `1 min 30 s`, `2 h`, `3 d 4 h`: two units at the most, in signs that every language reads."""
+    """`45 s`, `1 min 30 s`, `2 h`, `3 d 4 h`: two units at the most, as spreadsheets have it in every language."""
     for (sign, size), (smaller, piece) in pairwise(_UNITS):
         if seconds >= size:
             rest = seconds % size // piece
             return f"{seconds // size} {sign}" + (f" {rest} {smaller}" if rest else "")
     return f"{seconds} s"
+
+
+def lasting(seconds: int) -> str:
+    """The same in the owner's words: `1 分 30 秒`."""
+    return localised(duration(seconds))
+
+
+def localised(duration: str) -> str:
+    signs = {sign for sign, _ in _UNITS}
+    return " ".join(translated(word) if word in signs else word for word in duration.split(" "))
 
 
 def _pieces(table: Table) -> Iterator[str]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from msgspec import Struct, field
 
-from checkout import store
+from checkout import refunds, store
 from checkout.interfaces import Rows
 from checkout.model.deliveries import Delivery, DeliveryState
 from checkout.model.orders import Order, State
@@ -60,14 +60,19 @@ def _messages(db: Rows, order: Order) -> Iterator[Event]:
     for delivery in store.deliveries.of_order(db, order.token):
         if delivery.state is DeliveryState.NONE:
             yield Event(delivery.created_at, "untold", "warn")
-        yield from _tries(db, delivery)
-        if delivery.state is DeliveryState.FAILED and delivery.done_at is not None:
+        tries = list(_tries(db, delivery))
+        yield from tries
+        is_held_back = bool(tries) and tries[-1].kind == "held_back"
+        if delivery.state is DeliveryState.FAILED and delivery.done_at is not None and not is_held_back:
             yield Event(delivery.done_at, "given_up", "bad", {"delivery": delivery})
 
 
 def _tries(db: Rows, delivery: Delivery) -> Iterator[Event]:
     tries = store.deliveries.tries(db, delivery.id)
     for one in tries:
+        if one.error == refunds.HELD_BACK:
+            yield Event(one.at, "held_back")
+            continue
         told = delivery.state is DeliveryState.DELIVERED and one is tries[-1]
         yield Event(one.at, "try", "good" if told else "bad", {"try": one, "told": told})
 

@@ -118,6 +118,7 @@ SENTENCES = (
     N_("A device's name has 1 to 64 printable characters."),
     N_("There is a device %(name)s already; revoke it first, or take another name."),
     N_("Devices of the kind %(kind)s always sign; only generic ones may or may not."),
+    N_("Not sent any more: all of the money went back before the shop had heard of it."),
     N_("No waiting order has this amount."),
     N_("Several waiting orders have this amount."),
     N_("The amount could not be read."),

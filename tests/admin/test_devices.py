@@ -83,12 +83,13 @@ def test_its_page_shows_when_it_was_away_and_its_uptime(owner: Owner) -> None:
     owner.world.beat()
     owner.world.clock.go(5400)
     seen = owner.see(f"{PLACE}/phone")
-    assert "Uptime, 24 h 0%" in seen
+    assert "Uptime, 24 hours 0%" in seen
     owner.world.beat()
     owner.world.clock.go(60)
     page = owner.get(f"{PLACE}/phone").text
     assert page.count('class="away"') == 2
     assert "1 h 30 min" in words(page)
+    assert "V免签" in owner.see(PLACE)
     assert page.count('class="away"') == owner.get(PLACE).text.count('class="away"')
 
 

@@ -267,6 +267,19 @@ def test_a_refund_by_hand_is_recorded_up_to_what_came(owner: Owner) -> None:
     assert "Record the refund" not in owner.see(place)
 
 
+def test_of_money_that_went_back_the_shop_was_not_tried_for_three_days(owner: Owner) -> None:
+    order = settled(owner.world, opened(owner.world, shown=True))
+    place = f"/admin/orders/{order.token}"
+    owner.send(place, f"orders/{order.token}/refunds", amount="9.90", reason="all of it")
+    page = owner.see(place)
+    assert "The shop is not told any more: all of the money went back" in page
+    assert "in vain" not in page
+    assert "three days" not in page
+    with owner.world.store.read() as db:
+        [delivery] = store.deliveries.of_order(db, order.token)
+    assert "商家得知之前" in owner.see(f"/admin/callbacks/{delivery.id}", lang="zh-CN")
+
+
 def test_a_refund_that_is_sent_twice_by_one_form_is_one(owner: Owner) -> None:
     order = settled(owner.world, opened(owner.world, shown=True))
     place, action = f"/admin/orders/{order.token}", f"orders/{order.token}/refunds"

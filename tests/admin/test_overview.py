@@ -44,11 +44,11 @@ def test_the_page_stands_before_the_first_order_too(owner: Owner) -> None:
 
 
 def test_a_share_of_no_orders_is_not_called_nothing_per_cent(owner: Owner) -> None:
-    assert "Of opened orders paid, 7 days – nothing a week ago" in owner.see("/admin")
+    assert "Of opened orders paid, 7 days – no orders a week ago" in owner.see("/admin")
     owner.world.clock.go(8 * 86_400)
     owner.sign_in()
     settled(owner.world, opened(owner.world, shown=True))
-    assert "paid, 7 days 100% nothing a week ago" in owner.see("/admin")
+    assert "paid, 7 days 100% no orders a week ago" in owner.see("/admin")
     owner.world.clock.go(7 * 86_400)
     owner.sign_in()
     assert "paid, 7 days – a week ago 100%" in owner.see("/admin")

@@ -154,7 +154,9 @@ def test_however_many_bars_fit_side_by_side(count: int) -> None:
 @pytest.mark.parametrize("lang", ["zh-CN", "zh-TW"])
 def test_the_page_speaks_chinese_too(owner: Owner, lang: str) -> None:
     sold(owner, "N1", "9.90", 40)
-    assert "95% 在 42 s" in owner.see(PLACE, lang=lang)
+    assert "95% 在 42 秒" in owner.see(PLACE, lang=lang)
+    assert "2 分" in owner.see(PLACE, lang=lang), "what stands below the bars"
+    assert {row["paid_within"] for row in sheet(owner, "waits")} > {"2 min", "> 1 d"}, "spreadsheets stay as they are"
 
 
 def test_uptime_of_phones_is_told(owner: Owner) -> None:

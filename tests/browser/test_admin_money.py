@@ -72,6 +72,6 @@ def test_payments_are_usable_by_everybody(busy: Site, page: Page, watch: Watch) 
     accessible(page)
     page.get_by_role("link", name="Tea").click()
     expect(page.get_by_role("heading", name="What happened")).to_be_visible()
-    page.get_by_role("link", name="Details").click()
+    page.get_by_role("link", name="See the payment").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Payment of CN¥9.90")
     assert watch.faults == []
