@@ -17,7 +17,7 @@ SOURCES = Path(words.__file__).resolve().parents[1]
 OURS = ("instead.py", "words.py")
 COMMAND = re.compile(r"[:(] ?checkout [a-z]+|--[a-z]|`")
 # Nothing here is called by the owner's pages.
-ELSEWHERE = {"backup", "install", "machine", "move", "serve", "upgrade"}
+ELSEWHERE = {"backup", "install", "machine", "move", "process", "serve", "upgrade"}
 # Put together from pieces where they are said.
 COMPOSED = (
     "It must be ", "The notify URL", "The return URL", "This looks like a contact card", "A %(name)s code begins",
