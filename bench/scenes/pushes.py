@@ -23,7 +23,11 @@ def run(plan: Plan) -> Iterator[Figure]:
     with servers.checkout() as server, merchant_server() as shops_server:
         shop = Shop(server, shops_server).furnish()
         yield from _one_at_a_time(shop, 300 if plan.is_full else 100)
-        yield from _eight_at_once(shop, 4000 if plan.is_full else 1000)
+        yield from _eight_at_once(shop, "8 connections", 4000 if plan.is_full else 1000)
+    two = servers.checkout(cpus=servers.all_cpus(), workers="2")
+    with two as server, merchant_server() as shops_server:
+        shop = Shop(server, shops_server).furnish()
+        yield from _eight_at_once(shop, "two processes, 8 connections", 4000 if plan.is_full else 1000)
     with servers.checkout() as server, merchant_server() as quick, merchant_server("127.0.0.2", _SLOW_S) as slow:
         shop = Shop(server, quick).furnish()
         yield from _beside_a_slow_merchant(shop, Shop(server, slow, "slow"), 3 if plan.is_full else 1)
@@ -51,17 +55,17 @@ def told_one_by_one(shop: Shop, orders: list[dict[str, Any]]) -> tuple[list[floa
     return answered, told
 
 
-def _eight_at_once(shop: Shop, count: int) -> Iterator[Figure]:
+def _eight_at_once(shop: Shop, name: str, count: int) -> Iterator[Figure]:
     orders = shop.opened(count)
     assert shop.merchant_server
     before, began = shop.server.cpu_s(), time.perf_counter()
     outcome = only(closed_loop(shop.server.address, shop.pushes(orders), connections=8, seconds=600), 200)
     cpu_us = (shop.server.cpu_s() - before) / count * 1e6
     last = max(shop.merchant_server.wait_for(order["payId"], 120) for order in orders)
-    yield Figure("push", "8 connections", outcome.per_second, "/s", target=at_least(1500))
-    yield Figure("push", "8 connections, p99", outcome.percentile(0.99) * 1000, "ms", target=at_most(10))
-    yield Figure("push", "8 connections, CPU with the callback", cpu_us, "µs")
-    yield Figure("push", f"callbacks to one host until all {count} came", count / (last - began), "/s")
+    yield Figure("push", name, outcome.per_second, "/s", target=at_least(1500))
+    yield Figure("push", f"{name}, p99", outcome.percentile(0.99) * 1000, "ms", target=at_most(10))
+    yield Figure("push", f"{name}, CPU with the callback", cpu_us, "µs")
+    yield Figure("push", f"{name}, callbacks to one host until all {count} came", count / (last - began), "/s")
 
 
 def _beside_a_slow_merchant(shop: Shop, slow: Shop, rounds: int) -> Iterator[Figure]:
