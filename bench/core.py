@@ -12,6 +12,7 @@ MODULES = {
         "tests/test_endpoints.py",
     ),
     "checkout/money.py": ("tests/test_money.py",),
+    "checkout/money_back.py": ("tests/test_refund_rules.py",),
     "checkout/opening.py": (
         "tests/test_opening.py",
         "tests/test_orders.py",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from checkout import announcements, logs, orders, refund_notices, refunds, settlement, store, turns
+from checkout import announcements, logs, money_back, orders, refund_notices, settlement, store, turns
 from checkout.channel import Channel, Channels, GatewayError, Heard, Notice, Paid, Prompt, Start
 from checkout.errors import Code, Refusal
 from checkout.interfaces import NewId, Rows, Store
@@ -141,7 +141,7 @@ def _judge(db: Rows, channel: Channel, order: Order, payment: Payment, mismatch:
 
 def paid_by(db: Rows, order: Order) -> str:
     """The channel that brought the money of a paid order: nothing is left there to close or to find."""
-    payment = refunds.settling(db, order)
+    payment = money_back.settling(db, order)
     return payment.channel if payment else ""
 
 

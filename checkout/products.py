@@ -9,7 +9,7 @@ import secrets
 
 from msgspec import Struct
 
-from checkout import refunds, store
+from checkout import money_back, store
 from checkout.errors import Code, Refusal
 from checkout.interfaces import Rows
 from checkout.model.orders import Order
@@ -139,14 +139,14 @@ def add_keys(db: Rows, product: Product, keys: list[str], now: int) -> tuple[int
 def keys_to_block(db: Rows, order: Order) -> list[str]:
     """The licence keys that the buyer still knows, though all of the order's money went back."""
     receipt = store.receipts.of_order(db, order.token)
-    if receipt is None or receipt.deliver != "keys" or not refunds.back(db, order).is_whole:
+    if receipt is None or receipt.deliver != "keys" or not money_back.of(db, order).is_whole:
         return []
     return receipt.goods.splitlines()
 
 
 def _is_refunded(db: Rows, receipt: Receipt) -> bool:
     order = store.orders.get(db, receipt.order_token)
-    return order is not None and refunds.back(db, order).is_whole
+    return order is not None and money_back.of(db, order).is_whole
 
 
 def client_digest(secret: str, address: str) -> str:

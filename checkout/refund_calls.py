@@ -13,7 +13,7 @@ import time
 
 from msgspec.structs import replace
 
-from checkout import logs, refunds, store
+from checkout import logs, money_back, refunds, store
 from checkout.channel import Channel, Channels, GatewayError, RefundAsk, Refunded, RefundStanding
 from checkout.interfaces import Clock, Rows, Store
 from checkout.model.orders import Order
@@ -125,7 +125,7 @@ def _unknown(why: str) -> Refunded:
 def _asked(db: Rows, refund: Refund, site: str, now: int) -> RefundAsk:
     order = store.orders.get(db, refund.order_token)
     assert order is not None
-    payment = store.payments.get(db, refund.payment) if refund.payment else refunds.settling(db, order)
+    payment = store.payments.get(db, refund.payment) if refund.payment else money_back.settling(db, order)
     assert payment is not None
     assert payment.amount is not None
     return RefundAsk(

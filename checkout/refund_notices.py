@@ -4,7 +4,7 @@ pages, that money went back. Nothing here calls anybody.
 
 from __future__ import annotations
 
-from checkout import refunds, store
+from checkout import money_back, refunds, store
 from checkout.channel import Channel, Notice
 from checkout.interfaces import NewId, Rows, Store
 from checkout.model.orders import Order
@@ -35,9 +35,10 @@ def went_back(
     """Records how much of a paid order's money went back without us; according to the gateway it is `in_all` fen so far
     (None: all of it). `number` is the gateway's for the latest refund. False: as `hear`."""
     store.refunds.lock(db, order.token)
-    if refunds.channel_of(db, order) != channel.name or (number and store.refunds.by_number(db, order.token, number)):
+    came_elsewhere = money_back.channel_of(db, order) != channel.name
+    if came_elsewhere or (number and store.refunds.by_number(db, order.token, number)):
         return True
-    stands = refunds.back(db, order)
+    stands = money_back.of(db, order)
     if stands.under_way:
         for one in store.refunds.of_order(db, order.token):
             store.refunds.hurry(db, one.id, now)

@@ -9,9 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Container
 
-from msgspec import Struct
-
-from checkout import announcements, audit, ids, store
+from checkout import announcements, audit, ids, money_back, store
 from checkout.errors import Code, Refusal
 from checkout.interfaces import NewId, Rows, Store
 from checkout.model.deliveries import Try
@@ -19,34 +17,12 @@ from checkout.model.orders import Order, State
 from checkout.model.payments import Judgement, Payment
 from checkout.model.refunds import Refund, RefundState
 from checkout.money import yuan
+from checkout.money_back import Back
 
-_SETTLING = (Judgement.MATCHED, Judgement.LATE, Judgement.LINKED)
 _WAITING = (Judgement.SUSPECTED, Judgement.UNMATCHED, Judgement.UNREADABLE)
-_OURSELVES = frozenset({"personal", "hand"})  # channels of payments that no gateway told of
 _NUMBER = re.compile(r"[!-~]{1,64}")
 MAX_REASON = 200
 HELD_BACK = "Not sent any more: all of the money went back before the shop had heard of it."
-
-
-class Back(Struct, frozen=True):
-    """Fen of an order's money: what came, what went back, what is on its way back."""
-
-    came: int
-    back: int
-    under_way: int
-
-    @property
-    def left(self) -> int:
-        """What can still be refunded."""
-        return max(0, self.came - self.back - self.under_way)
-
-    @property
-    def is_whole(self) -> bool:
-        """The order is refunded: all of its money went back."""
-        return 0 < self.came <= self.back
-
-
-NOTHING_BACK = Back(0, 0, 0)
 
 
 def ask(
@@ -70,8 +46,8 @@ def ask(
             known = _repeated(db, token, amount, now - repeat_s)
         if known:
             return known
-        channel = channel_of(db, order)
-        if channel in _OURSELVES:
+        channel = money_back.channel_of(db, order)
+        if money_back.is_by_hand(channel):
             raise Refusal(
                 Code.NOT_ALLOWED,
                 "Money on a personal code goes back by hand: send it in the app, then record it"
@@ -79,7 +55,7 @@ def ask(
             )
         if channel not in channels:
             raise Refusal(Code.NOT_ALLOWED, f"The channel {channel} of this order is not in checkout.toml any more.")
-        given = _fitting(back(db, order), amount)
+        given = _fitting(money_back.of(db, order), amount)
         refund = _refund(token, given, reason, number, channel, new_id, now)
         _write(db, refund, actor, new_id, now)
         return refund
@@ -99,7 +75,7 @@ def ask_for_payment(
             raise Refusal(Code.NOT_FOUND, "There is no such payment: checkout payment list --review.")
         store.refunds.lock(db, payment.order_token)
         check_unbooked(db, payment)
-        if payment.channel in _OURSELVES or payment.amount is None:
+        if money_back.is_by_hand(payment.channel) or payment.amount is None:
             raise Refusal(
                 Code.NOT_ALLOWED,
                 "Money on a personal code goes back by hand: send it in the app, then set the payment aside"
@@ -126,7 +102,7 @@ def by_hand(
         order = _paid_order(db, token)
         if known := _known(db, token, number, amount):
             return known
-        given = _fitting(back(db, order), amount)
+        given = _fitting(money_back.of(db, order), amount)
         own = new_id("ref")
         refund = Refund(own, token, number or own, given, reason, RefundState.BY_HAND, created_at=now, done_at=now)
         _write(db, refund, actor, new_id, now)
@@ -155,38 +131,7 @@ def fits(db: Rows, failed: Refund) -> bool:
         payment = store.payments.get(db, failed.payment)
         return payment is not None and payment.judgement in _WAITING and not _is_going_back(db, payment)
     order = store.orders.get(db, failed.order_token)
-    return order is not None and back(db, order).left >= failed.amount
-
-
-def back(db: Rows, order: Order) -> Back:
-    """What has become of an order's money; nothing came for an order that is not paid."""
-    if order.state is not State.PAID:
-        return NOTHING_BACK
-    return Back(paid_amount(db, order), *store.refunds.sums(db, order.token))
-
-
-def channel_of(db: Rows, order: Order) -> str:
-    """The channel through which the money of a paid order came: a section of checkout.toml, "personal" or "hand"."""
-    payment = settling(db, order)
-    return payment.channel if payment else "hand"
-
-
-def is_by_hand(channel: str) -> bool:
-    """Whether only the owner can send back what came through the channel."""
-    return channel in _OURSELVES
-
-
-def paid_amount(db: Rows, order: Order) -> int:
-    """Fen that came for a paid order: what was reported, else what was to be paid."""
-    payment = settling(db, order)
-    seen = payment.amount if payment else None
-    return seen if seen is not None else order.really_price or order.price
-
-
-def settling(db: Rows, order: Order) -> Payment | None:
-    """The payment that settled an order."""
-    found = (one for one in store.payments.of_order(db, order.token) if one.judgement in _SETTLING)
-    return next(found, None)
+    return order is not None and money_back.of(db, order).left >= failed.amount
 
 
 def check_unbooked(db: Rows, payment: Payment) -> None:
@@ -205,7 +150,7 @@ def _tell(db: Rows, refund: Refund, new_id: NewId, now: int) -> None:
     order = store.orders.get(db, refund.order_token)
     assert order is not None
     announcements.of_order(db, order, "order.refunded", refund=refund, new_id=new_id, now=now)
-    if back(db, order).is_whole:
+    if money_back.of(db, order).is_whole:
         _hold_back_the_word(db, order, now)
 
 

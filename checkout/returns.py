@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
 
-from checkout import refunds, store
+from checkout import money_back, store
 from checkout.interfaces import Dialects, Store
 from checkout.model.orders import Order
 from checkout.signing import sorted_pairs
@@ -29,7 +29,7 @@ def address(db_store: Store, dialects: Dialects, order: Order, now: int) -> str 
     when all of the money went back: shops hand goods over for a return that says "paid"."""
     with db_store.read() as db:
         merchant = store.merchants.get(db, order.merchant)
-        back = refunds.back(db, order)
+        back = money_back.of(db, order)
     assert merchant is not None
     if back.is_whole:
         return None

@@ -23,19 +23,8 @@ LAYERS = [  # from the ground up; a module imports from its own layer and those 
     {"api_keys", "idempotency"}
     | {"accounts", "amounts", "audit", "backup", "deliveries", "devices", "exports", "merchants", "orders", "payments"}
     | {"alert_texts", "alerts", "announcements", "conditions", "endpoints", "messenger", "tries", "troubles"}
-    | {
-        "candidates",
-        "checklist",
-        "code_kinds",
-        "importing",
-        "move",
-        "opening",
-        "order_search",
-        "owner",
-        "payment_search",
-    }
-    | {"payment_search", "preferences", "presence"}
-    | {"sales", "sessions"}
+    | {"candidates", "checklist", "code_kinds", "importing", "money_back", "move", "opening", "order_search", "owner"}
+    | {"payment_search", "preferences", "presence", "sales", "sessions"}
     | {"catalogue", "claims", "gateways", "merchant_keys", "products", "prompts", "receiving", "refund_calls", "scans"}
     | {"refund_notices", "refunds", "returns", "statistics"}
     | {"selling", "settlement", "sharing", "snippets", "strangers", "switching", "tallies"},

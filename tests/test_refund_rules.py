@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from checkout import payments, refunds
+from checkout import money_back, payments, refunds
 from checkout import store as stores
 from checkout.errors import Code, Refusal
 from checkout.interfaces import Store
@@ -16,7 +16,8 @@ from checkout.model.deliveries import DeliveryState, Endpoint, Try
 from checkout.model.orders import Order
 from checkout.model.payments import Judgement, Payment
 from checkout.model.refunds import Refund, RefundState
-from checkout.refunds import MAX_REASON, NOTHING_BACK, Back
+from checkout.money_back import NOTHING_BACK, Back
+from checkout.refunds import MAX_REASON
 from tests.shop import Shop
 from tests.world import START
 
@@ -71,7 +72,7 @@ class Counter:
 
     def back(self) -> Back:
         with self.store.read() as db:
-            return refunds.back(db, self.shop.order(self.order))
+            return money_back.of(db, self.shop.order(self.order))
 
     def refunds(self) -> list[Refund]:
         with self.store.read() as db:
@@ -227,8 +228,8 @@ def test_a_gateway_that_is_not_there_sends_nothing_back(counter: Counter, channe
         counter.ask(100)
     assert refused(caught) is Code.NOT_ALLOWED
     assert counter.refunds() == []
-    assert refunds.is_by_hand(channel) is (channel == "personal")
-    assert refunds.is_by_hand("hand")
+    assert money_back.is_by_hand(channel) is (channel == "personal")
+    assert money_back.is_by_hand("hand")
 
 
 def test_what_was_confirmed_by_hand_goes_back_by_hand(counter: Counter) -> None:
@@ -244,9 +245,9 @@ def test_what_was_confirmed_by_hand_goes_back_by_hand(counter: Counter) -> None:
 def test_nothing_came_for_an_order_that_is_not_paid(counter: Counter) -> None:
     waiting = counter.shop.open("N2")
     with counter.store.read() as db:
-        assert refunds.back(db, waiting) == NOTHING_BACK == Back(0, 0, 0)
-        assert refunds.settling(db, waiting) is None
-        assert refunds.channel_of(db, waiting) == "hand"
+        assert money_back.of(db, waiting) == NOTHING_BACK == Back(0, 0, 0)
+        assert money_back.settling(db, waiting) is None
+        assert money_back.channel_of(db, waiting) == "hand"
 
 
 @pytest.mark.parametrize("judgement", ["matched", "late", "linked"])
@@ -254,24 +255,24 @@ def test_an_order_s_money_is_what_its_payment_brought(counter: Counter, judgemen
     counter.change_payments(judgement=judgement, amount=777)
     counter.stray(received_at=START - 9)
     with counter.store.read() as db:
-        settling = refunds.settling(db, counter.order)
+        settling = money_back.settling(db, counter.order)
         assert settling is not None
         assert settling.id == counter.payment
-        assert refunds.channel_of(db, counter.order) == "alipay"
-        assert refunds.paid_amount(db, counter.order) == 777
+        assert money_back.channel_of(db, counter.order) == "alipay"
+        assert money_back.paid_amount(db, counter.order) == 777
 
 
 def test_without_a_payment_or_an_amount_what_was_to_be_paid_counts(counter: Counter) -> None:
     counter.change_payments(amount=None)
     with counter.store.read() as db:
-        assert refunds.paid_amount(db, counter.order) == 990
-        assert refunds.paid_amount(db, replace(counter.order, really_price=991)) == 991
-        assert refunds.paid_amount(db, replace(counter.order, really_price=None, price=980)) == 980
+        assert money_back.paid_amount(db, counter.order) == 990
+        assert money_back.paid_amount(db, replace(counter.order, really_price=991)) == 991
+        assert money_back.paid_amount(db, replace(counter.order, really_price=None, price=980)) == 980
     with counter.store.transaction() as db:
         db.run("DELETE FROM payments")
     with counter.store.read() as db:
-        assert refunds.paid_amount(db, replace(counter.order, really_price=991)) == 991
-        assert refunds.channel_of(db, counter.order) == "hand"
+        assert money_back.paid_amount(db, replace(counter.order, really_price=991)) == 991
+        assert money_back.channel_of(db, counter.order) == "hand"
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from checkout import gateways, ids, refund_calls, refunds, store
+from checkout import gateways, ids, money_back, refund_calls, refunds, store
 from checkout.channel import Channel, Scene
 from checkout.channels import wechat as v2
 from checkout.channels import wechat_v3 as v3
@@ -19,7 +19,7 @@ from checkout.model.accounts import Method
 from checkout.model.orders import Order, State
 from checkout.model.payments import Payment
 from checkout.model.refunds import Refund
-from checkout.refunds import Back
+from checkout.money_back import Back
 from tests.channels import wechat_2014, wechat_v3
 from tests.channels.alipay_app import channel_at, opened
 from tests.channels.orders import TOKEN, order, start
@@ -108,7 +108,7 @@ class Till:
 
     def back(self) -> Back:
         with self.world.store.read() as db:
-            return refunds.back(db, self.order)
+            return money_back.of(db, self.order)
 
 
 @contextmanager

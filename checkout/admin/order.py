@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint, Response
 
-from checkout import audit, deliveries, money, orders, refunds, settlement, store
+from checkout import audit, deliveries, money, money_back, orders, refunds, settlement, store
 from checkout.admin import forms, layout, session, timeline
 from checkout.admin.forms import Form
 from checkout.admin.orders import PAGE
@@ -59,7 +59,7 @@ def refund(token: str) -> Response:
         amount, by = money.fen(form["amount"]), session.by()
         reason, number = form["reason"], form["number"]
         with parts().store.read() as db:
-            is_by_hand = refunds.is_by_hand(refunds.channel_of(db, orders.existing(db, token)))
+            is_by_hand = money_back.is_by_hand(money_back.channel_of(db, orders.existing(db, token)))
         if is_by_hand:
             refunds.by_hand(parts().store, token, amount=amount, reason=reason, number=number, **by)
             return layout.done(layout.path("orders", token), _("The refund is recorded."))
@@ -87,8 +87,8 @@ def _page(token: str, form: Form, doing: str = "") -> Response:
         order = orders.existing(db, token)
         state = order.state_at(now)
         merchant = store.merchants.get(db, order.merchant)
-        back = refunds.back(db, order)
-        is_by_hand = state is State.PAID and refunds.is_by_hand(refunds.channel_of(db, order))
+        back = money_back.of(db, order)
+        is_by_hand = state is State.PAID and money_back.is_by_hand(money_back.channel_of(db, order))
         events = timeline.of(db, order, now)
         told = store.deliveries.of_order(db, token)
         receipt = store.receipts.of_order(db, token)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, Response
 from msgspec import Struct
 
-from checkout import candidates, claims, orders, payments, refunds, store
+from checkout import candidates, claims, money_back, orders, payments, refunds, store
 from checkout.admin import forms, layout, lists, session, tables
 from checkout.admin.forms import Form, Wrong
 from checkout.admin.nav import Page
@@ -137,7 +137,7 @@ def _page(form: Form, doing: str = "") -> Response:
 
 
 def _case(db: Rows, payment: Payment) -> Case:
-    sendable = not refunds.is_by_hand(payment.channel) and payment.channel in parts().channels
+    sendable = not money_back.is_by_hand(payment.channel) and payment.channel in parts().channels
     return Case(payment, candidates.ranked(db, payment), sendable and payment.amount is not None)
 
 

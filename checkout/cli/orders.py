@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from checkout import audit, channels, inquiries, money, orders, products, refunds, settlement, store
+from checkout import audit, channels, inquiries, money, money_back, orders, products, refunds, settlement, store
 from checkout.amounts import Limits
 from checkout.cli import deliveries, payments
 from checkout.cli import refunds as refund_lines
@@ -114,7 +114,7 @@ def refund(desk: Desk, token: str, amount: str | None, reason: str, number: str,
     given = None if amount is None else money.fen(amount)
     with desk.store.read() as db:
         paid = store.orders.get(db, token)
-        is_personal = paid is not None and refunds.is_by_hand(refunds.channel_of(db, paid))
+        is_personal = paid is not None and money_back.is_by_hand(money_back.channel_of(db, paid))
     if by_hand or is_personal:
         refunds.by_hand(desk.store, token, amount=given, reason=reason, number=number, **desk.by)
         _answer(desk, token, as_json)

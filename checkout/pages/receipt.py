@@ -14,7 +14,7 @@ from pathlib import Path
 from flask import Blueprint, Response, json, redirect, request, send_file
 from werkzeug.wsgi import wrap_file
 
-from checkout import catalogue, events, grants, refunds, store
+from checkout import catalogue, events, grants, money_back, store
 from checkout.errors import Code, Refusal
 from checkout.model.orders import Order
 from checkout.model.products import Product, Receipt
@@ -132,9 +132,9 @@ def _granted(token: str, deliver: str) -> Receipt:
     return receipt
 
 
-def _back(order: Order) -> refunds.Back:
+def _back(order: Order) -> money_back.Back:
     with parts().store.read() as db:
-        return refunds.back(db, order)
+        return money_back.of(db, order)
 
 
 def _goods_url(receipt: Receipt) -> str:

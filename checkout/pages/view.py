@@ -6,15 +6,15 @@ from urllib.parse import quote, urlsplit
 
 from msgspec import Struct, field
 
-from checkout import accounts, qr, refunds, returns, selling, store
+from checkout import accounts, money_back, qr, returns, selling, store
 from checkout.channel import PromptKind
 from checkout.model.accounts import Method
 from checkout.model.orders import Order
+from checkout.money_back import NOTHING_BACK, Back
 from checkout.pages import language
 from checkout.pages.aid import Aid
 from checkout.pages.stages import Look, Stage, hurried, look, unready
 from checkout.prompts import Shown
-from checkout.refunds import NOTHING_BACK, Back
 from checkout.web import Parts
 
 AUTO_RETURN_S = 5
@@ -117,7 +117,7 @@ def _paid(shop: Parts, order: Order, at: Look, client: Client, now: int, *, stay
     assert order.paid_at is not None
     with shop.store.read() as db:
         receipt = store.receipts.of_order(db, order.token) if now - order.paid_at < _RECEIPT_WITHIN_S else None
-        back = refunds.back(db, order)
+        back = money_back.of(db, order)
     # Nobody is taken away from what was bought, or from the word that the money went back.
     has_goods = receipt is not None and receipt.deliver != "return" and not back.is_whole
     if back.is_whole:

@@ -10,7 +10,7 @@ from flask import Response
 from flask import json as flask_json
 from markupsafe import escape
 
-from checkout import refunds
+from checkout import money_back
 from checkout.errors import Code, Refusal
 from checkout.interfaces import Rows
 from checkout.model.orders import Order, State
@@ -96,7 +96,7 @@ def payment_page(order: Order) -> str:
 def described(db: Rows, order: Order) -> dict[str, Any]:
     """An order's members in a query: `pid` and `status` are ints, amounts and numbers are strings. An order is not
     called paid once all of its money went back: shops hand goods over for that."""
-    is_paid = order.state is State.PAID and not refunds.back(db, order).is_whole
+    is_paid = order.state is State.PAID and not money_back.of(db, order).is_whole
     return {
         "trade_no": order.token,
         "out_trade_no": order.number,

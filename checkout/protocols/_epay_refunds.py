@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from checkout import refund_calls, refunds, store
+from checkout import money_back, refund_calls, refunds, store
 from checkout.errors import Code, Refusal
 from checkout.model.merchants import Merchant
 from checkout.model.orders import Order, State
@@ -58,7 +58,7 @@ def _check(order: Order) -> None:
     if order.state is not State.PAID:
         raise Spoken(OTHER, "订单未支付，无法退款")
     with parts().store.read() as db:
-        is_by_hand = refunds.is_by_hand(refunds.channel_of(db, order))
+        is_by_hand = money_back.is_by_hand(money_back.channel_of(db, order))
     if is_by_hand:
         raise Spoken(OTHER, "个人收款码无法自动退款，请在微信或支付宝中向买家手动退款")
 
@@ -84,7 +84,7 @@ def _failed(refund: Refund) -> str:
 def _spoken(refusal: Refusal, order: Order) -> Refusal:
     if refusal.code is Code.BAD_AMOUNT:
         with parts().store.read() as db:
-            return Spoken(OTHER, f"退款金额超过可退金额，最多{yuan(refunds.back(db, order).left)}元")
+            return Spoken(OTHER, f"退款金额超过可退金额，最多{yuan(money_back.of(db, order).left)}元")
     sentences = {
         Code.DUPLICATE: "商户退款单号(out_refund_no)已用于其他金额",
         Code.BAD_REQUEST: "商户退款单号(out_refund_no)最长64位，只能含字母、数字和符号",

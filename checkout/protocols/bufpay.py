@@ -24,7 +24,7 @@ from urllib.parse import urlencode
 from flask import Blueprint, Response, redirect
 from flask import json as flask_json
 
-from checkout import opening, prompts, qr, refunds, store
+from checkout import money_back, opening, prompts, qr, store
 from checkout.channel import PromptKind
 from checkout.errors import Code, Refusal
 from checkout.http import Answer, Outgoing
@@ -210,7 +210,7 @@ def _state(db: Rows, order: Order, now: int) -> str:
     state = order.state_at(now)
     if state is State.PENDING:
         return "new"
-    if state is not State.PAID or refunds.back(db, order).is_whole:
+    if state is not State.PAID or money_back.of(db, order).is_whole:
         return "expire"
     owed = store.deliveries.of_order(db, order.token)
     told = any(one.event == "order.paid" and one.state is DeliveryState.DELIVERED for one in owed)

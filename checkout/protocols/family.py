@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from flask import Response, request
 from msgspec import Struct
 
-from checkout import opening, orders, prompts, refunds, store
+from checkout import money_back, opening, orders, prompts, store
 from checkout.accounts import PERSONAL, is_online
 from checkout.channel import PromptKind
 from checkout.errors import Code, Refusal
@@ -218,7 +218,7 @@ def _state(shop: Parts, order: Order, now: int) -> int:
     if state is not State.PAID:
         return -1
     with shop.store.read() as db:
-        if refunds.back(db, order).is_whole:
+        if money_back.of(db, order).is_whole:
             return -1
         owed = [one.state for one in store.deliveries.of_order(db, order.token) if one.event == "order.paid"]
     return 2 if any(state in (DeliveryState.WAITING, DeliveryState.FAILED) for state in owed) else 1

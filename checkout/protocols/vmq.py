@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 
 from flask import Blueprint, Response, redirect
 
-from checkout import orders, qr, refunds, returns, store
+from checkout import money_back, orders, qr, returns, store
 from checkout.errors import Code, Refusal
 from checkout.http import Answer, Outgoing
 from checkout.model.merchants import Merchant, Mode
@@ -90,7 +90,7 @@ def check_order(order: Order, now: int) -> Response:
     if state is not State.PAID:
         raise Spoken(Code.NOT_ALLOWED, words.EXPIRED)
     with parts().store.read() as db:
-        if refunds.back(db, order).is_whole:
+        if money_back.of(db, order).is_whole:
             raise Spoken(Code.NOT_ALLOWED, words.REFUNDED)
     address = returns.address(parts().store, parts().dialects, order, now)
     return words.success(address or url_for_buyers(f"/pay/{order.token}"))

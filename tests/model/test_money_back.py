@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from checkout import gateways, refund_calls, refunds, store
+from checkout import gateways, money_back, refund_calls, refunds, store
 from checkout.channel import (
     Channel,
     GatewayError,
@@ -240,9 +240,9 @@ class MoneyBack(RuleBasedStateMachine):
         """It failed there, and the owner finished it since: the notice is on its way, or was taken in vain."""
         return failed.error.startswith("It did not reach the buyer.")
 
-    def stands(self) -> refunds.Back:
+    def stands(self) -> money_back.Back:
         with self.shop.store.read() as db:
-            return refunds.back(db, self.shop.order(TOKEN))
+            return money_back.of(db, self.shop.order(TOKEN))
 
     def rows(self) -> list[Refund]:
         with self.shop.store.read() as db:

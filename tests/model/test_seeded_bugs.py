@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 from msgspec.structs import replace
 
-from checkout import amounts, deliveries, opening, orders, payments, refunds, selling, settlement, store
+from checkout import amounts, deliveries, money_back, opening, orders, payments, selling, settlement, store
 from checkout.interfaces import Rows, Store
 from checkout.model.accounts import Rest
 from checkout.model.merchants import Merchant
@@ -158,7 +158,7 @@ def what_was_dealt_with_is_linked_again(patch: pytest.MonkeyPatch) -> None:
 
 @bug
 def more_goes_back_than_came(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(refunds, "paid_amount", lambda db, order: 10**6)
+    patch.setattr(money_back, "paid_amount", lambda db, order: 10**6)
 
 
 @bug

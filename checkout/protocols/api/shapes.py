@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from checkout import events, orders, products, refunds, store
+from checkout import events, money_back, orders, products, store
 from checkout.accounts import PERSONAL
 from checkout.interfaces import Rows
 from checkout.model.orders import Order, State
@@ -26,7 +26,7 @@ def order(db: Rows, one: Order, now: int) -> models.Order:
     shown: dict[str, Any] = {
         **events.order_data(one, now),
         "dialect": one.dialect,
-        "refunded": events.money(refunds.back(db, one).back),
+        "refunded": events.money(money_back.of(db, one).back),
         "closed_at": _time(one.closed_at),
         "notify_url": one.notify_url or None,
         "return_url": one.return_url or None,
