@@ -10,6 +10,7 @@ MODULES = {
         "tests/test_delivered_messages.py",
         "tests/test_deliveries.py",
         "tests/test_endpoints.py",
+        "tests/test_outbox_steps.py",
     ),
     "checkout/money.py": ("tests/test_money.py",),
     "checkout/money_back.py": ("tests/test_refund_rules.py",),
