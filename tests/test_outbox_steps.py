@@ -128,6 +128,18 @@ def test_what_waited_at_the_look_before_and_is_told_by_now_is_forgotten(alone: A
     assert len(alone.sent) == 2
 
 
+def test_an_endpoint_that_fails_is_tried_again_when_it_is_time(alone: Alone) -> None:
+    listen(alone, HOOK_URL)
+    alone.paid("N1")
+    alone.reply = answer(500)
+    alone.outbox.look()
+    alone.work_off()
+    alone.clock.go(3600)
+    alone.outbox.look()
+    alone.work_off()
+    assert alone.sent.count(HOOK_URL) == 2
+
+
 def test_who_claims_second_sends_nothing_and_leaves_its_place(alone: Alone, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stores.deliveries, "claim", lambda *_: None)
     alone.paid("N1")
@@ -169,6 +181,14 @@ def test_what_was_owed_by_an_undone_transaction_is_neither_sent_nor_remembered(a
     alone.work_off()
     assert len(alone.sent) == 2
     assert alone.woken == 2
+
+
+def test_what_an_undone_transaction_had_claimed_is_not_sent_and_keeps_no_place(alone: Alone) -> None:
+    (order,) = alone.paid("N1")
+    with suppress(ZeroDivisionError), alone.outbox.at_once() as owed, alone.shop.store.transaction() as db:
+        owed(db, order.token)
+        raise ZeroDivisionError
+    assert (alone.pool, alone.tries([order]), alone.places()) == ([], [0], 2)
 
 
 def test_who_owes_nothing_when_it_is_done_again_asks_for_no_look(alone: Alone) -> None:
