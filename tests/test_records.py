@@ -11,7 +11,7 @@ from msgspec import Struct
 import checkout
 
 # Filled in while a form, or another program's database, is read.
-GROWING = {"checkout.admin.forms.Form", "checkout.importing.vmq.Report"}
+GROWING = {"checkout.admin.forms.Form", "checkout.importing.report.Report"}
 
 
 def records(kind: type[Struct] = Struct) -> Iterator[type[Struct]]:

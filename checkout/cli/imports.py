@@ -14,6 +14,7 @@ from checkout.cli.output import as_json, next_steps, show
 from checkout.cli.section import Section
 from checkout.errors import Code, Refusal
 from checkout.importing import tables, vmq
+from checkout.importing.report import By, Report
 from checkout.interfaces import Store
 from checkout.merchants import Reach
 from checkout.store import open_store
@@ -53,14 +54,14 @@ def vmq_(desk: Desk, files: tuple[Path, ...], dry_run: bool, as_json: bool) -> N
         next_steps(as_json, "checkout merchant list", "checkout doctor")
 
 
-def _run(desk: Desk, store: Store, found: dict[str, tables.Table], quiet: bool) -> vmq.Report:
+def _run(desk: Desk, store: Store, found: dict[str, tables.Table], quiet: bool) -> Report:
     def watch(batches: list[tables.Table]) -> Iterator[tables.Table]:
         return progress.steps(batches, "Bringing over orders", len(batches), quiet=quiet)
 
-    return vmq.run(store, found, Reach.of(desk.settings), vmq.By(**desk.by), watch)
+    return vmq.run(store, found, Reach.of(desk.settings), By(**desk.by), watch)
 
 
-def _rehearse(desk: Desk, found: dict[str, tables.Table], quiet: bool) -> vmq.Report:
+def _rehearse(desk: Desk, found: dict[str, tables.Table], quiet: bool) -> Report:
     """The same, on a copy of the database that is thrown away."""
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / "copy.db"
@@ -85,7 +86,7 @@ def _text(file: Path) -> str:
         raise Refusal(Code.BAD_REQUEST, f"{file} is not UTF-8: export it as utf8 or utf8mb4.") from error
 
 
-def _told(report: vmq.Report, dry_run: bool) -> str:
+def _told(report: Report, dry_run: bool) -> str:
     lines = ["Nothing was written; this is what would come over." if dry_run else "Imported from V免签."]
     lines += [f"  {count:6} {what}" for what, count in report.imported.items()]
     lines += [f"  {count:6} {what}: here already" for what, count in report.known.items()]

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from checkout import store as stores
 from checkout.errors import Refusal
-from checkout.importing import tables, vmq
+from checkout.importing import tables, vmq_orders
 from checkout.importing.vmq import TABLES
 from checkout.model.orders import Order, State
 from checkout.store import invariants, open_store
@@ -190,5 +190,5 @@ def test_nonsense_is_read_or_refused(text: str) -> None:
 
 @given(st.integers(1, 99_999_999_999))
 def test_amounts_are_read_as_doubles_are_printed(fen: int) -> None:
-    assert vmq._fen(repr(fen / 100)) == fen
-    assert vmq._fen(f"{fen // 100}.{fen % 100:02d}") == fen
+    assert vmq_orders.fen_of(repr(fen / 100)) == fen
+    assert vmq_orders.fen_of(f"{fen // 100}.{fen % 100:02d}") == fen
