@@ -2,50 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
 import click
 
-from checkout import catalogue, money, products, snippets, store
-from checkout.catalogue import Draft, Goods
+from checkout import catalogue, products, snippets, store
+from checkout.catalogue import Draft
 from checkout.cli import progress
 from checkout.cli.desk import Desk
 from checkout.cli.options import options
 from checkout.cli.output import as_json, details, next_steps, show, table, warn, when
 from checkout.cli.product_codes import product_qr
+from checkout.cli.product_options import OPTIONS, draft_of
 from checkout.cli.section import Section
-from checkout.errors import Code, Refusal
 from checkout.merchants import Reach
 from checkout.model.products import Product
 from checkout.money import yuan
-
-_MAX_TEXT = 1024 * 1024
-
-_OPTIONS = (
-    click.option("--title", "title_zh", metavar="T", help="What buyers read."),
-    click.option("--title-en", metavar="T", help="The same in English."),
-    click.option("--price", metavar="9.90", help="For one piece, in yuan."),
-    click.option("--lowest", metavar="1.00", help="Buyers name the price, from here …"),
-    click.option("--highest", metavar="99.00", help="… to here; --price is what is suggested. With set, none: fixed."),
-    click.option("--max-quantity", type=click.IntRange(1, 9999), metavar="N", help="Pieces in one order (default: 1)."),
-    click.option("--stock", metavar="N", help="Pieces in all; none: as many as are asked for."),
-    click.option("--per-buyer", metavar="N", help="Pieces for one buyer; none: no limit."),
-    click.option("--low-stock", type=click.IntRange(0), metavar="N", help="Tell me when fewer are left (default: 5)."),
-    click.option("--origin", "add_origins", metavar="O", multiple=True,
-                 help="A site that may show the checkout in its pages: https://shop.example.com; repeatable."),
-    click.option("--return-url", metavar="URL", help="Where buyers go after they have paid."),
-    click.option("--deliver-text", metavar="F", help="Deliver the text in this Markdown file."),
-    click.option("--deliver-keys", metavar="F", help="Deliver a licence key for each piece; one on a line."),
-    click.option("--deliver-file", metavar="F", help="Deliver this file; it stays where it is."),
-    click.option("--deliver-link", metavar="URL", help="Deliver this address."),
-    click.option("--brand-name", metavar="N", help="The shop's name on the pages of this product."),
-    click.option("--brand-color", metavar="#rrggbb", help="Its colour."),
-    click.option("--lang", type=click.Choice([*catalogue.LANGUAGES, "none"]),
-                 help="The language of its pages, whatever the browser asks for; none: the buyer's."),
-    click.option("--merchant", type=int, metavar="ID", help="Who is told about the payments (default: the first)."),
-)  # fmt: skip
 
 
 @click.group(cls=Section)
@@ -55,7 +28,7 @@ def product() -> None:
 
 @product.command()
 @click.argument("name", metavar="ID")
-@options(_OPTIONS)
+@options(OPTIONS)
 @as_json
 @click.pass_obj
 def add(desk: Desk, /, name: str, as_json: bool, **wanted: Any) -> None:
@@ -68,21 +41,21 @@ def add(desk: Desk, /, name: str, as_json: bool, **wanted: Any) -> None:
         raise click.UsageError("Missing option '--price'.")
     if wanted["title_zh"] is None and wanted["title_en"] is None:
         raise click.UsageError("Missing option '--title'.")
-    added = catalogue.add(desk.store, name, _draft(wanted), Reach.of(desk.settings), **desk.by)
+    added = catalogue.add(desk.store, name, draft_of(wanted), Reach.of(desk.settings), **desk.by)
     _answer(desk, added, as_json)
     next_steps(as_json, f"checkout product embed {name}    (what to paste into your page)")
 
 
 @product.command("set")
 @click.argument("name", metavar="ID")
-@options(_OPTIONS)
+@options(OPTIONS)
 @click.option("--deliver-nothing", is_flag=True, help="Deliver nothing: buyers just return.")
 @click.option("--remove-origin", "remove_origins", metavar="O", multiple=True, help="Take a site off the list.")
 @as_json
 @click.pass_obj
 def set_(desk: Desk, /, name: str, as_json: bool, **wanted: Any) -> None:
     """Change a product; orders that exist keep their price."""
-    _change(desk, name, _draft(wanted), as_json)
+    _change(desk, name, draft_of(wanted), as_json)
 
 
 @product.command()
@@ -228,47 +201,3 @@ def _buy_url(desk: Desk, one: Product) -> str:
 
 def _yuan(amount: int | None) -> str | None:
     return None if amount is None else yuan(amount)
-
-
-def _draft(wanted: dict[str, Any]) -> Draft:
-    goods = _goods(wanted)
-    wanted["price"] = None if wanted["price"] is None else money.fen(wanted["price"])
-    for name in ("lowest", "highest"):
-        wanted[name] = _limit(wanted[name], money.fen)
-    for name in ("stock", "per_buyer"):
-        wanted[name] = _limit(wanted[name], _count)
-    wanted["lang"] = "" if wanted["lang"] == "none" else wanted["lang"]
-    return Draft(goods=goods, **wanted)
-
-
-def _limit(text: str | None, read: Callable[[str], int]) -> int | None:
-    return None if text is None else -1 if text.lower() == "none" else read(text)
-
-
-def _count(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or len(text) > 9:
-        raise Refusal(Code.BAD_REQUEST, f"A number of pieces is a whole number, or none, not {text!r}.")
-    return int(text)
-
-
-def _goods(wanted: dict[str, Any]) -> Goods | None:
-    given = {kind: wanted.pop(f"deliver_{kind}") for kind in ("text", "keys", "file", "link")}
-    given["return"] = "" if wanted.pop("deliver_nothing", False) else None
-    chosen = [(kind, value) for kind, value in given.items() if value is not None]
-    if len(chosen) > 1:
-        raise click.UsageError("A product delivers one thing: choose one of the --deliver options.")
-    return Goods(chosen[0][0], _content(*chosen[0])) if chosen else None
-
-
-def _content(kind: str, value: str) -> str:
-    if kind in ("file", "link", "return"):
-        return value
-    path = Path(value)
-    try:
-        if path.stat().st_size > _MAX_TEXT:
-            raise Refusal(Code.BAD_REQUEST, f"The file {value} is too large: at most 1 MB.")
-        return path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise Refusal(Code.BAD_REQUEST, f"The file {value} cannot be read: {error.strerror}.") from error
-    except UnicodeDecodeError as error:
-        raise Refusal(Code.BAD_REQUEST, f"The file {value} is not UTF-8.") from error
