@@ -20,7 +20,6 @@ from checkout.signing import sorted_pairs
 if TYPE_CHECKING:
     from Crypto.PublicKey.ECC import EccKey
 
-VALID_S = 900
 _UNRESERVED = "-_.!~*'()"  # with letters and digits, what encodeURIComponent leaves as it is
 
 

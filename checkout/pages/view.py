@@ -28,13 +28,11 @@ class Client(Struct, frozen=True):
 
     is_phone: bool = False
     in_wechat: bool = False
-    in_alipay: bool = False
 
     @classmethod
     def of(cls, user_agent: str) -> Client:
-        in_wechat, in_alipay = "MicroMessenger" in user_agent, "AlipayClient" in user_agent
         is_phone = any(word in user_agent for word in ("Mobile", "Android", "iPhone")) and "iPad" not in user_agent
-        return cls(is_phone, in_wechat, in_alipay)
+        return cls(is_phone, in_wechat="MicroMessenger" in user_agent)
 
 
 class View(Struct, frozen=True):

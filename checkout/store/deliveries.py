@@ -31,12 +31,6 @@ def of_order(db: Rows, token: str) -> list[Delivery]:
     return [_delivery(row) for row in rows]
 
 
-def about_order(db: Rows, token: str) -> list[Delivery]:
-    """All messages about an order: its own callbacks and those to webhook endpoints."""
-    rows = db.all(f"SELECT {_COLUMNS} FROM deliveries WHERE order_token = :token ORDER BY created_at, id", token=token)
-    return [_delivery(row) for row in rows]
-
-
 def listed(
     db: Rows, *, state: str | None, endpoint: str = "", before: tuple[int, str] | None = None, limit: int = 50
 ) -> list[Delivery]:

@@ -229,11 +229,6 @@ def assign(db: Rows, token: str, *, method: str, account: str, channel: str, rea
     return _order(row) if row else None
 
 
-def last_paid_at(db: Rows, merchant_id: int) -> int | None:
-    row = db.one("SELECT max(paid_at) FROM orders WHERE merchant = :merchant AND state = 'paid'", merchant=merchant_id)
-    return row[0] if row else None
-
-
 def counts(db: Rows) -> dict[str, int]:
     """How many orders are in each state."""
     return {row[0]: row[1] for row in db.all("SELECT state, count(*) FROM orders GROUP BY state")}

@@ -179,15 +179,6 @@ def test_a_number_stands_for_its_paid_attempt_and_else_for_the_latest(shop: Shop
         assert sorted(names(stores.orders.other_attempts(db, a2))) == ["a1", "a3"]
 
 
-def test_when_a_merchant_was_paid_last_is_the_latest_time(shop: Shop, put: Callable[..., Order]) -> None:
-    with shop.store.transaction() as db:
-        stores.merchants.add(db, merchant(id=1002))
-    for name, at, owner in (("a", 5, 1001), ("b", 7, 1001), ("c", 9, 1002)):
-        put(name, merchant=owner, **paid(paid_at=at))
-    with shop.store.read() as db:
-        assert stores.orders.last_paid_at(db, 1001) == 7
-
-
 def test_the_pulse_of_an_order_is_what_the_order_says(shop: Shop, put: Callable[..., Order]) -> None:
     order = put("a", shown_at=START + 1, closed_at=START + 2, state=State.CLOSED, rev=7)
     with shop.store.read() as db:

@@ -165,8 +165,6 @@ def test_orders_are_filtered_by_state_merchant_number_and_token(shop: Shop) -> N
         for wanted, tokens in cases.items():
             assert {order.token for order in stores.orders.listed(db, wanted)} == tokens
         assert stores.orders.counts(db) == {"paid": 1, "pending": 1}
-        assert stores.orders.last_paid_at(db, 1001) == START
-        assert stores.orders.last_paid_at(db, 1002) is None
 
 
 def test_an_attempt_of_a_number_exists_once(shop: Shop) -> None:
