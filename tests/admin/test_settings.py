@@ -5,7 +5,10 @@ from __future__ import annotations
 import io
 import sqlite3
 from pathlib import Path
+from typing import Any
 
+import pytest
+from lxml import html
 from PIL import Image
 
 from tests.admin.desk import PASSWORD, Owner, reason, words
@@ -139,3 +142,12 @@ def test_the_servers_own_settings_are_shown_without_a_secret(owner: Owner) -> No
     assert "callback_ports80, 443" in page
     secret = (Path(owner.world.parts.settings.database).parent / "secret").read_text().strip()
     assert secret not in owner.get(PLACE).text
+
+
+@pytest.mark.parametrize("place", ["settings", "accounts/wx-main", "devices/phone", "merchants/1001", "products"])
+def test_each_label_leads_to_its_own_field(owner: Owner, place: str) -> None:
+    page: Any = html.fromstring(owner.later(301).get(f"/admin/{place}").text)
+    named = [label.get("for") for label in page.iter("label") if label.get("for")]
+    assert named
+    fields = [[one.tag for one in page.xpath("//*[@id=$id]", id=name)] for name in named]
+    assert [tags for tags in fields if len(tags) != 1 or tags[0] not in ("input", "select", "textarea")] == []
