@@ -221,7 +221,10 @@ def test_one_password_is_compared_or_hashed_at_a_time(locked: World, monkeypatch
 
     def watched(original: Callable[..., Any]) -> Callable[..., Any]:
         def working(*given: Any) -> Any:
-            alone.append(not rules._one_at_a_time.acquire(blocking=False))
+            is_free = rules._one_at_a_time.acquire(blocking=False)
+            alone.append(not is_free)
+            if is_free:  # or whoever comes next would wait for ever, instead of the test failing
+                rules._one_at_a_time.release()
             return original(*given)
 
         return working
