@@ -9,11 +9,9 @@ locks, savepoints or sequences. What fails because others were in the way is don
 
 from __future__ import annotations
 
-import os
 import secrets
 import threading
 import time
-import weakref
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -22,7 +20,7 @@ import psycopg
 
 from checkout.errors import Conflict, StoreError
 from checkout.interfaces import Rows, T
-from checkout.store import dumps
+from checkout.store import dumps, forks
 from checkout.store.lines import BUSY, Line, Lines, conninfo_of
 from checkout.store.migrations import postgres as migrations
 from checkout.store.postgres_errors import READ_ONLY, Silent, in_each_others_way, in_our_words, may_pass, state_of
@@ -52,7 +50,7 @@ class PostgresStore:
         self._local = threading.local()
         if is_to_migrate:
             _migrate(conninfo)
-        _forget_on_fork(self)
+        forks.in_child(self._forget)
 
     @contextmanager
     def read(self) -> Iterator[Rows]:
@@ -231,14 +229,3 @@ def _roll_back(line: Line) -> None:
         line.execute("ROLLBACK")
     except psycopg.Error:
         line.close()
-
-
-def _forget_on_fork(store: PostgresStore) -> None:
-    reference = weakref.ref(store)
-
-    def forget() -> None:
-        alive = reference()
-        if alive is not None:
-            alive._forget()
-
-    os.register_at_fork(after_in_child=forget)

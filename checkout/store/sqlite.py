@@ -10,14 +10,13 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-import weakref
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from checkout.errors import Conflict, StoreError
 from checkout.interfaces import Row, Rows, T, Value
-from checkout.store import copies, guard, migrations
+from checkout.store import copies, forks, guard, migrations
 from checkout.store.readers import Readers
 from checkout.store.turnstile import Turnstile
 from checkout.store.writer import Writer
@@ -76,7 +75,7 @@ class SqliteStore:
         self._is_unread = False
         self._create_file()
         self._migrate()
-        _forget_on_fork(self)
+        forks.in_child(self._forget)
 
     def read(self) -> AbstractContextManager[Rows]:
         return self._readers.lent()
@@ -174,17 +173,6 @@ class _Connection(sqlite3.Connection):
 
 
 _GRAVEYARD: list[sqlite3.Connection | None] = []
-
-
-def _forget_on_fork(store: SqliteStore) -> None:
-    reference = weakref.ref(store)
-
-    def forget() -> None:
-        alive = reference()
-        if alive is not None:
-            alive._forget()
-
-    os.register_at_fork(after_in_child=forget)
 
 
 def _use_wal(connection: sqlite3.Connection) -> None:
