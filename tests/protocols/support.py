@@ -7,9 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from checkout import returns
 from checkout import store as stores
 from checkout.http import Answer, Outgoing
+from tests.clients.vmq import Refused
 from tests.clients.wire import Reply
 from tests.world import World, answer
 
@@ -32,6 +35,18 @@ def deliver(world: World, receive: Receive) -> None:
 
     world.outside.reply = reply
     world.work()
+
+
+def refusal(act: Callable[[], object]) -> str:
+    """What a client of vmq or GOGO is told."""
+    with pytest.raises(Refused) as caught:
+        act()
+    return caught.value.message
+
+
+def pay(world: World, order: dict[str, str]) -> None:
+    """The phone reports the money of an order, as vmq and GOGO have answered it."""
+    assert world.push(order["reallyPrice"], str(order["payType"]))["code"] == 1
 
 
 def rows(world: World) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -12,9 +11,10 @@ from checkout import store as stores
 from checkout.model.merchants import Mode
 from checkout.model.orders import State
 from tests.clients.gogo import GogoClient
-from tests.clients.vmq import Forged, Refused, VmqClient, md5
+from tests.clients.vmq import Forged, VmqClient, md5
 from tests.clients.wire import to_app
 from tests.dump import dump
+from tests.protocols.support import pay, refusal
 from tests.world import MERCHANT_KEY, START, World, account, merchant
 
 SECOND_KEY = "second-merchants-key-0123456789"
@@ -31,16 +31,6 @@ def second(world: World) -> GogoClient:
     with world.store.transaction() as db:
         stores.merchants.add(db, merchant(id=1002, key=SECOND_KEY, notify_url="https://two.example/n"))
     return GogoClient(to_app(world.app), SECOND_KEY, app_id="1002")
-
-
-def refusal(act: Callable[[], object]) -> str:
-    with pytest.raises(Refused) as caught:
-        act()
-    return caught.value.message
-
-
-def pay(world: World, order: dict[str, str]) -> None:
-    assert world.push(order["reallyPrice"], str(order["payType"]))["code"] == 1
 
 
 @pytest.mark.parametrize("path", ["/createOrder", "/shop/api/createOrder"])

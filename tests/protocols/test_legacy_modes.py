@@ -6,15 +6,16 @@ import base64
 import hashlib
 import random
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
 from checkout.model.merchants import Mode
 from tests.clients.gogo import GogoClient
-from tests.clients.vmq import Refused, VmqClient, cents, md5
+from tests.clients.vmq import VmqClient, cents, md5
 from tests.clients.wire import to_app
 from tests.dump import dump
+from tests.protocols.support import refusal
 from tests.world import MERCHANT_KEY, World
 
 PRICE = re.compile(r"(0|[1-9][0-9]{0,8})(\.[0-9]{1,2})?")
@@ -29,12 +30,6 @@ def vmq(world: World) -> VmqClient:
 @pytest.fixture
 def gogo(world: World) -> GogoClient:
     return GogoClient(to_app(world.app), MERCHANT_KEY, app_id="1001")
-
-
-def refusal(act: Callable[[], object]) -> str:
-    with pytest.raises(Refused) as caught:
-        act()
-    return caught.value.message
 
 
 # A signed link in a browser

@@ -15,9 +15,10 @@ from checkout.http import Answer, Outgoing, Reason, Unreachable
 from checkout.model.accounts import FixedCode, Method
 from checkout.model.merchants import Mode
 from checkout.model.orders import State
-from tests.clients.vmq import Forged, Refused, VmqClient, md5
+from tests.clients.vmq import Forged, VmqClient, md5
 from tests.clients.wire import to_app
 from tests.dump import dump
+from tests.protocols.support import pay, refusal
 from tests.world import DEVICE_KEY, MERCHANT_KEY, START, World, account, answer, merchant
 
 SECOND_KEY = "second-merchants-key-0123456789"
@@ -34,16 +35,6 @@ def second(world: World) -> VmqClient:
     with world.store.transaction() as db:
         stores.merchants.add(db, merchant(id=1002, key=SECOND_KEY, notify_url="https://two.example/n"))
     return VmqClient(to_app(world.app), SECOND_KEY, "/vmq/1002")
-
-
-def refusal(act: Callable[[], object]) -> str:
-    with pytest.raises(Refused) as caught:
-        act()
-    return caught.value.message
-
-
-def pay(world: World, order: dict[str, str]) -> None:
-    assert world.push(order["reallyPrice"], str(order["payType"]))["code"] == 1
 
 
 # createOrder
