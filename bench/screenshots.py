@@ -141,7 +141,8 @@ def main() -> None:
         browser = playwright.chromium.launch(executable_path=chromium(), args=CHROMIUM_ARGS)
         for name in options.only or [*STATES, *EXTRAS]:
             picture = EXTRAS[name](browser) if name in EXTRAS else sheet(browser, STATES[name])
-            picture.quantize(96, dither=Image.Dither.NONE).save(options.folder / f"{name}.png", optimize=True)
+            fewer = picture.quantize(192, kmeans=4, dither=Image.Dither.NONE)
+            fewer.save(options.folder / f"{name}.png", optimize=True)
             print(name, flush=True)
         browser.close()
 
