@@ -102,6 +102,37 @@ def test_a_thumb_finds_everything_that_is_pressed(site: Site, browser: Browser) 
     context.close()
 
 
+# Words of lists that stand on two lines, but for names, addresses and tokens, which may.
+CUT = """() => {
+  const cut = [], nodes = document.createTreeWalker(document.querySelector("main"), NodeFilter.SHOW_TEXT)
+  while (nodes.nextNode()) {
+    const node = nodes.currentNode, around = node.parentElement, range = document.createRange()
+    if (!around.closest("td, .tile") || around.closest(".main, .token, .address, .pair")) continue
+    for (const word of node.data.matchAll(/[!-~¥–]+/g)) {
+      range.setStart(node, word.index)
+      range.setEnd(node, word.index + word[0].length)
+      if (new Set([...range.getClientRects()].map((box) => Math.round(box.top))).size > 1) cut.push(word[0])
+    }
+  }
+  return cut
+}"""
+
+
+@pytest.mark.parametrize("width", [375, 1100])
+def test_no_word_and_no_amount_is_cut_in_two(site: Site, page: Page, width: int) -> None:
+    world = site.world
+    for number in range(2):
+        told = world.create(f"N{number}", "45678.90")["data"]
+        world.push(told["reallyPrice"])
+    signed_in(site, page)
+    page.set_viewport_size({"width": width, "height": 800})
+    for place in ("", "payments", "accounts", "devices", "callbacks", "statistics"):
+        page.goto(f"{site.url}/admin/{place}")
+        assert page.evaluate(CUT) == [], place
+        tiles = page.locator(".tile")
+        assert all(tiles.evaluate_all("(all) => all.map((one) => one.scrollWidth <= one.clientWidth)")), place
+
+
 def test_what_was_done_can_be_read_on_a_phone(site: Site, page: Page) -> None:
     sell(site, title_zh="电子书《把事情做对》", title_en="Get things right", stock=40)
     page.set_viewport_size(PHONE)
