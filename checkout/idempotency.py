@@ -111,6 +111,9 @@ class _Within:
     def expect_sound(self) -> None:
         self._outer.expect_sound()
 
+    def expect_writes(self) -> None:
+        raise AssertionError("A transaction is asked no questions about the disk.")
+
     def copy_to(self, target: Path) -> None:
         raise AssertionError(f"A transaction is not copied to {target}.")
 

@@ -102,6 +102,10 @@ class Store(Protocol):
         """Called before an order is taken. Raises `Damaged` if the last check, by whichever process, found damage."""
         ...
 
+    def expect_writes(self) -> None:
+        """Raises `StoreError` while nothing can be written. Itself it writes only if that has failed before."""
+        ...
+
     def copy_to(self, target: Path) -> None:
         """Writes a checked copy beside running servers, to a file that must not exist yet. Raises `StoreError`."""
         ...

@@ -1,13 +1,11 @@
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
 from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
 from checkout.errors import Damaged, StoreError
-from checkout.interfaces import Rows
 from tests.world import World
 
 
@@ -20,11 +18,9 @@ class Ailing:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._real, name)
 
-    def transaction(self) -> AbstractContextManager[Rows]:
+    def expect_writes(self) -> None:
         if self._trouble:
             raise StoreError(self._trouble)
-        found: AbstractContextManager[Rows] = self._real.transaction()
-        return found
 
     def free_bytes(self) -> int | None:
         return self._room

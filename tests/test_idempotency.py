@@ -119,7 +119,8 @@ def test_an_answer_counts_for_a_day_and_not_a_second_longer(filled: Store) -> No
 def test_a_transaction_offers_nothing_but_reading_and_writing(filled: Store, tmp_path: Path) -> None:
     def effect(within: Store) -> tuple[int, str]:
         assert (within.free_bytes() or 0) == pytest.approx(filled.free_bytes() or 0, rel=0.5)
-        for forbidden in (within.guard, within.check, within.close, lambda: within.copy_to(tmp_path)):
+        questions = within.guard, within.check, within.expect_writes
+        for forbidden in (*questions, within.close, lambda: within.copy_to(tmp_path)):
             with pytest.raises(AssertionError):
                 forbidden()
         return 200, ""

@@ -102,6 +102,10 @@ class PostgresStore:
     def expect_sound(self) -> None:
         """It looks after its files."""
 
+    def expect_writes(self) -> None:
+        with self.transaction():
+            pass
+
     def copy_to(self, target: Path) -> None:
         """As a SQLite file, of one moment, beside servers that go on. It takes its time."""
         line = Lines(self._conninfo, serving=False).to_read()

@@ -48,6 +48,7 @@ class Writer:
         self._counting = threading.Lock()
         self._waiting = 0
         self._pieces: deque[Piece] = deque()
+        self.has_failed = False  # the last commit
 
     def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Does `work` in a transaction, perhaps on another thread; its result, or what it raised. Raises as
@@ -242,10 +243,12 @@ class Writer:
         try:
             connection.execute("COMMIT")
         except BaseException as error:
+            self.has_failed = True
             self._end(connection, self._reason(error))
             if not isinstance(error, sqlite3.Error):
                 raise
         else:
+            self.has_failed = False
             self._finish(group, None)
 
     def _end(self, connection: sqlite3.Connection, error: StoreError | None) -> None:

@@ -114,8 +114,10 @@ def test_where_files_grow_no_more_nothing_is_acknowledged_and_afterwards_all_goe
         _sell_until_refused(trouble)
         trouble.push(first[1] if first else "", "before")
         assert not trouble.ledger.pushes
+        assert ask(trouble.url + "/healthz").status == 503
         _limit(trouble.server, resource.RLIM_INFINITY)
         _expect_to_go_on(trouble, first)
+        assert ask(trouble.url + "/healthz").status == 200
 
 
 def _sell_until_refused(trouble: Trouble) -> None:

@@ -185,3 +185,7 @@ def test_an_order_that_cannot_be_is_a_conflict(shop: Shop, change: dict[str, obj
 def test_a_value_that_is_no_column_s_is_refused_before_the_database_sees_it(shop: Shop) -> None:
     with pytest.raises(AssertionError), shop.store.transaction() as db:
         stores.accounts.add(db, account(id="b", weight=1.5))
+
+
+def test_a_database_that_takes_what_is_written_is_well(store: Store) -> None:
+    store.expect_writes()

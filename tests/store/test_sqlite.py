@@ -153,6 +153,45 @@ def test_a_connection_that_cannot_roll_back_is_replaced_and_the_first_error_stan
         stores.accounts.add(db, account(id="b"))
 
 
+class Worn(Failing):
+    """A connection whose disk takes nothing more while `is_worn`: what wrote cannot be committed."""
+
+    is_worn = True
+    wrote = False
+    probes = 0
+
+    @property
+    def in_transaction(self) -> bool:  # type: ignore[override]
+        return self._connection.in_transaction
+
+    def execute(self, sql: str, values: object = ()) -> object:
+        is_probe = sql.startswith("PRAGMA user_version =")
+        self.probes += is_probe
+        self.wrote = (self.wrote or is_probe or sql.startswith("INSERT")) and not sql.startswith("BEGIN")
+        if sql == "COMMIT" and self.wrote and self.is_worn:
+            raise sqlite3.OperationalError("disk I/O error")
+        return self._connection.execute(sql, values)  # type: ignore[arg-type]
+
+
+def test_a_disk_that_took_no_commit_is_tried_in_earnest_until_it_takes_one(store: Store) -> None:
+    assert isinstance(store, SqliteStore)
+    worn = Worn(store._writer._opened())
+    store._writer._connection = worn  # type: ignore[assignment]
+    store.expect_writes()
+    assert not worn.probes
+    with pytest.raises(StoreError), store.transaction() as db:
+        stores.accounts.add(db, account())
+    for probes in (1, 2):
+        with pytest.raises(StoreError, match="disk I/O error"):
+            store.expect_writes()
+        assert worn.probes == probes
+    worn.is_worn = False
+    for _ in range(2):
+        store.expect_writes()
+        assert worn.probes == 3
+    assert not is_there(store, "wx-main")
+
+
 def test_a_broken_promise_of_the_database_is_a_conflict(store: Store) -> None:
     with store.transaction() as db:
         stores.accounts.add(db, account())
