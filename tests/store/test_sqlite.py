@@ -157,8 +157,8 @@ class Worn(Failing):
     """A connection whose disk takes nothing more while `is_worn`: what wrote cannot be committed."""
 
     is_worn = True
-    wrote = False
-    probes = 0
+    wrote: bool = False
+    _probes = 0
 
     @property
     def in_transaction(self) -> bool:  # type: ignore[override]
@@ -166,11 +166,14 @@ class Worn(Failing):
 
     def execute(self, sql: str, values: object = ()) -> object:
         is_probe = sql.startswith("PRAGMA user_version =")
-        self.probes += is_probe
+        self._probes += is_probe
         self.wrote = (self.wrote or is_probe or sql.startswith("INSERT")) and not sql.startswith("BEGIN")
         if sql == "COMMIT" and self.wrote and self.is_worn:
             raise sqlite3.OperationalError("disk I/O error")
         return self._connection.execute(sql, values)  # type: ignore[arg-type]
+
+    def probes(self) -> int:
+        return self._probes
 
 
 def test_a_disk_that_took_no_commit_is_tried_in_earnest_until_it_takes_one(store: Store) -> None:
@@ -178,17 +181,17 @@ def test_a_disk_that_took_no_commit_is_tried_in_earnest_until_it_takes_one(store
     worn = Worn(store._writer._opened())
     store._writer._connection = worn  # type: ignore[assignment]
     store.expect_writes()
-    assert not worn.probes
+    assert not worn.probes()
     with pytest.raises(StoreError), store.transaction() as db:
         stores.accounts.add(db, account())
     for probes in (1, 2):
         with pytest.raises(StoreError, match="disk I/O error"):
             store.expect_writes()
-        assert worn.probes == probes
+        assert worn.probes() == probes
     worn.is_worn = False
     for _ in range(2):
         store.expect_writes()
-        assert worn.probes == 3
+        assert worn.probes() == 3
     assert not is_there(store, "wx-main")
 
 
