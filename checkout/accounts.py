@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable
 from itertools import accumulate
 
 from checkout import amounts, store, turns
+from checkout.beijing import DAY_S, midnight
 from checkout.errors import Code, Refusal
 from checkout.interfaces import Rows
 from checkout.model.accounts import Account, Rest
@@ -15,8 +16,6 @@ from checkout.store.accounts import Watched
 from checkout.turns import ALONE, Turn
 
 PERSONAL = "personal"
-_BEIJING_S = 8 * 3600
-_DAY_S = 86_400
 
 
 def take_slot(
@@ -44,7 +43,7 @@ def take_slot(
     for account in _rotated(willing, offline_after_s, now, turn):
         turn.expect(turns.accounts([account.id]))
         if not _under_cap(db, account, price, now):
-            waits.append(_DAY_S - (now + _BEIJING_S) % _DAY_S)
+            waits.append(midnight(now) + DAY_S - now)
             continue
         if account.channel != PERSONAL:
             return account, price
@@ -118,8 +117,7 @@ def _shuffled(accounts: list[Account]) -> list[Account]:
 def _under_cap(db: Rows, account: Account, price: int, now: int) -> bool:
     if account.daily_cap is None:
         return True
-    midnight = now - (now + _BEIJING_S) % _DAY_S
-    return store.accounts.received_since(db, account.id, midnight) + price <= account.daily_cap
+    return store.accounts.received_since(db, account.id, midnight(now)) + price <= account.daily_cap
 
 
 def _try(

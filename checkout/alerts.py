@@ -9,12 +9,13 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from datetime import UTC, datetime, tzinfo
 from typing import ClassVar
 
 from msgspec import field
 
 from checkout import alert_texts, conditions, ids, messenger, preferences, store
+from checkout.beijing import BEIJING
 from checkout.conditions import Condition
 from checkout.errors import StoreError
 from checkout.interfaces import NewId, Rows, Store
@@ -31,7 +32,6 @@ AGAIN_AFTER_S = 1800  # the same condition is told at most so often, however oft
 RETRY_AFTER_S = (60, 300, 1800, 3600)  # the last one again and again
 LEASE_S = 90
 KEPT_S = 90 * 86_400
-_BEIJING = timezone(timedelta(hours=8))
 
 
 class Plan(Discreet, frozen=True):
@@ -41,7 +41,7 @@ class Plan(Discreet, frozen=True):
 
     urls: tuple[str, ...] = ()
     quiet: tuple[int, int] | None = None  # minutes of the day, from and until
-    zone: tzinfo = _BEIJING
+    zone: tzinfo = BEIJING
     language: str = "zh-CN"
     shop: str = "Checkout"
     page: str = ""  # where the owner looks

@@ -9,11 +9,11 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable, Iterable, Iterator
-from datetime import UTC, datetime, timedelta, timezone
 
 from msgspec.structs import replace
 
 from checkout import order_search, payment_search, store
+from checkout.beijing import in_beijing
 from checkout.interfaces import Rows, Store, Value
 from checkout.model.orders import Order
 from checkout.model.payments import Payment
@@ -23,7 +23,6 @@ from checkout.order_search import Search
 
 BOM = "\ufeff"
 _PAGE = 500
-_BEIJING = timezone(timedelta(hours=8))
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # full width, as Chinese keyboards type them
 
 ORDERS = (
@@ -136,4 +135,4 @@ def _when(at: int | None) -> str:
     """A phone may report any time, even one that no calendar has."""
     if at is None or not 0 <= at < 253_402_214_400:  # the year 10000
         return ""
-    return datetime.fromtimestamp(at, UTC).astimezone(_BEIJING).strftime("%Y-%m-%d %H:%M:%S")
+    return in_beijing(at)

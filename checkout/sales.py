@@ -11,11 +11,10 @@ from collections.abc import Iterable
 from msgspec import Struct
 
 from checkout import store
+from checkout.beijing import DAY_S, midnight
 from checkout.interfaces import Rows, Store
 from checkout.store.sales import Taken
 
-DAY_S = 86_400
-_BEIJING_S = 8 * 3600
 _SETTLE_S = 600  # a transaction that began before midnight may end after it
 _AT_ONCE = 40
 
@@ -27,11 +26,6 @@ class Day(Struct, frozen=True):
     orders: int
     amount: int
     methods: dict[str, int]
-
-
-def midnight(at: int) -> int:
-    """The first second of the Beijing day of `at`."""
-    return at - (at + _BEIJING_S) % DAY_S
 
 
 def by_day(db: Rows, days: int, now: int) -> list[Day]:

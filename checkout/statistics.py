@@ -9,19 +9,19 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import groupby
 
 from msgspec import Struct
 
 from checkout import sales, store, tallies
+from checkout.beijing import BEIJING, BEIJING_S, DAY_S
 from checkout.interfaces import Rows
-from checkout.sales import DAY_S, Day
+from checkout.sales import Day
 from checkout.store.pressure import Pressure
 
 DAYS = (7, 30, 90, 365)
 STEPS = ("day", "week", "month")
-_BEIJING_S = 8 * 3600
 
 
 class Period(Struct, frozen=True):
@@ -104,12 +104,12 @@ def _pressure(db: Rows, steps: list[Step]) -> list[Pressure]:
 
 
 def _step(start: int, step: str) -> int | str:
-    day = (start + _BEIJING_S) // DAY_S
+    day = (start + BEIJING_S) // DAY_S
     return day if step == "day" else (day + 3) // 7 if step == "week" else _month(start)
 
 
 def _month(start: int) -> str:
-    return datetime.fromtimestamp(start + _BEIJING_S, UTC).strftime("%Y-%m")
+    return datetime.fromtimestamp(start, BEIJING).strftime("%Y-%m")
 
 
 def _joined(steps: list[Step]) -> Step:

@@ -16,17 +16,16 @@ from msgspec import Struct
 
 from checkout import amounts, store
 from checkout.accounts import PERSONAL
+from checkout.beijing import BEIJING_S, DAY_S, midnight
 from checkout.interfaces import Rows, Store
 from checkout.model.accounts import Account
 from checkout.model.orders import Order
-from checkout.sales import DAY_S, midnight
 from checkout.store.pressure import Pressure
 from checkout.store.tallies import Part
 
 SETTLE_S = 600  # a transaction that began before midnight may end after it
 _AT_ONCE = 40
 _COUNTED_AT_ONCE = 3  # days that go on or wait for their last order; an order waits for a day at the most
-_BEIJING_S = 8 * 3600
 _HOUR_S = 3600
 _LONGEST_S = 400 * DAY_S
 MARKS = (5, 10, 15, 20, 30, 45, 60, 90, 120, 180, 300, 600, 1800, 3600, DAY_S)
@@ -156,7 +155,7 @@ def _bound(wait: int) -> int:
 
 
 def _hour_of_week(at: int) -> int:
-    hours = (at + _BEIJING_S) // _HOUR_S
+    hours = (at + BEIJING_S) // _HOUR_S
     return (hours // 24 + 3) % 7 * 24 + hours % 24  # 1 January 1970 was a Thursday
 
 

@@ -14,7 +14,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 LAYERS = [  # from the ground up; a module imports from its own layer and those above it in this list
-    {"boot", "client", "cpus", "errors", "inline", "log_files", "logs", "money", "places", "records", "toml", "turns"},
+    {"beijing", "boot", "client", "cpus", "errors", "inline", "log_files", "logs", "money", "places", "records", "toml"}
+    | {"turns"},
     {"events", "grants", "ids", "model", "qr", "rates", "signing", "xml"},
     {"authorities", "framing", "http", "outgoing", "patient_socket", "resources", "setting_values", "settings"}
     | {"targets", "wire"},

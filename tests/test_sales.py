@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from checkout import sales
+from checkout.beijing import DAY_S
 from checkout.interfaces import Store
-from checkout.sales import DAY_S, Day
+from checkout.sales import Day
 from tests.shop import Shop
 
 MIDNIGHT = 1_789_920_000  # 2026-09-21 00:00:00 in Beijing
@@ -27,12 +28,6 @@ def sell(shop: Shop, at: int, price: int, method: str = "wechat") -> None:
 def days(shop: Shop, number: int) -> list[Day]:
     with shop.store.read() as db:
         return sales.by_day(db, number, shop.now)
-
-
-def test_a_day_begins_at_midnight_in_beijing() -> None:
-    assert sales.midnight(MIDNIGHT) == MIDNIGHT
-    assert sales.midnight(MIDNIGHT - 1) == MIDNIGHT - DAY_S
-    assert sales.midnight(MIDNIGHT + DAY_S - 1) == MIDNIGHT
 
 
 def test_each_day_has_its_takings_by_method(shop: Shop) -> None:

@@ -7,6 +7,7 @@ import random
 import pytest
 
 from checkout import sales, statistics, tallies
+from checkout.beijing import midnight
 from checkout.statistics import DAYS, STEPS, Business, Period
 from tests.world import World
 
@@ -41,7 +42,7 @@ def test_every_period_equals_a_full_scan_before_and_after_days_are_summed_up(wor
     now = world.clock()
     for _ in range(2):
         for days in DAYS:
-            since = sales.midnight(now) - (days - 1) * DAY_S
+            since = midnight(now) - (days - 1) * DAY_S
             for step in STEPS:
                 found = told(world, days, step)
                 assert found.all.takings.amount == sum(amount for at, amount in paid if at >= since)

@@ -15,9 +15,9 @@ from msgspec.structs import replace
 
 from checkout import orders, sales, tallies
 from checkout import store as stores
+from checkout.beijing import DAY_S
 from checkout.interfaces import Rows, Store
 from checkout.model.orders import Order, State
-from checkout.sales import DAY_S
 from checkout.store import open_store
 from checkout.tallies import BOUNDS, SETTLE_S, Tally
 from tests.shop import Shop

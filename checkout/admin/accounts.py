@@ -7,10 +7,11 @@ from collections.abc import Iterable
 from flask import Blueprint, Response
 from msgspec import Struct
 
-from checkout import code_kinds, devices, money, receiving, sales, store, tallies
+from checkout import code_kinds, devices, money, receiving, store, tallies
 from checkout.admin import forms, layout, pictures, session
 from checkout.admin.forms import Form, Wrong
 from checkout.admin.nav import Page
+from checkout.beijing import midnight
 from checkout.devices import Watching
 from checkout.errors import Code
 from checkout.interfaces import Rows
@@ -147,7 +148,7 @@ def _standing(db: Rows, account: Account, phones: list[Watching]) -> Standing:
         account, code_kinds.kind(account.code).name,
         [(device, devices.state(device, offline_after_s, now)) for device in watching],
         tallies.in_use(db, account, now) if account.channel == PERSONAL else None,
-        store.accounts.received_since(db, account.id, sales.midnight(now)),
+        store.accounts.received_since(db, account.id, midnight(now)),
         store.accounts.last_money(db, account.id),
     )  # fmt: skip
 

@@ -9,10 +9,10 @@ from flask import request
 from msgspec import Struct
 
 from checkout.admin import layout
+from checkout.beijing import BEIJING_S
 
 PAGE = 50
 _DAY = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})")
-_BEIJING_S = 8 * 3600
 _KEY = re.compile(r"([0-9]{1,12})\.([\w.-]{1,64})")
 
 
@@ -52,4 +52,4 @@ def midnight(day: str, days: int = 0) -> int | None:
         start = datetime(int(match[1]), int(match[2]), int(match[3]), tzinfo=UTC) + timedelta(days=days)
     except (ValueError, OverflowError):
         return None
-    return int(start.timestamp()) - _BEIJING_S
+    return int(start.timestamp()) - BEIJING_S

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from flask import Blueprint, Response, request
@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from checkout import exports, order_search, store
 from checkout.admin import layout, lists
 from checkout.admin.nav import Page
+from checkout.beijing import BEIJING
 from checkout.interfaces import Rows
 from checkout.model.accounts import Method
 from checkout.model.deliveries import DeliveryState
@@ -24,7 +25,6 @@ from checkout.web import parts
 PAGE = Page("orders", N_("Orders"), "M6 3h12v18l-3-2-3 2-3-2-3 2zM9 8h6M9 12h6", 20, on_bar=True)
 STATES = ("", State.PENDING.value, State.PAID.value, LATE, State.EXPIRED.value, State.CLOSED.value)
 FIELDS = ("q", "state", "method", "merchant", "from", "to")
-_BEIJING_S = 8 * 3600
 
 
 class Line(Struct, frozen=True):
@@ -63,7 +63,7 @@ def csv() -> Response:
     now = parts().clock()
     pieces = (piece.encode() for piece in exports.orders_csv(parts().store, now, wanted))
     answer = Response(pieces, mimetype="text/csv")
-    day = datetime.fromtimestamp(now + _BEIJING_S, UTC).strftime("%Y-%m-%d")
+    day = datetime.fromtimestamp(now, BEIJING).strftime("%Y-%m-%d")
     answer.headers["Content-Disposition"] = f'attachment; filename="orders-{day}.csv"'
     return answer
 

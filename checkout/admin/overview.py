@@ -11,6 +11,7 @@ from checkout.admin.bars import Bars, bars
 from checkout.admin.forms import Form
 from checkout.admin.nav import Page
 from checkout.admin.orders import Line
+from checkout.beijing import DAY_S, midnight
 from checkout.interfaces import Rows
 from checkout.merchants import Reach
 from checkout.model.accounts import Method
@@ -18,7 +19,7 @@ from checkout.model.orders import State
 from checkout.order_search import Search
 from checkout.pages import links
 from checkout.pages.language import N_, beijing, money
-from checkout.sales import DAY_S, Day
+from checkout.sales import Day
 from checkout.web import parts
 
 PAGE = Page("overview", N_("Overview"), "M4 13h6V4H4zm10 7h6V11h-6zM4 20h6v-4H4zM14 4v4h6V4z", 10, on_bar=True)
@@ -79,7 +80,7 @@ def _page(form: Form) -> Response:
 
 
 def _tiles(db: Rows, days: list[Day], now: int) -> list[Tile]:
-    start, week = sales.midnight(now), 7 * DAY_S
+    start, week = midnight(now), 7 * DAY_S
     ours, theirs = days[-7:], days[-14:-7]
     end = now + 1
     this, last = _share(db, end - week, end), _share(db, end - 2 * week, end - week)

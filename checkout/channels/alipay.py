@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from checkout import http
+from checkout.beijing import in_beijing
 from checkout.channel import (
     Channel,
     Found,
@@ -31,7 +32,7 @@ from checkout.channel import (
 )  # fmt: skip
 from checkout.channels import keys
 from checkout.channels.alipay_answers import Business
-from checkout.channels.alipay_forms import CLOSED, PAID, WAITING, beijing, fields_of, notice_of, paid_by, verified
+from checkout.channels.alipay_forms import CLOSED, PAID, WAITING, fields_of, notice_of, paid_by, verified
 from checkout.channels.alipay_gateway import Config, Gateway, encoded
 from checkout.channels.sections import Section
 from checkout.interfaces import Send
@@ -218,7 +219,7 @@ def _order(ask: Start) -> dict[str, str]:
         "out_trade_no": ask.order.token,
         "total_amount": yuan(ask.order.really_price),
         "subject": _plain(ask.title)[:256] or ask.order.token,
-        "time_expire": beijing(max(ask.order.expires_at, ask.now + 60)),
+        "time_expire": in_beijing(max(ask.order.expires_at, ask.now + 60)),
     }
 
 

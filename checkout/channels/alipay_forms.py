@@ -9,15 +9,15 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta, timezone
+from datetime import datetime
 from urllib.parse import unquote_to_bytes
 
+from checkout.beijing import BEIJING
 from checkout.channel import Heard, Notice, NoticeRefused, Paid
 from checkout.errors import Refusal
 from checkout.money import fen
 
 MAX_BODY = 65536
-BEIJING = timezone(timedelta(hours=8))
 PAID = frozenset({"TRADE_SUCCESS", "TRADE_FINISHED"})
 CLOSED = "TRADE_CLOSED"
 WAITING = "WAIT_BUYER_PAY"
@@ -127,10 +127,6 @@ def moment(text: str, otherwise: int) -> int:
         return int(datetime.strptime(text[:19], "%Y-%m-%d %H:%M:%S").replace(tzinfo=BEIJING).timestamp())
     except ValueError:
         return otherwise
-
-
-def beijing(moment: int) -> str:
-    return datetime.fromtimestamp(moment, BEIJING).strftime("%Y-%m-%d %H:%M:%S")
 
 
 def _decoded(written: bytes) -> bytes:

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, ClassVar
 from urllib.parse import quote, urlencode
 
 from checkout import http
+from checkout.beijing import in_beijing
 from checkout.channel import GatewayError
 from checkout.channels import keys
 from checkout.channels.alipay_answers import answer_of
-from checkout.channels.alipay_forms import beijing
 from checkout.interfaces import Send
 from checkout.model.orders import Order
 from checkout.records import Discreet
@@ -65,7 +65,7 @@ class Gateway:
         """The parameters of a request. `sign_type` is signed too; empty ones are neither signed nor sent."""
         params = {
             "app_id": self._config.app_id, "method": method, "format": "JSON", "charset": "utf-8",
-            "sign_type": "RSA2", "timestamp": beijing(now), "version": "1.0", "notify_url": notify_url,
+            "sign_type": "RSA2", "timestamp": in_beijing(now), "version": "1.0", "notify_url": notify_url,
             "return_url": return_url, "biz_content": json.dumps(content, ensure_ascii=False, separators=(",", ":")),
         }  # fmt: skip
         params = {name: value for name, value in params.items() if value}

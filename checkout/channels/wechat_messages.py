@@ -9,17 +9,17 @@ import base64
 import json
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime
 from typing import ClassVar
 
 from checkout import xml
+from checkout.beijing import BEIJING
 from checkout.channel import NoticeRefused, Paid
 from checkout.records import Discreet
 from checkout.signing import equal, hmac_sha256, md5_of, sorted_pairs
 
 MD5, HMAC = "MD5", "HMAC-SHA256"
 TITLE_BYTES = 127
-BEIJING = timezone(timedelta(hours=8))
 
 _HEX = {MD5: 32, HMAC: 64}
 

@@ -11,9 +11,10 @@ import binascii
 import json
 import re
 from collections.abc import Mapping
-from datetime import datetime, timedelta, timezone
+from datetime import datetime
 from typing import TYPE_CHECKING
 
+from checkout.beijing import BEIJING
 from checkout.channel import Paid
 from checkout.channels import keys
 from checkout.money import MAX_FEN
@@ -21,7 +22,6 @@ from checkout.money import MAX_FEN
 if TYPE_CHECKING:
     from Crypto.PublicKey.RSA import RsaKey
 
-BEIJING = timezone(timedelta(hours=8))
 WINDOW_S = 300  # how far a signature's time may be from ours
 PROBE = "WECHATPAY/SIGNTEST/"  # WeChat Pay tries whether wrong signatures are noticed
 ALGORITHM = "AEAD_AES_256_GCM"

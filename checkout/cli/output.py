@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime, timedelta, timezone
 from typing import Any
 from unicodedata import east_asian_width
 
 import click
 
-_BEIJING = timezone(timedelta(hours=8))
+from checkout.beijing import in_beijing
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON value and nothing else.")
 
@@ -60,7 +59,7 @@ def plain(text: str) -> str:
 
 def when(at: int | None) -> str:
     """Unix seconds as Beijing time, like the pages, the spreadsheets and the bills of WeChat and Alipay."""
-    return datetime.fromtimestamp(at, _BEIJING).strftime("%Y-%m-%d %H:%M:%S") if at is not None else ""
+    return in_beijing(at) if at is not None else ""
 
 
 def yes(value: Any) -> str:

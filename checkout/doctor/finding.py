@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta, timezone
 from enum import StrEnum
 
 from msgspec import Struct
 
 from checkout.interfaces import Send, Store
 from checkout.settings import Settings
-
-_BEIJING = timezone(timedelta(hours=8))
 
 
 class Status(StrEnum):
@@ -37,11 +34,6 @@ class Patient(Struct, frozen=True):
     look: Send  # to our own base URL, which may be private
     call: Send  # to shops, with the rules that callbacks have
     now: int
-
-
-def beijing(at: int) -> str:
-    """Unix seconds as a reader's clock shows them."""
-    return datetime.fromtimestamp(at, _BEIJING).strftime("%Y-%m-%d %H:%M:%S")
 
 
 def ok(check: str, message: str) -> Finding:

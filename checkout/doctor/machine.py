@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from checkout import backup, store
-from checkout.doctor.finding import Finding, Patient, beijing, fail, ok, warn
+from checkout.beijing import in_beijing
+from checkout.doctor.finding import Finding, Patient, fail, ok, warn
 from checkout.errors import StoreError
 from checkout.interfaces import Store
 from checkout.monitors import owner_rules
@@ -119,7 +120,7 @@ def _backups(patient: Patient) -> Iterator[Finding]:
 
 def _clock(patient: Patient) -> Finding:
     """By itself, and by what is in the database; the answer of the base URL tells more."""
-    here = beijing(patient.now)
+    here = in_beijing(patient.now)
     fix = "Set the clock, best for good with NTP: timedatectl set-ntp true"
     if patient.now < _OLDEST:
         return fail("clock", f"The clock says {here} in Beijing, which is long past.", fix)

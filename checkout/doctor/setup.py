@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from checkout import channels, devices, merchants, receiving, store
-from checkout.doctor.finding import Finding, Patient, beijing, fail, ok, warn
+from checkout.beijing import in_beijing
+from checkout.doctor.finding import Finding, Patient, fail, ok, warn
 from checkout.interfaces import Rows, Store
 from checkout.model.accounts import Account, Method
 from checkout.model.devices import Device
@@ -120,19 +121,19 @@ def _strangers(working: list[Device], states: dict[str, str], seen: Seen) -> Ite
 
 def _silent(one: Device, call: Stranger | None) -> Finding:
     if call is not None:
-        heard = "was never heard of" if one.beat_at is None else f"is offline since {beijing(one.beat_at)}"
+        heard = "was never heard of" if one.beat_at is None else f"is offline since {in_beijing(one.beat_at)}"
         return warn("phones", f"Phone {one.name} {heard}, but somebody called with a wrong key {_when(call)}.",
                     _pair_again(one))  # fmt: skip
     if one.beat_at is None:
         return warn("phones", f"Phone {one.name} was never heard of.",
                     f"Scan its pairing code, checkout device show {one.name}, and start the app;"
                     " where the app says 签名校验不通过 it has another key: scan again.")  # fmt: skip
-    return warn("phones", f"Phone {one.name} is offline since {beijing(one.beat_at)} (Beijing time).",
+    return warn("phones", f"Phone {one.name} is offline since {in_beijing(one.beat_at)} (Beijing time).",
                 "Open its app, keep it from being put to sleep, and look at its network.")  # fmt: skip
 
 
 def _when(call: Stranger) -> str:
-    return f"at {beijing(call.at)} (Beijing time) from {call.address or 'an unknown address'}"
+    return f"at {in_beijing(call.at)} (Beijing time) from {call.address or 'an unknown address'}"
 
 
 def _pair_again(one: Device) -> str:

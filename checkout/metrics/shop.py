@@ -9,10 +9,11 @@ from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily
 
 from checkout import __version__, store
 from checkout.accounts import is_online
+from checkout.beijing import DAY_S, midnight
 from checkout.interfaces import Rows
 from checkout.web import Parts
 
-_BEIJING_S, _DAY_S, _WEEK_S = 8 * 3600, 86_400, 7 * 86_400
+_WEEK_S = 7 * DAY_S
 
 
 def text_of(shop: Parts) -> bytes:
@@ -44,9 +45,8 @@ class _Shop:
             pending.add_metric([name], waiting)
         orders = _gauge("checkout_orders_paid_today", "Orders paid since midnight in Beijing.", "account")
         fen = _gauge("checkout_fen_paid_today", "What came in since midnight in Beijing, in fen.", "account")
-        midnight = self._now - (self._now + _BEIJING_S) % _DAY_S
         for account in store.accounts.all_of(db):
-            number, amount = store.gauges.paid_since(db, account.id, midnight)
+            number, amount = store.gauges.paid_since(db, account.id, midnight(self._now))
             orders.add_metric([account.id], number)
             fen.add_metric([account.id], amount)
         review = GaugeMetricFamily("checkout_payments_to_review", "Payments that wait for a person.",

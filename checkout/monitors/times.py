@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import calendar
 import re
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime
 
-_BEIJING = timezone(timedelta(hours=8))
+from checkout.beijing import BEIJING
+
 _QUARTER_S = 900
 _STEP_S = 10  # a clock that is set back between two looks at it makes a message that is younger than nothing
 _UNIX = re.compile(r"[0-9]{10}(?:[0-9]{3})?")
@@ -23,7 +24,7 @@ def unix(text: str) -> int | None:
     if _UNIX.fullmatch(text):
         return int(text[:10])
     found = _iso(text)
-    return _seconds(found if found is None or found.tzinfo else found.replace(tzinfo=_BEIJING))
+    return _seconds(found if found is None or found.tzinfo else found.replace(tzinfo=BEIJING))
 
 
 def age(text: str, at_ms: int) -> int | None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import io
 import logging
-from datetime import datetime, timedelta, timezone
+from datetime import datetime
 from functools import cache, lru_cache
 from gettext import GNUTranslations, NullTranslations
 from pathlib import Path
@@ -17,13 +17,13 @@ from flask import Flask, g, has_request_context, request
 from markupsafe import Markup
 from werkzeug.datastructures import LanguageAccept
 
+from checkout.beijing import BEIJING, in_beijing
 from checkout.money import yuan
 from checkout.resources import resource_dir
 from checkout.web import parts
 
 LANGUAGES = {"zh-CN": "简体中文", "zh-TW": "繁體中文", "en": "English"}
 _CATALOGUES = {"zh-CN": "zh_CN", "zh-TW": "zh_TW", "en": "en"}
-_BEIJING = timezone(timedelta(hours=8))
 _TRADITIONAL = ("zh-tw", "zh-hk", "zh-mo", "zh-hant")
 
 
@@ -76,12 +76,12 @@ def money(fen: int) -> str:
 
 def beijing(at: int) -> str:
     """A moment as the clocks in China show it: `2026-09-21 22:13`; the payer's app shows the same."""
-    return datetime.fromtimestamp(at, _BEIJING).strftime("%Y-%m-%d %H:%M")
+    return datetime.fromtimestamp(at, BEIJING).strftime("%Y-%m-%d %H:%M")
 
 
 def moment(at: int) -> str:
     """The same with its seconds, for those who compare."""
-    return datetime.fromtimestamp(at, _BEIJING).strftime("%Y-%m-%d %H:%M:%S")
+    return in_beijing(at)
 
 
 def symbol() -> str:
@@ -100,7 +100,7 @@ def marked_up(text: str, /, **values: object) -> Markup:
 
 @lru_cache(4096)
 def _as_it_is(language: str, text: str) -> Markup:
-    """A percent sign is written twice in a text."""
+    """A percent sign is in_beijing twice in a text."""
     return _markup(language, text) % {}
 
 
@@ -109,7 +109,7 @@ def _markup(language: str, text: str) -> Markup:
 
 
 def N_(text: str) -> str:  # noqa: N802 - gettext's own name
-    """Marks a text for translators where it is written; translated where it is shown."""
+    """Marks a text for translators where it is in_beijing; translated where it is shown."""
     return text
 
 

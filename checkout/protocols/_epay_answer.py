@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from flask import Response
@@ -11,6 +10,7 @@ from flask import json as flask_json
 from markupsafe import escape
 
 from checkout import money_back
+from checkout.beijing import in_beijing
 from checkout.errors import Code, Refusal
 from checkout.interfaces import Rows
 from checkout.model.orders import Order, State
@@ -49,7 +49,6 @@ _FIELD_SENTENCES = {
     "type": "参数{}类型错误",
 }
 _BAD_REQUEST = "请求格式错误，请使用表单提交，UTF-8编码"
-_BEIJING = timezone(timedelta(hours=8))
 
 
 class Spoken(Refusal):
@@ -86,7 +85,7 @@ def error_page(message: str) -> Response:
 
 def beijing(at: int | None) -> str:
     """`Y-m-d H:i:s` in Beijing; "" for None."""
-    return "" if at is None else datetime.fromtimestamp(at, _BEIJING).strftime("%Y-%m-%d %H:%M:%S")
+    return "" if at is None else in_beijing(at)
 
 
 def payment_page(order: Order) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from checkout import store
+from checkout.beijing import DAY_S, midnight
 from checkout.model.merchants import Merchant
 from checkout.protocols._epay_answer import (
     NOT_AUTHENTIC,
@@ -22,7 +23,6 @@ from checkout.web import parts
 
 _COUNT = re.compile(r"[0-9]{1,9}")
 _MOST, _USUAL = 50, 20
-_DAY_S, _BEIJING_S = 86_400, 8 * 3600
 
 Values = Mapping[str, str]
 
@@ -65,11 +65,11 @@ def _orders(values: Values, merchant: Merchant) -> dict[str, Any]:
 def _query(values: Values, merchant: Merchant) -> dict[str, Any]:
     """There is no balance: the money went to the owner's own wallet. Shops know the counts by two names."""
     now = parts().clock()
-    midnight = now - (now + _BEIJING_S) % _DAY_S
+    morning = midnight(now)
     with parts().store.read() as db:
         total = store.merchant_orders.count(db, merchant.id)
-        today = store.merchant_orders.count(db, merchant.id, since=midnight)
-        lastday = store.merchant_orders.count(db, merchant.id, since=midnight - _DAY_S, until=midnight)
+        today = store.merchant_orders.count(db, merchant.id, since=morning)
+        lastday = store.merchant_orders.count(db, merchant.id, since=morning - DAY_S, until=morning)
     return {
         "code": 1,
         "msg": "查询商户信息成功！",

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from checkout.beijing import in_beijing
 from checkout.channel import Heard, NoticeRefused
-from checkout.channels.alipay_forms import beijing, fields_of, moment, notice_of, signed_text, verified
+from checkout.channels.alipay_forms import fields_of, moment, notice_of, signed_text, verified
 from checkout.channels.keys import load_private, load_public, rsa_sign, rsa_signed_by
 from tests.channels.rsa import key
 from tests.channels.vectors import vector
@@ -50,7 +51,7 @@ def test_the_real_notice_of_2017_is_believed() -> None:
     assert notice.paid is not None
     assert (notice.heard, notice.order_token, notice.paid.amount) == (Heard.PAID, "order1511497073", 1100)
     assert notice.paid.reference == "2017112421001004970200328644"
-    assert beijing(notice.paid.happened_at) == "2017-11-24 12:18:09"
+    assert in_beijing(notice.paid.happened_at) == "2017-11-24 12:18:09"
     assert "sign" not in notice.text.replace("design", "")
 
 
@@ -213,6 +214,6 @@ def test_no_fen_is_lost() -> None:
 def test_times_are_beijing() -> None:
     assert moment("1970-01-01 08:00:00", 5) == 5
     assert moment("2017-11-24 12:18:09", 5) == moment("2017-11-24 12:18:09.999", 5) == 1511497089
-    assert beijing(1511497089) == "2017-11-24 12:18:09"
+    assert in_beijing(1511497089) == "2017-11-24 12:18:09"
     for text in ("", "2017-11-24", "2017-13-24 12:18:09", "2017-11-24 12:18:09 ", "now", quote("2017-11-24 12:18:09")):
         assert moment(text, 5) == 5
