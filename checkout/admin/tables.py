@@ -65,11 +65,8 @@ class Table(Struct, frozen=True):
 
     def head(self, column: Column) -> tuple[str, str]:
         """(label, class) of a column."""
-        return translated(column.label) if column.label else "", "" if column.kind in (
-            "day",
-            "text",
-            "time",
-        ) else "end number"
+        style = {"text": "", "time": "", "day": "number"}.get(column.kind, "end number")
+        return translated(column.label) if column.label else "", style
 
 
 def csv(table: Table, period: str) -> Response:
