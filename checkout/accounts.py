@@ -11,11 +11,9 @@ from checkout import amounts, store, turns
 from checkout.beijing import DAY_S, midnight
 from checkout.errors import Code, Refusal
 from checkout.interfaces import Rows
-from checkout.model.accounts import Account, Rest
+from checkout.model.accounts import PERSONAL, Account, Rest
 from checkout.store.accounts import Watched
 from checkout.turns import ALONE, Turn
-
-PERSONAL = "personal"
 
 
 def take_slot(

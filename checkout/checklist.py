@@ -12,6 +12,7 @@ from checkout import merchants, opening, store
 from checkout.errors import Code, Refusal
 from checkout.interfaces import NewId, Rows, Store
 from checkout.merchants import Reach, Wish
+from checkout.model.accounts import PERSONAL
 from checkout.model.orders import Order
 from checkout.opening import Ask
 from checkout.orders import Rules
@@ -37,7 +38,7 @@ def steps(db: Rows) -> list[Step]:
     noted = store.preferences.all_of(db)
     return [
         Step("account", bool(accounts)),
-        Step("code", any(account.code or account.channel != "personal" for account in accounts)),
+        Step("code", any(account.code or account.channel != PERSONAL for account in accounts)),
         Step("phone", any(device.beat_at is not None for device in devices)),
         Step("payment", _TESTER in noted and store.sales.has_paid(db, int(noted[_TESTER]))),
         Step("callback", told, optional=sells),

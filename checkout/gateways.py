@@ -13,7 +13,7 @@ from checkout.channel import Channel, Channels, GatewayError, Heard, Notice, Pai
 from checkout.errors import Code, Refusal
 from checkout.interfaces import NewId, Rows, Store
 from checkout.model.orders import Order, State
-from checkout.model.payments import Judgement, Payment
+from checkout.model.payments import BY_HAND, Judgement, Payment
 from checkout.money import yuan
 from checkout.store.gateways import StoredPrompt
 from checkout.turns import Turn
@@ -146,7 +146,7 @@ def paid_by(db: Rows, order: Order) -> str:
 
 
 def _double(db: Rows, order: Order) -> str:
-    if paid_by(db, order) == "hand":
+    if paid_by(db, order) == BY_HAND:
         return "The order was confirmed by hand before; this is probably the same money. Look before giving any back."
     return "Double payment: the order was paid already. Give one of the two back."
 

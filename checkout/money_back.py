@@ -6,11 +6,12 @@ from msgspec import Struct
 
 from checkout import store
 from checkout.interfaces import Rows
+from checkout.model.accounts import PERSONAL
 from checkout.model.orders import Order, State
-from checkout.model.payments import Judgement, Payment
+from checkout.model.payments import BY_HAND, Judgement, Payment
 
 _SETTLING = (Judgement.MATCHED, Judgement.LATE, Judgement.LINKED)
-_OURSELVES = frozenset({"personal", "hand"})  # channels of payments that no gateway told of
+_OURSELVES = frozenset({PERSONAL, BY_HAND})  # channels of payments that no gateway told of
 
 
 class Back(Struct, frozen=True):
@@ -42,9 +43,9 @@ def of(db: Rows, order: Order) -> Back:
 
 
 def channel_of(db: Rows, order: Order) -> str:
-    """The channel through which the money of a paid order came: a section of checkout.toml, "personal" or "hand"."""
+    """The channel through which the money of a paid order came: a section of checkout.toml, `PERSONAL` or `BY_HAND`."""
     payment = settling(db, order)
-    return payment.channel if payment else "hand"
+    return payment.channel if payment else BY_HAND
 
 
 def is_by_hand(channel: str) -> bool:

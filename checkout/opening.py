@@ -13,6 +13,7 @@ from checkout import accounts, logs, orders, store, turns
 from checkout.amounts import Limits
 from checkout.errors import Code, Refusal
 from checkout.interfaces import Rows, Store
+from checkout.model.accounts import PERSONAL
 from checkout.model.merchants import Merchant
 from checkout.model.orders import Order, State
 from checkout.orders import Rules
@@ -97,7 +98,7 @@ def _opened(
         order, is_new = orders.noted_as_shown(db, before, rules.limits, now, turn) if ask.shown else before, False
     else:
         order, is_new = _added(db, ask, rules, now, check, turn, attempt=before.attempt + 1 if before else 1), True
-    code = orders.code_of(db, order) if ask.shown and order.channel == accounts.PERSONAL else None
+    code = orders.code_of(db, order) if ask.shown and order.channel == PERSONAL else None
     return Opened(order, is_new, code)
 
 

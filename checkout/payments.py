@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from checkout import announcements, audit, deliveries, logs, orders, refunds, settlement, store, turns
 from checkout.errors import Code, Refusal
 from checkout.interfaces import AtOnce, NewId, Owed, Rows, Store
+from checkout.model.accounts import PERSONAL
 from checkout.model.devices import Device
 from checkout.model.orders import Order, State
 from checkout.model.payments import Judgement, Payment
@@ -175,7 +176,7 @@ def _file(
 
 def _as_payment(report: Report, new_id: NewId, now: int) -> Payment:
     return Payment(
-        id=new_id("pay"), channel="personal", reference=report.reference, device=report.device.id,
+        id=new_id("pay"), channel=PERSONAL, reference=report.reference, device=report.device.id,
         method=report.method, amount=report.amount, judgement=Judgement.UNMATCHED, order_token="", account="",
         raw=report.raw, note=report.note, happened_at=report.happened_at, received_at=now, judged_at=None,
     )  # fmt: skip

@@ -15,10 +15,10 @@ from time import monotonic
 from msgspec import Struct, field
 
 from checkout import gateways, http, orders, store, switching
-from checkout.accounts import PERSONAL
 from checkout.channel import Channel, Channels, ForPhones, GatewayError, Prompt, PromptKind, Scene, Start
 from checkout.errors import Code, Refusal
 from checkout.interfaces import Store
+from checkout.model.accounts import PERSONAL
 from checkout.model.orders import Order, State
 from checkout.orders import Rules
 

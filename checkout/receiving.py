@@ -13,10 +13,9 @@ from msgspec.structs import replace
 from checkout import audit, code_kinds, store
 from checkout.errors import Code, Conflict, Refusal
 from checkout.interfaces import NewId, Rows, Store, Value
-from checkout.model.accounts import Account, FixedCode, Method
+from checkout.model.accounts import PERSONAL, Account, FixedCode, Method
 from checkout.money import fen, yuan
 
-PERSONAL = "personal"
 MAX_OFFSET = 10_000  # fen; every amount up to it is looked at for each order
 _ID = re.compile(r"[\w.-]{1,64}")
 _MAX_CODE = 1024

@@ -8,10 +8,10 @@ import hmac
 from msgspec import Struct
 from msgspec.structs import replace
 
-from checkout import accounts, opening, products, store, targets
+from checkout import opening, products, store, targets
 from checkout.errors import Code, Refusal
 from checkout.interfaces import Rows, Store
-from checkout.model.accounts import Method
+from checkout.model.accounts import PERSONAL, Method
 from checkout.model.merchants import Merchant
 from checkout.model.orders import Order, State
 from checkout.model.products import Product
@@ -116,7 +116,7 @@ def pool(db: Rows, method: str) -> int:
     amounts."""
     size, counted = 0, set[str]()
     for one in store.accounts.open_for(db, method):
-        if one.account.channel != accounts.PERSONAL:
+        if one.account.channel != PERSONAL:
             return _NO_BOUND  # a gateway needs no amount of its own
         if one.account.id not in counted:
             size += one.account.max_offset + 1
@@ -125,7 +125,7 @@ def pool(db: Rows, method: str) -> int:
 
 
 def _is_ready(one: Watched) -> bool:
-    return bool(one.account.code) or one.account.channel != accounts.PERSONAL
+    return bool(one.account.code) or one.account.channel != PERSONAL
 
 
 def origin(url: str) -> str:

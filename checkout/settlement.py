@@ -6,7 +6,7 @@ from checkout import amounts, announcements, audit, deliveries, logs, orders, pr
 from checkout.errors import Code, Refusal
 from checkout.interfaces import NewId, Rows, Store
 from checkout.model.orders import Order, State
-from checkout.model.payments import Judgement, Payment
+from checkout.model.payments import BY_HAND, Judgement, Payment
 from checkout.money import yuan
 
 
@@ -101,7 +101,7 @@ def _rest_after_payment(db: Rows, paid: Order, judgement: Judgement, now: int) -
 
 def _payment_by_hand(order: Order, amount: int, reason: str, new_id: NewId, now: int) -> Payment:
     return Payment(
-        id=new_id("pay"), channel="hand", reference=order.token, device="", method=order.method, amount=amount,
+        id=new_id("pay"), channel=BY_HAND, reference=order.token, device="", method=order.method, amount=amount,
         judgement=Judgement.UNMATCHED, order_token="", account=order.account, raw="", note=reason,
         happened_at=now, received_at=now, judged_at=None,
     )  # fmt: skip

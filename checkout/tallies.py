@@ -15,10 +15,9 @@ from collections.abc import Iterable
 from msgspec import Struct
 
 from checkout import amounts, store
-from checkout.accounts import PERSONAL
 from checkout.beijing import BEIJING_S, DAY_S, midnight
 from checkout.interfaces import Rows, Store
-from checkout.model.accounts import Account
+from checkout.model.accounts import PERSONAL, Account
 from checkout.model.orders import Order
 from checkout.store.pressure import Pressure
 from checkout.store.tallies import Part

@@ -15,11 +15,11 @@ from checkout.beijing import midnight
 from checkout.devices import Watching
 from checkout.errors import Code
 from checkout.interfaces import Rows
-from checkout.model.accounts import Account, Method
+from checkout.model.accounts import PERSONAL, Account, Method
 from checkout.model.devices import Device
 from checkout.pages.language import N_
 from checkout.pages.language import translated as _
-from checkout.receiving import PERSONAL, Wish
+from checkout.receiving import Wish
 from checkout.store.pressure import Pressure
 from checkout.web import parts
 

@@ -12,6 +12,7 @@ from checkout.admin.nav import Page
 from checkout.devices import Watching
 from checkout.errors import Code
 from checkout.interfaces import Rows
+from checkout.model.accounts import PERSONAL
 from checkout.model.devices import Device
 from checkout.monitors import pairing
 from checkout.pages.language import N_
@@ -144,4 +145,4 @@ def _presence(db: Rows, device: Device) -> presence.Presence:
 
 
 def _accounts(db: Rows) -> list[str]:
-    return [account.id for account in store.accounts.all_of(db) if account.channel == "personal"]
+    return [account.id for account in store.accounts.all_of(db) if account.channel == PERSONAL]

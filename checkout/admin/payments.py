@@ -16,9 +16,10 @@ from checkout.admin.tables import lasting
 from checkout.admin.words import sentence
 from checkout.errors import Code, Refusal
 from checkout.interfaces import Rows
+from checkout.model.accounts import PERSONAL
 from checkout.model.orders import Order
 from checkout.model.owner import AuditEntry
-from checkout.model.payments import Judgement, Payment
+from checkout.model.payments import BY_HAND, Judgement, Payment
 from checkout.pages.language import N_, beijing
 from checkout.pages.language import translated as _
 from checkout.payment_search import FOR_EVER, REVIEW, STATES, Search
@@ -26,7 +27,6 @@ from checkout.web import parts
 
 PAGE = Page("payments", N_("Payments"), "M3 7h18v10H3zM3 11h18M7 14h4", 25)
 FIELDS = ("q", "state", "account", "device", "from", "to")
-_BY_HAND, _BY_PHONE = "hand", "personal"
 
 
 class Line(Struct, frozen=True):
@@ -103,10 +103,10 @@ def _why(payment: Payment, order: Order | None) -> str:
     """Why it was judged as it was."""
     if payment.judgement is Judgement.LINKED:
         by_hand = _("Confirmed by hand: somebody saw the money in the bill, nothing else reported it.")
-        return by_hand if payment.channel == _BY_HAND else _("A person has booked it to this order.")
+        return by_hand if payment.channel == BY_HAND else _("A person has booked it to this order.")
     if payment.judgement not in (Judgement.MATCHED, Judgement.LATE):
         return sentence(payment.note)
-    if payment.channel == _BY_PHONE:
+    if payment.channel == PERSONAL:
         exactly = _("This order alone was waiting for exactly this amount.")
     else:
         exactly = _("The gateway has named this order.")

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import cast
 
 from checkout.channel import Channel
+from checkout.model.accounts import PERSONAL
 from checkout.setting_values import SettingsError
 from checkout.settings import Settings
 
@@ -26,7 +27,7 @@ def _make(name: str, table: Mapping[str, object], settings: Settings) -> Channel
     kind = table.get("kind")
     if kind not in KINDS:
         raise SettingsError(f"kind in [channels.{name}] must be one of {', '.join(KINDS)}.")
-    if name == "personal":
+    if name == PERSONAL:
         raise SettingsError("[channels.personal] cannot be used: that is what accounts without a gateway are called.")
     make = cast(Make, import_module(f"checkout.channels.{kind}").make)
     return make(name, table, settings.folder, settings.allow_private)

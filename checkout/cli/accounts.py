@@ -15,7 +15,7 @@ from checkout.cli.options import options
 from checkout.cli.output import as_json, details, next_steps, show, table, warn, when
 from checkout.cli.section import Section
 from checkout.errors import Code, Refusal
-from checkout.model.accounts import Account, FixedCode, Method
+from checkout.model.accounts import PERSONAL, Account, FixedCode, Method
 from checkout.money import yuan
 from checkout.receiving import Wish
 
@@ -58,7 +58,7 @@ def add(desk: Desk, /, name: str, method: str, as_json: bool, **wanted: Any) -> 
     doubts = _doubts(desk, name, Method(method), wish.code)
     added = receiving.add(desk.store, name, Method(method), wish, _channels(desk, Method(method)), **desk.by)
     _answer(added, as_json, doubts)
-    if added.channel == receiving.PERSONAL:
+    if added.channel == PERSONAL:
         next_steps(as_json, road.next_step(desk.store))
 
 

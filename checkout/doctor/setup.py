@@ -8,10 +8,9 @@ from checkout import channels, devices, merchants, receiving, store
 from checkout.beijing import in_beijing
 from checkout.doctor.finding import Finding, Patient, fail, ok, warn
 from checkout.interfaces import Rows, Store
-from checkout.model.accounts import Account, Method
+from checkout.model.accounts import PERSONAL, Account, Method
 from checkout.model.devices import Device
 from checkout.monitors import pairing
-from checkout.receiving import PERSONAL
 from checkout.setting_values import SettingsError
 from checkout.store.strangers import Stranger
 from checkout.strangers import Seen

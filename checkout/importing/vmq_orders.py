@@ -12,7 +12,7 @@ from checkout import store, tallies
 from checkout.importing.report import By, Report
 from checkout.importing.tables import Table
 from checkout.interfaces import Rows, Store
-from checkout.model.accounts import Method
+from checkout.model.accounts import PERSONAL, Method
 from checkout.model.deliveries import Delivery, DeliveryState
 from checkout.model.merchants import Merchant
 from checkout.model.orders import Order, State
@@ -21,7 +21,6 @@ from checkout.money import MAX_FEN, yuan
 
 METHODS = {"1": Method.WECHAT, "2": Method.ALIPAY}
 _MAX_NUMBER = 64
-_CHANNEL = "personal"
 _BATCH = 500
 Watch = Callable[[list[Table]], Iterable[Table]]
 
@@ -69,7 +68,7 @@ def _settle(db: Rows, order: Order, row: dict[str, str | None], by: By) -> None:
     """What a paid order needs to be whole: its payment, and the message, which V免签 has sent or not."""
     paid_at = order.paid_at or order.created_at
     payment = Payment(
-        id=by.new_id("pay"), channel=_CHANNEL, reference=f"vmq:{order.token}", device="", method=order.method,
+        id=by.new_id("pay"), channel=PERSONAL, reference=f"vmq:{order.token}", device="", method=order.method,
         amount=order.really_price, judgement=Judgement.MATCHED, order_token=order.token, account=order.account,
         raw="", note="imported from V免签", happened_at=paid_at, received_at=paid_at, judged_at=paid_at,
         merchant=order.merchant,
@@ -105,7 +104,7 @@ def _read_order(row: dict[str, str | None], merchant: Merchant, accounts: dict[M
     return Order(
         token=sha256(secret.encode()).hexdigest()[:32], merchant=merchant.id, dialect="vmq", number=number, attempt=1,
         state=State.PAID if is_paid else State.EXPIRED, late=False, method=method, account=accounts[method],
-        channel=_CHANNEL, price=price, really_price=really, title="", content="", param=row["param"] or "", buyer="",
+        channel=PERSONAL, price=price, really_price=really, title="", content="", param=row["param"] or "", buyer="",
         price_text=yuan(price), notify_url=row["notify_url"] or merchant.notify_url,
         return_url=row["return_url"] or merchant.return_url, extra="{}", asked="imported", product="", quantity=1,
         rev=0, created_at=created, expires_at=max(created, ended), shown_at=None,

@@ -6,6 +6,8 @@ from enum import StrEnum
 
 from msgspec import Struct
 
+PERSONAL = "personal"  # the channel of accounts without a gateway: a phone tells of their money
+
 
 class Method(StrEnum):
     """What the buyer pays with."""
@@ -19,7 +21,7 @@ class Account(Struct, frozen=True):
 
     id: str
     method: Method
-    channel: str  # "personal", or a section of checkout.toml
+    channel: str  # PERSONAL, or a section of checkout.toml
     code: str  # what the open-amount QR code says
     offset: str  # up | down | nearest: where other amounts than the price are looked for
     max_offset: int  # fen

@@ -6,6 +6,8 @@ from enum import StrEnum
 
 from msgspec import Struct
 
+BY_HAND = "hand"  # the channel of money that only its owner has seen
+
 
 class Judgement(StrEnum):
     """What became of a payment."""

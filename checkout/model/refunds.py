@@ -6,6 +6,8 @@ from enum import StrEnum
 
 from msgspec import Struct
 
+from checkout.model.accounts import PERSONAL
+
 
 class RefundState(StrEnum):
     """What became of a refund."""
@@ -27,7 +29,7 @@ class Refund(Struct, frozen=True):
     state: RefundState
     created_at: int
     done_at: int | None
-    channel: str = "personal"
+    channel: str = PERSONAL
     attempts: int = 0  # calls of the gateway
     due_at: int | None = None  # when to call next; while a worker is at it, when its lease ends
     error: str = ""  # why it failed, or why it is not done yet

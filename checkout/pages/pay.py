@@ -13,10 +13,9 @@ from flask import Blueprint, Response, request
 from msgspec.structs import replace
 
 from checkout import catalogue, inline, inquiries, prompts, qr, store, switching
-from checkout.accounts import PERSONAL
 from checkout.channel import PromptKind
 from checkout.errors import Code, Refusal
-from checkout.model.accounts import Method
+from checkout.model.accounts import PERSONAL, Method
 from checkout.model.orders import Order, State
 from checkout.model.products import Product
 from checkout.pages import answers, frames, language, links

@@ -8,7 +8,7 @@ from msgspec import Struct, field
 
 from checkout import accounts, money_back, qr, returns, selling, store
 from checkout.channel import PromptKind
-from checkout.model.accounts import Method
+from checkout.model.accounts import PERSONAL, Method
 from checkout.model.orders import Order
 from checkout.money_back import NOTHING_BACK, Back
 from checkout.pages import language
@@ -98,12 +98,12 @@ def _pending(shop: Parts, shown: Shown, at: Look, client: Client, now: int) -> V
     with shop.store.read() as db:
         watched = [one for one in store.accounts.open_for(db, order.method) if one.account.id == order.account]
     is_unwatched = any(
-        one.account.channel == "personal"
+        one.account.channel == PERSONAL
         and one.account.offline != "sell"
         and not accounts.is_online(one.beat_at, shop.rules.offline_after_s, now)
         for one in watched
     )
-    opens = _opens_alipay(order, client) and (is_typed or order.channel != "personal")
+    opens = _opens_alipay(order, client) and (is_typed or order.channel != PERSONAL)
     return View(
         order, at, now, client, is_typed=is_typed, qr_side=_side(code), is_unwatched=is_unwatched,
         deep_link=_deep_link(code) if opens else "",

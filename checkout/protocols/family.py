@@ -18,10 +18,11 @@ from flask import Response, request
 from msgspec import Struct
 
 from checkout import money_back, opening, orders, prompts, store
-from checkout.accounts import PERSONAL, is_online
+from checkout.accounts import is_online
 from checkout.channel import PromptKind
 from checkout.errors import Code, Refusal
 from checkout.merchants import Reach, check_url
+from checkout.model.accounts import PERSONAL
 from checkout.model.deliveries import DeliveryState
 from checkout.model.merchants import Merchant, Mode
 from checkout.model.orders import Order, State

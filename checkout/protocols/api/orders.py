@@ -10,11 +10,11 @@ from urllib.parse import urlsplit
 import msgspec
 
 from checkout import opening, orders, products, prompts, store
-from checkout.accounts import PERSONAL
 from checkout.channel import Scene
 from checkout.errors import Code, Refusal
 from checkout.interfaces import Rows
 from checkout.merchants import Reach, check_url
+from checkout.model.accounts import PERSONAL
 from checkout.model.merchants import Mode
 from checkout.model.orders import Order, State
 from checkout.model.products import Product

@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 
 from checkout import events, money_back, orders, products, store
-from checkout.accounts import PERSONAL
 from checkout.interfaces import Rows
+from checkout.model.accounts import PERSONAL
 from checkout.model.orders import Order, State
 from checkout.model.payments import Payment
 from checkout.model.products import Product
