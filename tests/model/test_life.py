@@ -331,7 +331,7 @@ class Life(RuleBasedStateMachine):
         self.shop.now = max(self.shop.now, edge + past)
         self.the_worker_expires()
 
-    @rule(seconds=st.sampled_from([1, 60, 3600]))
+    @rule(seconds=st.sampled_from([1, 60, 3600, 86_400]))
     def the_clock_is_put_back(self, seconds: int) -> None:
         self.shop.go(-seconds)
 
