@@ -103,6 +103,21 @@ def expect_sound(database: Path) -> None:
             raise Damaged(Path(mark).read_text())
 
 
+def identity(database: Path) -> tuple[int, int]:
+    """Which file has this name, for as long as somebody has it open; (0, 0): none. Asked in every transaction, so by
+    one call of the system."""
+    try:
+        found = os.stat(database)
+    except OSError:
+        return 0, 0
+    return found.st_dev, found.st_ino
+
+
+def gone(database: Path) -> str:
+    """What to do where the name does not lead to the file that is open."""
+    return f"The database {database} was moved, removed or replaced; put it back, or {RESTORE}."
+
+
 def is_damage(error: sqlite3.Error) -> bool:
     """Whether it says that something in a file cannot be so, or cannot be read from the disk at all."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF in _DAMAGE

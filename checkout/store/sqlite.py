@@ -69,10 +69,11 @@ class SqliteStore:
 
     def __init__(self, path: str) -> None:
         self.path = Path(path)
-        self._writer = Writer(self._connect, lambda error: StoreError(_sentence(error)))
+        self._writer = Writer(self._connect_to_write, lambda error: StoreError(_sentence(error)))
         self._readers = Readers(self._connect, _SqliteRows)
         self._server_lock: guard.Lock | None = None
         self._is_unread = False
+        self._file = (0, 0)  # what the writing connection has open
         self._create_file()
         self._migrate()
         forks.in_child(self._forget)
@@ -83,13 +84,16 @@ class SqliteStore:
     @contextmanager
     def transaction(self) -> Iterator[Rows]:
         with self._writer.transaction() as connection:
-            yield _SqliteRows(connection)
+            yield self._written(connection)
 
     def in_turn(self, words: Callable[[Rows], Iterable[str] | None], work: Callable[[Rows, Turn], T]) -> T:
-        return self._writer.run(lambda connection: work(_SqliteRows(connection), ALONE))
+        return self._writer.run(lambda connection: work(self._written(connection), ALONE))
 
     def free_bytes(self) -> int | None:
-        disk = os.statvfs(self.path.parent)
+        try:
+            disk = os.statvfs(self.path.parent)
+        except OSError as error:
+            raise StoreError(guard.gone(self.path)) from error
         return disk.f_bavail * disk.f_frsize
 
     def guard(self) -> None:
@@ -142,10 +146,23 @@ class SqliteStore:
         self._writer.close()
         self._readers.close()
 
+    def _written(self, connection: sqlite3.Connection) -> Rows:
+        """Raises `StoreError` where the file has lost its name: what is written to it then, nobody finds again."""
+        if guard.identity(self.path) != self._file:
+            raise StoreError(guard.gone(self.path))
+        return _SqliteRows(connection)
+
+    def _connect_to_write(self) -> sqlite3.Connection:
+        connection = self._connect()
+        self._file = guard.identity(self.path)
+        return connection
+
     def _connect(self) -> sqlite3.Connection:
+        """Makes no file: an empty one in the place of one that is gone would look like a new shop."""
         try:
             connection = sqlite3.connect(
-                self.path,
+                f"{self.path.absolute().as_uri()}?mode=rw",
+                uri=True,
                 timeout=_BUSY_TIMEOUT_S,
                 isolation_level=None,
                 check_same_thread=False,
@@ -208,6 +225,8 @@ def _sentence(error: sqlite3.Error) -> str:
         return "The disk is full; make room, nothing that was acknowledged is lost."
     if "readonly" in text or "read-only" in text:
         return "The database cannot be written; check the owner and the mode of its folder and files."
+    if "unable to open" in text:
+        return "The database cannot be opened: its file is gone, or its folder."
     if "malformed" in text or "not a database" in text:
         return f"The database file is damaged; {guard.RESTORE}."
     return f"The database cannot be used: {text}."

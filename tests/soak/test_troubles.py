@@ -197,6 +197,23 @@ def test_beside_a_process_that_locks_the_database_the_phone_hears_no_success(tmp
         assert trouble.paid() == {"before"}
 
 
+def test_while_the_database_is_moved_away_nothing_is_acknowledged_and_afterwards_all_goes_on(tmp_path: Path) -> None:
+    with served(tmp_path) as trouble:
+        first = trouble.open("before", "9.90")
+        assert first is not None
+        kept = trouble.database.with_name("kept.db")
+        trouble.database.rename(kept)
+        assert trouble.open("meanwhile", "9.90") is None
+        trouble.push(first[1], "before")
+        assert not trouble.ledger.pushes
+        assert ask(f"{trouble.url}/healthz").status == 503
+        kept.rename(trouble.database)
+        trouble.recovers("after")
+        trouble.push(first[1], "before")
+        assert trouble.paid() == {"before"}
+        assert "meanwhile" not in trouble.stored()
+
+
 def test_a_log_that_was_damaged_while_the_server_was_down_is_found_or_left_out_and_never_believed(
     tmp_path: Path,
 ) -> None:

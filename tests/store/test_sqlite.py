@@ -16,7 +16,7 @@ import pytest
 
 from checkout import store as stores
 from checkout.errors import Conflict, StoreError
-from checkout.interfaces import Store
+from checkout.interfaces import Rows, Store
 from checkout.store import migrations, open_store
 from checkout.store.sqlite import SqliteStore
 from tests.world import START, account, merchant
@@ -449,3 +449,52 @@ def test_another_kind_of_database_is_refused_before_a_folder_is_made_of_its_addr
     with pytest.raises(StoreError, match="path of a file or a postgresql"):
         open_store("mysql://user:secret@localhost/checkout")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("trouble", ["moved", "removed", "replaced", "without its folder"])
+def test_nothing_is_written_to_a_file_that_has_lost_its_name(tmp_path: Path, trouble: str) -> None:
+    """It would be acknowledged, and gone with the process."""
+    path = tmp_path / "data" / "checkout.db"
+    store = SqliteStore(str(path))
+    with store.transaction() as db:
+        stores.merchants.add(db, merchant())
+    place = path.parent if trouble == "without its folder" else path
+    place.rename(tmp_path / "kept")
+    if trouble == "replaced":
+        path.write_bytes((tmp_path / "kept").read_bytes())
+    for write in (lambda: store.in_turn(lambda _: [], _adds), lambda: _added(store)):
+        with pytest.raises(StoreError, match="was moved, removed or replaced; put it back, or stop the server"):
+            write()
+    assert path.exists() == (trouble == "replaced"), "no empty one is made in its place"
+    if trouble != "removed":
+        place.unlink(missing_ok=True)
+        (tmp_path / "kept").rename(place)
+        _added(store)
+        with store.read() as db:
+            assert len(stores.accounts.all_of(db)) == 1
+    store.close()
+
+
+def test_no_reader_makes_an_empty_file_in_the_place_of_one_that_is_gone(tmp_path: Path) -> None:
+    store = SqliteStore(str(tmp_path / "checkout.db"))
+    for file in tmp_path.iterdir():
+        file.unlink()
+    with pytest.raises(StoreError, match="its file is gone"), store.read():
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_where_the_folder_is_gone_the_room_beside_it_is_a_store_error(tmp_path: Path) -> None:
+    store = SqliteStore(str(tmp_path / "data" / "checkout.db"))
+    (tmp_path / "data").rename(tmp_path / "kept")
+    with pytest.raises(StoreError, match="put it back"):
+        store.free_bytes()
+
+
+def _added(store: SqliteStore) -> None:
+    with store.transaction() as db:
+        _adds(db)
+
+
+def _adds(db: Rows, _turn: object = None) -> None:
+    stores.accounts.add(db, account())
