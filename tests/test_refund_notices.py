@@ -9,7 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from checkout import gateways, ids, inquiries, refund_calls, refunds, store
-from checkout.channel import WENT_BACK, Raw
+from checkout.channel import WENT_BACK, Heard, Raw
 from checkout.model.orders import State
 from checkout.model.payments import Judgement
 from checkout.model.refunds import RefundState
@@ -165,6 +165,15 @@ def test_another_channel_s_notice_changes_nothing(alipay: Till, world: World, tm
     for told in (replace(notice, paid=None), replace(notice, paid=None, refund_number=refund.id)):
         assert gateways.heed(world.store, Other(), told, new_id=ids.new_id, now=world.clock())  # type: ignore[arg-type]
     assert alipay.states() == [(400, "asked")]
+
+
+@pytest.mark.parametrize("heard", [Heard.REFUND, Heard.CLOSED])
+def test_a_notice_for_another_app_changes_nothing(alipay: Till, world: World, heard: Heard) -> None:
+    body = elsewhere(alipay, "console-1", 100)
+    notice = alipay.channel.read_notice(Raw("POST", b"", body, {}, world.clock()))
+    told = replace(notice, heard=heard, paid=None, mismatch="The notice is for another app.")
+    assert gateways.heed(world.store, alipay.channel, told, new_id=ids.new_id, now=world.clock())
+    assert alipay.states() == []
 
 
 @pytest.mark.parametrize("name", ["wechat", "wechat_v3"])
