@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 from werkzeug.test import TestResponse
 
 from checkout import store as stores
@@ -90,6 +91,25 @@ def test_a_claim_reaches_the_owner_once_and_pays_nothing(world: World) -> None:
 )
 def test_a_claim_that_cannot_be_read_is_400(world: World, values: dict[str, str]) -> None:
     assert act(world, taken(world), "claim", **values).status_code == 400
+    assert claims(world) == []
+
+
+@pytest.mark.parametrize(("seconds", "status"), [(7 * 86_400, 303), (7 * 86_400 + 1, 409)])
+def test_a_claim_is_taken_for_a_week(world: World, seconds: int, status: int) -> None:
+    order = taken(world)
+    world.clock.go(seconds)
+    assert act(world, order, "claim", amount="9.90").status_code == status
+    assert len(claims(world)) == (status == 303)
+
+
+def test_about_an_order_that_is_paid_or_whose_code_nobody_saw_there_is_no_claim(world: World) -> None:
+    paid = taken(world)
+    world.push("9.90")
+    with world.store.transaction() as db:
+        unseen = replace(paid, token="0" * 32, number="N9", method="", account="", channel="", really_price=None)
+        stores.orders.add(db, unseen)
+    for order in (paid, unseen):
+        assert act(world, order, "claim", amount="9.90").status_code == 409
     assert claims(world) == []
 
 
