@@ -16,6 +16,7 @@ MODULES = {
     "checkout/money_back.py": ("tests/test_refund_rules.py",),
     "checkout/opening.py": (
         "tests/test_opening.py",
+        "tests/test_judging.py",
         "tests/test_orders.py",
         "tests/test_selling.py",
         "tests/test_words.py",

@@ -97,6 +97,14 @@ def test_the_digest_of_an_order_stays_what_it_was() -> None:
     assert asked(detail="d").digest() == "71477128852fdf7475976a2a8c89cfe1303bd268b412cd461603740191a1706f"
 
 
+def test_what_its_buyer_asks_for_again_is_the_same_to_the_shop_whose_retry_finds_it(shop: Shop) -> None:
+    first = opened(shop, method="wechat")
+    shop.go(300)
+    again = opened(shop, method="wechat", client="c", return_url="https://a.example/r", asked=first.asked)
+    assert (again.attempt, again.asked) == (2, first.asked)
+    assert opened(shop, method="wechat") == again
+
+
 def test_unless_told_otherwise_orders_wait_five_minutes_and_the_disk_keeps_fifty_megabytes() -> None:
     assert Rules() == Rules(Limits(300, 600, 7200), 180, 52_428_800)
 
