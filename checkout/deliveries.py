@@ -133,10 +133,12 @@ def book(db: Rows, tried: Tried, now: int, turn: Turn = ALONE) -> None:
     store.deliveries.add_try(db, _kept(tried))
     if claimed.endpoint:
         _judge(db, claimed, tried.answer, tried.acknowledged, now, turn)
-    delay = delay_after(claimed.attempts - claimed.tried_before)
     if tried.acknowledged:
         store.deliveries.acknowledge(db, claimed.id, now)
-    elif delay is None:
+        return
+    # Not `claimed.attempts`: servers that die in the middle of their tries must not use up the three days.
+    delay = delay_after(store.deliveries.tried(db, claimed.id, claimed.tried_before))
+    if delay is None:
         store.deliveries.fail(db, claimed, now)
     else:
         store.deliveries.postpone(db, claimed, now + delay)

@@ -50,6 +50,7 @@ THREATS: dict[str, tuple[str, ...]] = {
         "test_worker.py::test_a_host_gets_two_messages_at_a_time_and_all_of_them_in_the_end",
         "test_webhook_attacks.py::test_an_answer_that_drips_for_ever_ends_at_the_deadline",
         "test_deliveries.py::test_an_outage_of_71_hours_is_survived_however_the_dice_fall",
+        "test_outages.py::test_an_outage_is_survived_with_twenty_restarts_in_the_middle_of_tries",
     ),
     "gateways that do": (
         "journeys/test_gateway_faults.py::test_the_page_is_answered_and_the_order_still_waits",

@@ -199,6 +199,17 @@ def add_try(db: Rows, one: Try) -> None:
     db.run(insert(Try, "attempts") + " ON CONFLICT (delivery, number) DO NOTHING", **values(one))
 
 
+def tried(db: Rows, delivery_id: str, since: int) -> int:
+    """How many tries after number `since` have come to an end."""
+    row = db.one(
+        "SELECT count(*) FROM attempts WHERE delivery = :delivery AND number > :since",
+        delivery=delivery_id,
+        since=since,
+    )
+    assert row is not None
+    return int(row[0])
+
+
 def tries(db: Rows, delivery_id: str) -> list[Try]:
     rows = db.all(
         f"SELECT {columns(Try)} FROM attempts WHERE delivery = :delivery ORDER BY number", delivery=delivery_id
