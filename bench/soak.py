@@ -8,6 +8,7 @@ fuzz      requests of every kind to every route (--requests 1000000)
 arrivals  buyers, phones and shops on a told clock, through the real rules (--arrivals 1000000)
 life      random lives of orders held against a book (--steps 1000000)
 apart     machines on one PostgreSQL that die or are cut off (--machines 4 --rounds 50); needs root, nginx and iproute2
+troubles  a disk that fails, a locked and a missing database: how soon orders are taken again (--times 20)
 standby   a standby takes over from a PostgreSQL that writes no more, dies or stands still (--takeovers 20)
 Exit status 1: a fault was found.
 """
@@ -26,7 +27,7 @@ from urllib.parse import urlsplit
 
 from bench.driver import percentile
 from tests import postgres, proxies, servers
-from tests.soak import apart, arrivals, backups, crash, network, powercut, slow, standby
+from tests.soak import apart, arrivals, backups, crash, network, powercut, slow, standby, troubles
 
 _BATCH = 250
 _SHOP = 50_000  # arrivals in one database
@@ -43,6 +44,7 @@ def main() -> None:
         "arrivals": _arrivals,
         "life": _life,
         "apart": _apart,
+        "troubles": _troubles,
         "standby": _standby,
     }
     wanted = options.what or list(runs)
@@ -184,6 +186,15 @@ def _standby(options: argparse.Namespace) -> bool:
     return not report.faults
 
 
+def _troubles(options: argparse.Namespace) -> bool:
+    for kind in troubles.KINDS:
+        with TemporaryDirectory(prefix="troubles-") as folder:
+            seconds = troubles.recoveries(Path(folder), kind, options.times)
+        print(f"troubles: after {kind} the first order is taken in {percentile(seconds, 0.5):.2f} s p50,"
+              f" {max(seconds):.2f} s at most, of {len(seconds)} times", flush=True)  # fmt: skip
+    return True
+
+
 def _options() -> argparse.Namespace:
     assert __doc__ is not None
     parser = argparse.ArgumentParser(
@@ -192,7 +203,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "what",
         nargs="*",
-        choices=["crash", "power", "slow", "backup", "fuzz", "arrivals", "life", "apart", "standby"],
+        choices=["crash", "power", "slow", "backup", "fuzz", "arrivals", "life", "apart", "troubles", "standby"],
         help="all of them, unless named",
     )
     parser.add_argument("--cycles", type=int, default=10_000)
@@ -205,6 +216,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--steps", type=int, default=1_000_000)
     parser.add_argument("--machines", type=int, default=4)
     parser.add_argument("--rounds", type=int, default=50)
+    parser.add_argument("--times", type=int, default=20)
     parser.add_argument("--takeovers", type=int, default=20)
     parser.add_argument("--seed", type=int, default=1)
     return parser.parse_args()
