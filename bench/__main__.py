@@ -1,7 +1,8 @@
 """`./dev bench [SCENARIO …]`: what one small server does, beside Flask "hello" under the same gunicorn in the same run.
 
 Without names the short form: routes, push, price, start, memory and page, in about two minutes. `--full` measures
-everything, longer: also growth to a million orders, a busy shop, and thousands of open pages behind nginx.
+everything, longer: also growth to a million orders, a busy shop, thousands of open pages behind nginx, several
+servers on one PostgreSQL, and the notices of official accounts.
 Interleaved rounds and medians, because machines are noisy: read the ratios, not the absolute figures. Server and
 driver are pinned to a CPU each. `./dev bench admin` measures the owner's pages.
 """
@@ -23,7 +24,7 @@ from pathlib import Path
 from bench.figures import Figure, Plan, document, line, machine, say
 
 SHORT = ("routes", "push", "price", "start", "memory", "page")
-FULL = (*SHORT, "growth", "mixed", "crowd", "machines")
+FULL = (*SHORT, "growth", "mixed", "crowd", "machines", "notices")
 _MODULES = {"push": "pushes"}
 
 
