@@ -38,6 +38,7 @@ from tests.world import DEVICE_KEY, MERCHANT_KEY, account, device, md5, merchant
 CONNECTIONS = 8
 _GIVE_UP_S = 5
 _LIFE_S = 120
+_WORKERS_ALONE = 0.2  # how many of the servers lose their workers first
 
 
 @dataclass
@@ -119,25 +120,45 @@ def _one_life(
     try:
         server.wait_until_ready(f"http://127.0.0.1:{port}/healthz")
         ledger.restarts_s.append(time.monotonic() - began)
-        stop = threading.Event()
-        threads = [
-            threading.Thread(target=_load, args=(port, ledger, stop, f"{cycle}-{number}"))
-            for number in range(CONNECTIONS)
-        ]
-        for thread in threads:
-            thread.start()
-        time.sleep(dice.uniform(0.05, 0.6))
-        deadline = time.monotonic() + _LIFE_S
-        while not may_end(ledger) and time.monotonic() < deadline:
-            time.sleep(0.01)
-        os.killpg(server.process.pid, signal.SIGKILL)
-        stop.set()
-        for thread in threads:
-            thread.join()
+        if dice.random() < _WORKERS_ALONE:
+            _loaded_until_death(port, ledger, dice, f"{cycle}-w", _is_over, partial(_kill_workers, server))
+            server.wait_until_ready(f"http://127.0.0.1:{port}/healthz")
+        _loaded_until_death(port, ledger, dice, str(cycle), may_end, partial(_kill, server))
     finally:
         with suppress(ProcessLookupError):
             os.killpg(server.process.pid, signal.SIGKILL)
         server.process.wait()
+
+
+def _loaded_until_death(
+    port: int, ledger: Ledger, dice: random.Random, name: str, may_end: Callable[[Ledger], bool],
+    kill: Callable[[], None],
+) -> None:  # fmt: skip
+    stop = threading.Event()
+    threads = [
+        threading.Thread(target=_load, args=(port, ledger, stop, f"{name}-{number}")) for number in range(CONNECTIONS)
+    ]
+    for thread in threads:
+        thread.start()
+    time.sleep(dice.uniform(0.05, 0.6))
+    deadline = time.monotonic() + _LIFE_S
+    while not may_end(ledger) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    kill()
+    stop.set()
+    for thread in threads:
+        thread.join()
+
+
+def _kill(server: Server) -> None:
+    """All its processes at once."""
+    os.killpg(server.process.pid, signal.SIGKILL)
+
+
+def _kill_workers(server: Server) -> None:
+    """The process that watches them stays and replaces them."""
+    for worker in server.children():
+        os.kill(worker, signal.SIGKILL)
 
 
 def _load(port: int, ledger: Ledger, stop: threading.Event, name: str) -> None:
