@@ -20,9 +20,11 @@ class Shop:
 
     _keys: tuple[str, str] | None = None
 
-    def __init__(self, server: Server, merchant_server: MerchantServer | None = None, name: str = "bench") -> None:
+    def __init__(
+        self, server: Server, merchant_server: MerchantServer | None = None, name: str = "bench", notify: str = ""
+    ) -> None:
         self.server, self.merchant_server, self._name = server, merchant_server, name
-        notify = merchant_server.address if merchant_server else "http://127.0.0.1:9/notify"
+        notify = notify or (merchant_server.address if merchant_server else "http://127.0.0.1:9/notify")
         made = command(server, "merchant", "add", name, "--notify-url", notify)
         self.id, self.key = made["id"], made["key"]
         self.device_key = ""

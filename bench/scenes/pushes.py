@@ -11,10 +11,11 @@ from typing import Any
 from bench import servers
 from bench.driver import ask, closed_loop, percentile
 from bench.figures import Figure, Plan, at_least, at_most
-from bench.merchants import merchant_server
-from bench.shop import Shop, only
+from bench.merchants import MerchantServer, merchant_server
+from bench.shop import Shop, data_of, only
 
 _SLOW_S = 3  # what the merchant that hangs takes
+_STUCK_S, _MANY = 9, 50
 _HANGING = 20  # of its orders are paid
 
 
@@ -31,6 +32,10 @@ def run(plan: Plan) -> Iterator[Figure]:
     with servers.checkout() as server, merchant_server() as quick, merchant_server("127.0.0.2", _SLOW_S) as slow:
         shop = Shop(server, quick).furnish()
         yield from _beside_a_slow_merchant(shop, Shop(server, slow, "slow"), 3 if plan.is_full else 1)
+    if plan.is_full:
+        everywhere = "0.0.0.0"  # noqa: S104 - of which the loopback addresses are asked
+        with servers.checkout() as server, merchant_server() as quick, merchant_server(everywhere, _STUCK_S) as slow:
+            yield from _beside_many(Shop(server, quick).furnish(), slow)
 
 
 def _one_at_a_time(shop: Shop, count: int) -> Iterator[Figure]:
@@ -85,6 +90,20 @@ def _beside_a_slow_merchant(shop: Shop, slow: Shop, rounds: int) -> Iterator[Fig
     yield Figure("push", f"{name}polls", share, "", share, "calm", at_least(0.9))
     yield Figure("push", f"{name}push, p99", percentile(answered, 0.99) * 1000, "ms", target=at_most(15))
     yield Figure("push", f"{name}other callbacks, p99", percentile(told, 0.99) * 1000, "ms", target=at_most(50))
+
+
+def _beside_many(shop: Shop, slow: MerchantServer) -> Iterator[Figure]:
+    """Each of the slow ones has a host of its own, of which 127.0.0.2 is the first."""
+    port = slow.address.split(":")[2].partition("/")[0]
+    for number in range(_MANY):
+        one = Shop(shop.server, None, f"slow{number}", notify=f"http://127.0.0.{number + 2}:{port}/notify")
+        one.device_key = shop.device_key
+        price = next(shop.prices())
+        (order,) = [data_of(ask(shop.server.address, request)[0].body) for request in one.creates([price])]
+        ask(shop.server.address, one.push(order["reallyPrice"]))
+    _, told = told_one_by_one(shop, shop.opened(100))
+    name = f"while {_MANY} merchants take {_STUCK_S} s: other callbacks, p99"
+    yield Figure("push", name, percentile(told, 0.99) * 1000, "ms", target=at_most(2000))
 
 
 def _polls_a_second(shop: Shop) -> float:
