@@ -8,7 +8,7 @@ nothing happened, so the same request may be tried again.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from msgspec import Struct
@@ -95,6 +95,12 @@ class _Within:
 
     def in_turn(self, words: Callable[[Rows], Iterable[str] | None], work: Callable[[Rows, Turn], T]) -> T:
         return work(self._db, ALONE)
+
+    def together(self) -> AbstractContextManager[None]:
+        raise AssertionError("A transaction is together already.")
+
+    def afterwards(self, done: Callable[[], object], undone: Callable[[], object] = lambda: None) -> None:
+        self._outer.afterwards(done, undone)
 
     def free_bytes(self) -> int | None:
         return self._outer.free_bytes()

@@ -82,6 +82,17 @@ class Store(Protocol):
         database, looks at nothing that belongs to its thread (the request, its log fields) and waits for nobody."""
         ...
 
+    def together(self) -> AbstractContextManager[None]:
+        """For one thread that does much: inside, `in_turn` gives its result before that is on the disk; all of it is
+        at the end, or nothing and `StoreError` is raised. So nothing of it may get out earlier (`afterwards`). A store
+        that cannot share commits so commits each by itself."""
+        ...
+
+    def afterwards(self, done: Callable[[], object], undone: Callable[[], object] = lambda: None) -> None:
+        """Calls `done` when what this thread has just done `in_turn` is on the disk, or `undone` where that failed: at
+        once, or at the end of `together`."""
+        ...
+
     def free_bytes(self) -> int | None:
         """Free space on the disk; None where that is another machine's concern."""
         ...

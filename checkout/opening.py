@@ -6,6 +6,7 @@ import hashlib
 import json
 import secrets
 from collections.abc import Callable
+from functools import partial
 
 from msgspec import Struct
 
@@ -86,7 +87,8 @@ def open_with_code(
     )
     order = opened.order
     if opened.is_new:
-        logs.event("order.opened", order=order.token, merchant=order.merchant, account=order.account)
+        event = partial(logs.event, "order.opened", order=order.token, merchant=order.merchant, account=order.account)
+        db_store.afterwards(event)
     return opened
 
 

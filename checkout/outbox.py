@@ -93,10 +93,7 @@ class Outbox:
         except BaseException:
             give_back()
             raise
-        for taken, lane in claimed:
-            self._begin(taken, lane)
-        if others:
-            self._pass_over(others)
+        self._store.afterwards(partial(self._begin_all, claimed, others), give_back)
 
     def deliver(self, claimed: Delivery, lane: str) -> Delivery | None:
         """One try. Gives the lane's next message, claimed in the transaction that books this one where it can be."""
@@ -161,6 +158,12 @@ class Outbox:
             self._submit(self._deliver_all, claimed, lane)
         except RuntimeError:  # the worker has ended; or no thread can be started, then it waits for one in its lane
             log.exception("Delivery %s could not begin; its lease brings it back", claimed.id)
+
+    def _begin_all(self, claimed: list[tuple[Delivery, str]], others: list[Delivery]) -> None:
+        for taken, lane in claimed:
+            self._begin(taken, lane)
+        if others:
+            self._pass_over(others)
 
     def _pass_over(self, fresh: list[Delivery]) -> None:
         """Remembers what goes to a busy host. Whoever is at that host finds it when he is done, or has wakened the

@@ -6,6 +6,8 @@ nothing is ever dropped.
 
 from __future__ import annotations
 
+from functools import partial
+
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -53,17 +55,22 @@ class Outcome(Struct, frozen=True):
 
 
 def receive(db_store: Store, report: Report, *, new_id: NewId, now: int, at_once: AtOnce = deliveries.later) -> Outcome:
-    """Stores the report and judges it, in one transaction. Returns only after the commit."""
+    """Stores the report and judges it, in one transaction; in `Store.together` the commit comes after all."""
     payment = _as_payment(report, new_id, now)
     with at_once() as owed:
         outcome = db_store.in_turn(
             lambda db: _words_of(db, payment, now), lambda db, turn: _book(db, report, payment, owed, new_id, now, turn)
         )
+    db_store.afterwards(partial(_tell, outcome))
+    return outcome
+
+
+def _tell(outcome: Outcome) -> None:
+    payment = outcome.payment
     if not outcome.repeated:
         logs.event("payment.received", payment=payment.id, device=payment.device)
     if outcome.order is not None:
         settlement.tell(outcome.order, payment.id)
-    return outcome
 
 
 def link(db_store: Store, payment_id: str, token: str, *, reason: str, actor: str, new_id: NewId, now: int) -> Order:

@@ -1,13 +1,17 @@
-"""What shares a commit, and the transactions that are handed in to be done by whichever thread is writing."""
+"""What shares a commit: the transactions of several threads, those that are handed in to be done by whichever thread is
+writing, and those that one thread does together."""
 
 from __future__ import annotations
 
+import logging
 import queue
 import sqlite3
 import threading
 from collections.abc import Callable
 
 from checkout.errors import StoreError
+
+log = logging.getLogger(__name__)
 
 BROKEN_OFF = "The transaction was broken off; try again."
 
@@ -61,3 +65,37 @@ class Piece:
 
     def call(self) -> None:
         self._calls.put(None)
+
+
+class Together:
+    """What one thread does in one commit. All of it is on the disk afterwards, or nothing: where the commit has ended
+    early, `error` refuses what would come after it."""
+
+    __slots__ = ("_waiting", "error", "group", "has_turn")
+
+    def __init__(self) -> None:
+        self.group: Group | None = None
+        self.has_turn = False
+        self.error: StoreError | None = None
+        self._waiting: list[tuple[Callable[[], object], Callable[[], object]]] = []
+
+    def afterwards(self, done: Callable[[], object], undone: Callable[[], object]) -> None:
+        self._waiting.append((done, undone))
+
+    def note(self, piece: Piece, current: Group | None) -> None:
+        """After each piece: `current` is the group that is open still."""
+        if self.group is None:
+            self.group = piece.group
+        if self.group is None or current is not self.group:
+            self.error = StoreError(str(self.group.error if self.group and self.group.error else piece.error))
+
+    def finish(self) -> None:
+        """After the commit: calls what has waited for it. Raises `StoreError` where it has failed."""
+        error = self.group.error if self.group is not None else None
+        for done, undone in self._waiting:
+            try:
+                (undone if error else done)()
+            except Exception:
+                log.exception("What was to be done after a commit has failed")
+        if error is not None:
+            raise StoreError(str(error)) from error

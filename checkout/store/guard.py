@@ -95,7 +95,7 @@ def examine(database: Path) -> None:
     _mark(database).unlink(missing_ok=True)
 
 
-def expect_sound(database: Path) -> None:
+def expect_sound(database: str) -> None:
     """Raises `Damaged` with what the last check has found. Asked before every order, so by one call of the system."""
     mark = f"{database}{DAMAGED}"
     if os.path.exists(mark):
@@ -103,8 +103,8 @@ def expect_sound(database: Path) -> None:
             raise Damaged(Path(mark).read_text())
 
 
-def identity(database: Path) -> tuple[int, int]:
-    """Which file has this name, for as long as somebody has it open; (0, 0): none. Asked in every transaction, so by
+def identity(database: str) -> tuple[int, int]:
+    """Which file has this name, for as long as somebody has it open; (0, 0): none. Asked before every commit, so by
     one call of the system."""
     try:
         found = os.stat(database)

@@ -13,7 +13,7 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 
 import psycopg
@@ -84,6 +84,13 @@ class PostgresStore:
                 return work(db, ALONE)
         with self.transaction() as db:
             return work(db, ALONE)
+
+    def together(self) -> AbstractContextManager[None]:
+        """Its own commits are shared by the transactions of many connections, not by those of one."""
+        return nullcontext()
+
+    def afterwards(self, done: Callable[[], object], undone: Callable[[], object] = lambda: None) -> None:
+        done()
 
     def free_bytes(self) -> int | None:
         return None

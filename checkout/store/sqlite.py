@@ -69,7 +69,10 @@ class SqliteStore:
 
     def __init__(self, path: str) -> None:
         self.path = Path(path)
-        self._writer = Writer(self._connect_to_write, lambda error: StoreError(_sentence(error)))
+        self._name, self._folder = str(self.path), str(self.path.parent)
+        self._writer = Writer(
+            self._connect_to_write, lambda error: StoreError(_sentence(error)), expect=self._expect_name
+        )
         self._readers = Readers(self._connect, _SqliteRows)
         self._server_lock: guard.Lock | None = None
         self._is_unread = False
@@ -84,14 +87,20 @@ class SqliteStore:
     @contextmanager
     def transaction(self) -> Iterator[Rows]:
         with self._writer.transaction() as connection:
-            yield self._written(connection)
+            yield _SqliteRows(connection)
 
     def in_turn(self, words: Callable[[Rows], Iterable[str] | None], work: Callable[[Rows, Turn], T]) -> T:
-        return self._writer.run(lambda connection: work(self._written(connection), ALONE))
+        return self._writer.run(lambda connection: work(_SqliteRows(connection), ALONE))
+
+    def together(self) -> AbstractContextManager[None]:
+        return self._writer.together()
+
+    def afterwards(self, done: Callable[[], object], undone: Callable[[], object] = lambda: None) -> None:
+        self._writer.afterwards(done, undone)
 
     def free_bytes(self) -> int | None:
         try:
-            disk = os.statvfs(self.path.parent)
+            disk = os.statvfs(self._folder)
         except OSError as error:
             raise StoreError(guard.gone(self.path)) from error
         return disk.f_bavail * disk.f_frsize
@@ -111,7 +120,7 @@ class SqliteStore:
             guard.examine(self.path)
 
     def expect_sound(self) -> None:
-        guard.expect_sound(self.path)
+        guard.expect_sound(self._name)
 
     def expect_writes(self) -> None:
         with self.transaction() as db:
@@ -146,15 +155,15 @@ class SqliteStore:
         self._writer.close()
         self._readers.close()
 
-    def _written(self, connection: sqlite3.Connection) -> Rows:
+    def _expect_name(self) -> None:
         """Raises `StoreError` where the file has lost its name: what is written to it then, nobody finds again."""
-        if guard.identity(self.path) != self._file:
+        if guard.identity(self._name) != self._file:
             raise StoreError(guard.gone(self.path))
-        return _SqliteRows(connection)
 
     def _connect_to_write(self) -> sqlite3.Connection:
         connection = self._connect()
-        self._file = guard.identity(self.path)
+        connection.execute("PRAGMA temp_store = MEMORY")  # what many that share a commit would undo, 0.1 MB
+        self._file = guard.identity(self._name)
         return connection
 
     def _connect(self) -> sqlite3.Connection:

@@ -7,7 +7,7 @@ the disk.
 
 Handing the turn from thread to thread costs more than a short transaction itself. One that is handed in as a function
 (`run`) is done by whichever thread has the turn: of eight that come together one thread works, and wakes the others
-with their results.
+with their results. A thread that does many by itself keeps its turn (`together`).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from contextlib import contextmanager, suppress
 from typing import TypeVar
 
 from checkout.errors import StoreError
-from checkout.store.commits import BROKEN_OFF, Group, Piece
+from checkout.store.commits import BROKEN_OFF, Group, Piece, Together
 from checkout.store.turnstile import Turnstile
 
 T = TypeVar("T")
@@ -31,15 +31,16 @@ _LOOK_AGAIN_S = 1
 
 class Writer:
     """Opens its connection by `connect` when it is needed first; `translate` puts SQLite's errors into sentences.
-    `turnstile`: where it waits for other processes."""
+    `expect` raises `StoreError` where nothing may be written. `turnstile`: where it waits for other processes."""
 
     def __init__(
         self,
         connect: Callable[[], sqlite3.Connection],
         translate: Callable[[sqlite3.Error], StoreError],
         turnstile: Turnstile | None = None,
+        expect: Callable[[], None] = lambda: None,
     ) -> None:
-        self._connect, self._translate = connect, translate
+        self._connect, self._translate, self._expect = connect, translate, expect
         self.turnstile = turnstile or Turnstile()
         self._connection: sqlite3.Connection | None = None
         self._group: Group | None = None
@@ -48,11 +49,14 @@ class Writer:
         self._counting = threading.Lock()
         self._waiting = 0
         self._pieces: deque[Piece] = deque()
+        self._together: dict[int, Together] = {}  # by thread
         self.has_failed = False  # the last commit
 
     def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Does `work` in a transaction, perhaps on another thread; its result, or what it raised. Raises as
         `transaction`."""
+        if together := self._together.get(threading.get_ident()):
+            return self._run_among(together, work)
         self._check_thread()
         piece = Piece(work)
         self._pieces.append(piece)
@@ -65,6 +69,29 @@ class Writer:
             raise piece.error
         result: T = piece.result  # type: ignore[assignment]
         return result
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """What this thread runs in here has its result before it is on the disk: that all of it is at the end, or
+        raises `StoreError`, and then nothing of it was written. So nothing may get out before the end; what is to
+        happen then waits in `afterwards`."""
+        self._check_thread()
+        together = self._together[threading.get_ident()] = Together()
+        try:
+            yield
+        finally:
+            del self._together[threading.get_ident()]
+            if together.has_turn:
+                self._work_off(is_able=together.error is None)
+            together.finish()
+
+    def afterwards(self, done: Callable[[], object], undone: Callable[[], object]) -> None:
+        """Calls `done` when what this thread has run is on the disk: at once, or at the end of `together`; `undone`
+        where that has failed."""
+        if together := self._together.get(threading.get_ident()):
+            together.afterwards(done, undone)
+        else:
+            done()
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
@@ -116,15 +143,30 @@ class Writer:
     def abandon(self) -> sqlite3.Connection | None:
         """In a forked child: lets the parent's connection go without touching it, and gives it to the caller."""
         connection = self._connection
-        self.__init__(self._connect, self._translate, self.turnstile)  # type: ignore[misc]
+        self.__init__(self._connect, self._translate, self.turnstile, self._expect)  # type: ignore[misc]
         return connection
 
-    def _work_off(self) -> None:
-        """With the turn: does what was handed in, commits it, and gives the turn back."""
+    def _run_among(self, together: Together, work: Callable[[sqlite3.Connection], T]) -> T:
+        if together.error is not None:
+            raise StoreError(str(together.error))
+        if not together.has_turn:
+            self._take_turn()
+            together.has_turn = True
+        piece = Piece(work)
+        self._do(piece)
+        together.note(piece, self._group)
+        if piece.error is not None:
+            raise piece.error
+        result: T = piece.result  # type: ignore[assignment]
+        return result
+
+    def _work_off(self, *, is_able: bool = True) -> None:
+        """With the turn: does what was handed in, commits it, and gives the turn back. Not `is_able`: the database has
+        just refused, others may wait for it by themselves."""
         self._owner = threading.get_ident()
         pieces: list[Piece] = []
         try:
-            for piece in self._handed_in():
+            for piece in self._handed_in() if is_able else ():
                 pieces.append(piece)
                 self._do(piece)
                 if piece.group is None:  # the others need not wait one by one for a database that is locked
@@ -196,6 +238,7 @@ class Writer:
         return connection, self._group
 
     def _begin(self, connection: sqlite3.Connection) -> None:
+        self._expect()
         self.turnstile.enter()
         try:
             connection.execute("BEGIN IMMEDIATE")
