@@ -22,7 +22,6 @@ _LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([^\r\n]*?)[ \t]*(?=\r\n)", re.
 _CHUNKED = re.compile(rb"\r\ntransfer-encoding:", re.IGNORECASE)
 _TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _CHUNK = re.compile(rb"([0-9A-Fa-f]+)(?:;" + _TOKEN + rb"(?:=" + _TOKEN + rb")?)*")
-_POLL = re.compile(rb"GET [^ ?]*/pay/[0-9a-f]{32}/poll\?[^ ]+ HTTP/1\.1\r\n")
 _EXPECT = re.compile(rb"\r\nexpect:[ \t]*100-continue[ \t]*(?=\r\n)", re.IGNORECASE)
 
 
@@ -65,15 +64,6 @@ def judge(received: bytes | bytearray, place: Place | None = None) -> Verdict:
 def is_for_owner(received: bytes | bytearray) -> bool:
     """Whether a request is for the owner's pages, which take photos and files."""
     return _OWNERS.match(received) is not None
-
-
-def is_poll(received: bytes | bytearray) -> bool:
-    """Whether this is nothing but the poll of a page: one head that is all here, without a body or a wish to go on."""
-    return (
-        _POLL.match(received) is not None
-        and received.find(b"\r\n\r\n") == len(received) - 4
-        and not any(header.search(received) for header in (_LENGTH, _CHUNKED, _EXPECT))
-    )
 
 
 def expectation(received: bytes | bytearray) -> re.Match[bytes] | None:

@@ -1,8 +1,9 @@
-"""Answers that the server's loop gives by itself, without a thread: to polls that find nothing new.
+"""Answers that are given without a thread of their own: by the server's loop, to polls that find nothing new, and at
+the till (`checkout.desk`), to plain orders and reports of money.
 
-To hand a request to a thread and its connection back costs as much as such an answer. The loop may never wait, so
-whatever needs a commit, another machine or a page says so by `need_thread`, before it does anything, and is asked again
-in a thread.
+To hand a request to a thread and its connection back costs as much as such an answer. The loop may never wait; who
+sits at the desk waits for the database, but for nothing else. Whatever needs another machine or a page says so by
+`need_thread`, before it does anything, and is asked again in a thread.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 _here = threading.local()
+_LOOP, _DESK = "loop", "desk"
 
 
 class Elsewhere(BaseException):
@@ -21,14 +23,30 @@ class Elsewhere(BaseException):
 @contextmanager
 def in_loop() -> Iterator[None]:
     """Meanwhile this thread is the one for which everybody waits."""
-    _here.is_loop = True
-    try:
-        yield
-    finally:
-        _here.is_loop = False
+    yield from _at(_LOOP)
+
+
+@contextmanager
+def at_desk() -> Iterator[None]:
+    """Meanwhile orders and reports of money wait for this thread."""
+    yield from _at(_DESK)
 
 
 def need_thread() -> None:
-    """Raises `Elsewhere` in the loop."""
-    if getattr(_here, "is_loop", False):
+    """Raises `Elsewhere` in the loop and at the desk."""
+    if getattr(_here, "place", None):
         raise Elsewhere
+
+
+def need_desk() -> None:
+    """Raises `Elsewhere` in the loop."""
+    if getattr(_here, "place", None) is _LOOP:
+        raise Elsewhere
+
+
+def _at(place: str) -> Iterator[None]:
+    _here.place = place
+    try:
+        yield
+    finally:
+        _here.place = None

@@ -2,34 +2,38 @@
 
 A stock gthread worker reads requests in its threads, so that eight clients that send a byte a second stop eight threads
 and with them the server; and it waits in its only loop for each client to hang up. Here the loop reads what comes, a
-request takes a thread when all of it is here, or none if the application can answer it without waiting, what a client
-does not take of its answer is sent on by the loop, and goodbyes are waited for like everything else. When connections
-become too many, the one that has been silent for longest goes.
+request takes a thread when all of it is here (or none: polls are answered in the loop, plain orders and reports of
+money at the desk, `checkout.inline`), what a client does not take of its answer is sent on by the loop, and goodbyes
+are waited for like everything else. When connections become too many, the one that has been silent for longest goes.
 """
 
 from __future__ import annotations
 
 import selectors
 import socket
-import struct
 import time
 from concurrent.futures import Future
 from contextlib import suppress
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from gunicorn.workers.gthread import TConn, ThreadWorker  # type: ignore[import-untyped]
+from gunicorn.workers.gthread import ThreadWorker  # type: ignore[import-untyped]
 
-from checkout.framing import Place, Verdict, expectation, is_for_owner, is_poll, judge
+from checkout import ordinary
+from checkout.connections import Connection
+from checkout.desk import Desk
+from checkout.framing import Verdict, expectation, is_for_owner, judge
 from checkout.inline import Elsewhere, in_loop
-from checkout.patient_socket import PatientSocket
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+    from checkout.interfaces import Store
 
 READING_S = 30  # from the first byte of a request to its last
 UPLOADING_S = 180  # the same on the owner's pages: a photo of 8 MB, from a phone
 CLOSING_S = 2  # for the client to hang up after our last byte
 TAKING_S = 60  # for a client to take a piece of its answer
-STALLED_S = 10  # the same where a thread waits after all: an answer that is made while it is sent
-_SEND_BUFFER = 256 * 1024  # our pages fit
 _SMALL = 16 * 1024
 _MOST_HELD = 32 * 1024 * 1024  # bytes of unfinished requests that are not small, over all connections; of answers too
 _MOST_FILES = 256  # that are sent at once: `serve` leaves room for 512 besides the connections
@@ -46,50 +50,29 @@ _REFUSALS = {
 }
 
 
-class _Conn(TConn):  # type: ignore[misc]
-    """A connection with what it has sent of its next request."""
+class _Client(NamedTuple):
+    """Who waits for the desk, and with what."""
 
-    sock: PatientSocket
-    parser: Any
-
-    def __init__(self, *arguments: Any) -> None:
-        super().__init__(*arguments)
-        self.sock = PatientSocket(self.sock)
-        self.received = bytearray()
-        self.place = Place()
-        self.is_closing = False
-        # For the threads; the loop asks not to wait in each call, which is cheaper than switching twice a request.
-        self.sock.setblocking(True)
-        for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
-            self.sock.setsockopt(socket.SOL_SOCKET, option, struct.pack("ll", STALLED_S, 0))
-        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
-
-    def take_received(self) -> bytes:
-        """What has come, handed to the parser."""
-        received = bytes(self.received)
-        self.received.clear()
-        self.place.at = 0
-        self.init()
-        self.parser.unreader.unread(received)
-        return received
-
-    def read_again(self, request: bytes) -> None:
-        """A parser that has read a last request would read no more."""
-        self.parser, self.initialized = None, False
-        self.init()
-        self.parser.unreader.unread(request)
+    conn: Connection
+    request: bytes
+    environ: WSGIEnvironment
 
 
 class PatientWorker(ThreadWorker):  # type: ignore[misc]
-    """Everything here but `handle` runs in the loop's thread. `answers_polls`: the application can tell by itself
-    whether it would have to wait for something (`checkout.inline`)."""
+    """Everything here but `handle` and what the desk does runs in the loop's thread."""
 
-    answers_polls = False
+    desk: Desk[_Client, ordinary.Answer] | None = None
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        self._waiting: dict[_Conn, None] = {}  # the one that has been silent for longest first
+        self._waiting: dict[Connection, None] = {}  # the one that has been silent for longest first
         self._next_look = self._next_sign = self._inline_from = 0.0
+
+    def open_desk(self, store: Store) -> None:
+        """From now on requests are answered without a thread where that can be; the application tells by itself
+        whether it would have to wait for something (`checkout.inline`)."""
+        self.desk = Desk(store, self._said, lambda served: self.method_queue.defer(self._take_back, served))
+        self.desk.start()
 
     def notify(self) -> None:
         """Tells the arbiter that the loop turns: once a second will do, not after every event."""
@@ -105,33 +88,34 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]
             return
         self._make_room()
         self.nr_conns += 1
-        self._wait(_Conn(self.cfg, sock, client, listener.getsockname()), self.cfg.keepalive)
+        self._wait(Connection(self.cfg, sock, client, listener.getsockname()), self.cfg.keepalive)
 
-    def finish_request(self, conn: _Conn, fs: Future[Any]) -> None:
+    def finish_request(self, conn: Connection, fs: Future[Any]) -> None:
         self._finish(conn, not fs.cancelled() and fs.exception() is None and bool(fs.result()))
 
-    def _finish(self, conn: _Conn, goes_on: bool) -> None:
+    def _finish(self, conn: Connection, goes_on: bool) -> None:
         if conn.sock.is_sent:
             self._go_on(conn, goes_on)
         else:
             self._send_on(conn, goes_on)
 
-    def _go_on(self, conn: _Conn, goes_on: bool) -> None:
+    def _go_on(self, conn: Connection, goes_on: bool) -> None:
         if not goes_on:
             self._say_goodbye(conn)
             return
         self._wait(conn, self.cfg.keepalive)
-        self._take(conn, conn.parser.unreader.take_buffered())
+        self._take(conn, conn.take_unread())
 
-    def _send_on(self, conn: _Conn, goes_on: bool) -> None:
+    def _send_on(self, conn: Connection, goes_on: bool) -> None:
         """The rest of the answer, as the client takes it; until then it is asked nothing and heard no further."""
         conn.sock.setblocking(False)
         conn.timeout = time.monotonic() + TAKING_S
         self._waiting[conn] = None
         self.poller.register(conn.sock, selectors.EVENT_WRITE, partial(self._writable, conn, goes_on))
+        conn.is_heard = True
         self._bound_answers()
 
-    def _writable(self, conn: _Conn, goes_on: bool, _sock: Any) -> None:
+    def _writable(self, conn: Connection, goes_on: bool, _sock: Any) -> None:
         if conn not in self._waiting:  # dropped by an event of the same round
             return
         try:
@@ -161,13 +145,16 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]
             if conn.sock.is_sent:
                 conn.timeout = min(conn.timeout, deadline)
 
-    def _wait(self, conn: _Conn, seconds: float) -> None:
+    def _wait(self, conn: Connection, seconds: float) -> None:
         conn.timeout = time.monotonic() + seconds
         self._waiting[conn] = None
-        self.poller.register(conn.sock, selectors.EVENT_READ, partial(self._readable, conn))
+        if not conn.is_heard:
+            self.poller.register(conn.sock, selectors.EVENT_READ, partial(self._readable, conn))
+            conn.is_heard = True
 
-    def _readable(self, conn: _Conn, _sock: Any) -> None:
-        if conn not in self._waiting:  # dropped by an event of the same round
+    def _readable(self, conn: Connection, _sock: Any) -> None:
+        if conn not in self._waiting:  # dropped by an event of the same round, or its answer is on its way
+            self._stop_hearing(conn)
             return
         try:
             data = conn.sock.recv(65536, socket.MSG_DONTWAIT)
@@ -180,7 +167,7 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]
         elif not conn.is_closing:
             self._take(conn, data)
 
-    def _take(self, conn: _Conn, data: bytes) -> None:
+    def _take(self, conn: Connection, data: bytes) -> None:
         if not data:
             return
         if not conn.received:
@@ -199,41 +186,78 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]
             conn.place.at = 0
             self._send_now(conn, _CONTINUE)
 
-    def _hand_over(self, conn: _Conn) -> None:
+    def _hand_over(self, conn: Connection) -> None:
         request = conn.take_received()
-        if self.answers_polls and is_poll(request) and time.monotonic() >= self._inline_from:
-            self._answer_at_once(conn, request)
-            return
-        self._release(conn)
+        if self.desk is None or not self._is_taken(self.desk, conn, request):
+            self._release(conn)
+            self._take_thread(conn, request)
+
+    def _is_taken(self, desk: Desk[_Client, ordinary.Answer], conn: Connection, request: bytes) -> bool:
+        """Whether it is answered without a thread."""
+        is_poll = ordinary.is_poll(request) and time.monotonic() >= self._inline_from
+        if not (is_poll or ordinary.is_plain(request)):
+            return False
+        environ = ordinary.read(request, conn.client, conn.server)
+        if environ is None:
+            return False
+        if is_poll:
+            self._answer_at_once(conn, request, environ)
+        else:
+            del self._waiting[conn]
+            desk.take(_Client(conn, request, environ))
+        return True
+
+    def _take_thread(self, conn: Connection, request: bytes) -> None:
+        self._stop_hearing(conn)
+        conn.hand_to_parser(request)
         self.enqueue_req(conn)
 
-    def _answer_at_once(self, conn: _Conn, request: bytes) -> None:
-        """Without a thread if the application can, and then the connection has not even left the loop."""
+    def _answer_at_once(self, conn: Connection, request: bytes, environ: WSGIEnvironment) -> None:
+        """The connection does not even leave the loop."""
         began = time.monotonic()
         try:
             with in_loop():
-                goes_on = self.handle(conn)
-        except Elsewhere:
-            self._release(conn)
-            conn.read_again(request)
-            self.enqueue_req(conn)
-            return
+                answer = ordinary.answered(self.wsgi, environ)
+        except (Elsewhere, Exception):  # what it is a thread says and logs
+            answer = None
+        del self._waiting[conn]
+        self._answer(conn, request, environ, answer)
         now = time.monotonic()
         if now - began > _PROMPT_S:
             self._inline_from = now + _THREADS_S
-        if goes_on and conn.sock.is_sent:
-            conn.timeout = now + self.cfg.keepalive
-            self._waiting[conn] = self._waiting.pop(conn)
-        else:
-            self._release(conn)
-            self._finish(conn, goes_on)
 
-    def _refuse(self, conn: _Conn, words: bytes) -> None:
+    def _said(self, client: _Client) -> ordinary.Answer:
+        """At the desk."""
+        return ordinary.answered(self.wsgi, client.environ)
+
+    def _take_back(self, served: list[tuple[_Client, ordinary.Answer | None]]) -> None:
+        for client, answer in served:
+            self._answer(*client, answer)
+
+    def _answer(
+        self, conn: Connection, request: bytes, environ: WSGIEnvironment, answer: ordinary.Answer | None
+    ) -> None:
+        """None: a thread is asked once more."""
+        if answer is None:
+            self._take_thread(conn, request)
+            return
+        goes_on = self.alive and ordinary.goes_on(environ)
+        try:
+            conn.sock.sendall(answer.written(goes_on=goes_on))
+        except OSError:
+            self._waiting[conn] = None
+            self._drop(conn)
+            return
+        if not conn.sock.is_sent:
+            self._stop_hearing(conn)
+        self._finish(conn, goes_on)
+
+    def _refuse(self, conn: Connection, words: bytes) -> None:
         self._release(conn)
         self._send_now(conn, words)
         self._say_goodbye(conn)
 
-    def _say_goodbye(self, conn: _Conn) -> None:
+    def _say_goodbye(self, conn: Connection) -> None:
         """Closing at once could take our last bytes back from the client (RFC 9112, 9.6)."""
         conn.is_closing = True
         conn.received.clear()
@@ -246,11 +270,11 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]
             self.nr_conns -= 1
             conn.close()
 
-    def _send_now(self, conn: _Conn, words: bytes) -> None:
+    def _send_now(self, conn: Connection, words: bytes) -> None:
         with suppress(OSError):
             conn.sock.send(words, socket.MSG_DONTWAIT)
 
-    def _holds_too_much(self, conn: _Conn) -> bool:
+    def _holds_too_much(self, conn: Connection) -> bool:
         """All requests that are not small count together, once one of them grows."""
         if len(conn.received) <= _SMALL:
             return False
@@ -271,11 +295,16 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]
         while self._waiting and self.nr_conns >= self.worker_connections - _SPARE:
             self._drop(next(iter(self._waiting)))
 
-    def _release(self, conn: _Conn) -> None:
+    def _release(self, conn: Connection) -> None:
         del self._waiting[conn]
-        self.poller.unregister(conn.sock)
+        self._stop_hearing(conn)
 
-    def _drop(self, conn: _Conn) -> None:
+    def _stop_hearing(self, conn: Connection) -> None:
+        if conn.is_heard:
+            self.poller.unregister(conn.sock)
+            conn.is_heard = False
+
+    def _drop(self, conn: Connection) -> None:
         self._release(conn)
         self.nr_conns -= 1
         conn.close()

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from flask import Flask
 from msgspec import Struct
 
-from checkout import access, live
+from checkout import access, inline, live
 from checkout.errors import StoreError
 from checkout.fields import MAX_BODY
 from checkout.web import Parts
@@ -57,6 +57,7 @@ class PlainRequests:
                 kind = ("Content-Type", plain.content_type), ("Content-Length", str(len(said)))
                 start_response("200 OK", [*kind, *self._headers])
                 return (said,)
+        inline.need_thread()
         return self._onwards(environ, start_response)
 
     def _said(self, plain: Plain, environ: WSGIEnvironment, found: re.Match[str]) -> bytes | None:

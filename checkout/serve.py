@@ -250,7 +250,8 @@ class _Server(BaseApplication):  # type: ignore[misc]
         app = self.load()
         app.extensions["checkout.worker"].start()
         # Not where the loop would have to wait for another machine, or for whoever reads the log of requests.
-        worker.answers_polls = not self._settings.is_postgres and self._settings.log_level != "info"
+        if not self._settings.is_postgres and self._settings.log_level != "info":
+            worker.open_desk(app.extensions["checkout"].store)
         if not self.is_up:
             if worker.age == 1:
                 self._greet(app)

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import closing
 from http.client import HTTPConnection
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlencode
 
 import pytest
@@ -20,8 +20,9 @@ from gunicorn.config import Config  # type: ignore[import-untyped]
 
 from checkout import logs, patience
 from checkout.access import Access
-from checkout.framing import is_poll
-from checkout.inline import Elsewhere, in_loop, need_thread
+from checkout.connections import Connection
+from checkout.inline import Elsewhere, at_desk, in_loop, need_desk, need_thread
+from checkout.ordinary import Answer, is_poll
 from tests.pages.shop import opened, rev_in, settled
 from tests.servers import ask, serving
 from tests.soak.crash import Ledger, open_order, push, set_up
@@ -30,41 +31,25 @@ from tests.world import MERCHANT_KEY, World, md5
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
+    from checkout.desk import Desk
+
 CONFIG = Config()
 TOKEN = "0" * 32
 _LONG_S = 60
 POLL = f"GET /pay/{TOKEN}/poll?rev=1 HTTP/1.1\r\nHost: x\r\n\r\n".encode()
 
 
-@pytest.mark.parametrize("path", ["/pay/", "/prefix/pay/"])
-def test_a_poll_is_told_by_its_head(path: str) -> None:
-    assert is_poll(POLL.replace(b"/pay/", path.encode()))
-
-
-@pytest.mark.parametrize(
-    "other",
-    [
-        POLL[:-1],
-        POLL + POLL,  # who answers the second?
-        POLL.replace(b"GET", b"POST"),
-        POLL.replace(b"HTTP/1.1", b"HTTP/1.0"),
-        POLL.replace(b"/poll", b""),
-        POLL.replace(b"?rev=1", b""),
-        POLL.replace(b"/pay/", b"/admin/?/pay/"),
-        POLL.replace(b"Host", b"Content-Length: 0\r\nHost"),
-        POLL.replace(b"Host", b"content-length : 5\r\nContent-LENGTH:5\r\nHost") + b"abcde",
-        POLL.replace(b"Host", b"Transfer-Encoding: chunked\r\nHost"),
-        POLL.replace(b"Host", b"Expect: 100-continue\r\nHost"),
-    ],
-)
-def test_what_is_more_than_a_poll_takes_a_thread(other: bytes) -> None:
-    assert not is_poll(other)
-
-
-def test_only_the_loop_is_told_that_a_thread_is_needed() -> None:
+def test_only_the_loop_and_the_desk_are_told_that_a_thread_is_needed() -> None:
     need_thread()
+    need_desk()
     with in_loop(), pytest.raises(Elsewhere):
         need_thread()
+    with in_loop(), pytest.raises(Elsewhere):
+        need_desk()
+    with at_desk(), pytest.raises(Elsewhere):
+        need_thread()
+    with at_desk():
+        need_desk()
     with pytest.raises(ZeroDivisionError), in_loop():
         _ = 1 / 0
     need_thread()
@@ -110,10 +95,9 @@ def test_a_loop_that_had_to_wait_once_leaves_polls_to_the_threads(monkeypatch: p
     """Such as for a disk that does not answer: buyers' polls would come one after the other then."""
     monkeypatch.setattr(patience, "_PROMPT_S", -1)
     worker, in_threads = looping(), list[object]()
-    monkeypatch.setattr(worker, "handle", lambda conn: True, raising=False)
     monkeypatch.setattr(worker, "enqueue_req", in_threads.append)
     ours, theirs = socket.socketpair()
-    with theirs, closing(patience._Conn(CONFIG, ours, ("127.0.0.1", 1), ("127.0.0.1", 2))) as conn:
+    with theirs, closing(Connection(CONFIG, ours, ("127.0.0.1", 1), ("127.0.0.1", 2))) as conn:
         worker._wait(conn, 5)
         worker._take(conn, POLL)
         assert in_threads == []
@@ -121,11 +105,17 @@ def test_a_loop_that_had_to_wait_once_leaves_polls_to_the_threads(monkeypatch: p
         assert in_threads == [conn]
 
 
+def nothing_new(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+    start_response("204 No Content", [])
+    return ()
+
+
 def looping() -> patience.PatientWorker:
     """A worker without a master, whose loop does not run."""
     worker = object.__new__(patience.PatientWorker)
-    worker.cfg, worker.poller, worker.answers_polls = CONFIG, selectors.DefaultSelector(), True
+    worker.cfg, worker.poller, worker.alive = CONFIG, selectors.DefaultSelector(), True
     worker._waiting, worker._inline_from = {}, 0.0
+    worker.wsgi, worker.desk = nothing_new, cast("Desk[Any, Answer]", object())
     return worker
 
 
@@ -214,3 +204,66 @@ def test_a_client_that_wants_no_more_is_let_go(waiting: Waiting) -> None:
         buyer.sendall(waiting.poll("Connection: close"))
         assert head(buyer).startswith(b"HTTP/1.1 204")
         assert buyer.recv(1) == b""
+
+
+def order(number: str) -> bytes:
+    values = {"payId": number, "type": "1", "price": "5.00", "sign": md5(number, "", "1", "5.00", MERCHANT_KEY)}
+    return f"GET /createOrder?{urlencode(values)} HTTP/1.1\r\nHost: x\r\n\r\n".encode()
+
+
+@pytest.fixture
+def locked(shops: Path) -> Iterator[sqlite3.Connection]:
+    """Another program has the database, so that whoever is at the desk stays there for a while."""
+    with closing(sqlite3.connect(shops)) as other:
+        yield other
+
+
+def test_who_asks_again_before_the_answer_gets_both_in_turn(waiting: Waiting, locked: sqlite3.Connection) -> None:
+    with waiting.connected() as shop:
+        locked.execute("BEGIN IMMEDIATE")
+        shop.sendall(order("A1"))
+        shop.settimeout(0.3)
+        with pytest.raises(TimeoutError):
+            shop.recv(1)
+        shop.settimeout(60)
+        shop.sendall(order("A2") + waiting.poll())
+        locked.rollback()
+        bodies = [answer(shop) for _ in range(2)]
+        assert [f'"payId":"{number}"' in body for number, body in zip(("A1", "A2"), bodies, strict=True)] == [True] * 2
+        assert head(shop).startswith(b"HTTP/1.1 204")
+
+
+def test_who_hangs_up_before_the_answer_keeps_nobody_from_theirs(waiting: Waiting, locked: sqlite3.Connection) -> None:
+    locked.execute("BEGIN IMMEDIATE")
+    for number in range(3):
+        with waiting.connected() as shop:
+            shop.sendall(order(f"H{number}"))
+    with waiting.connected() as shop:
+        shop.sendall(order("H3"))
+        locked.rollback()
+        assert '"payId":"H3"' in answer(shop)
+        for number in range(3):
+            shop.sendall(order(f"H{number}"))
+            assert f'"payId":"H{number}"' in answer(shop)
+
+
+def test_a_database_that_stays_locked_is_said_and_the_next_order_is_taken(
+    waiting: Waiting, locked: sqlite3.Connection
+) -> None:
+    with waiting.connected() as shop:
+        locked.execute("BEGIN IMMEDIATE")
+        shop.sendall(order("L1"))
+        assert head(shop).startswith(b"HTTP/1.1 503")
+    locked.rollback()
+    with waiting.connected() as shop:
+        shop.sendall(order("L1"))
+        assert '"code":1' in answer(shop)
+
+
+def answer(sock: Any) -> str:
+    said = head(sock).decode()
+    assert said.startswith("HTTP/1.1 200"), said
+    length, body = int(said.partition("Content-Length: ")[2].partition("\r\n")[0]), b""
+    while len(body) < length:
+        body += sock.recv(length - len(body))
+    return body.decode()

@@ -34,7 +34,7 @@ LAYERS = [  # from the ground up; a module imports from its own layer and those 
     {"protocols", "channels", "monitors"},
     {"pages", "admin", "health", "metrics"},
     {"app", "failures"},
-    {"doctor", "install", "machine", "patience", "process", "serve", "upgrade"},
+    {"connections", "desk", "doctor", "install", "machine", "ordinary", "patience", "process", "serve", "upgrade"},
     {"demo"},
     {"cli", "wsgi", "__main__"},
 ]
@@ -211,7 +211,9 @@ def test_only_the_store_knows_databases(tree: list[Module]) -> None:
 
 
 def test_only_http_talks_to_the_network(tree: list[Module]) -> None:
-    assert users(tree, NETWORK, {"client", "http", "patience", "patient_socket", "process", "wire"}) == []
+    assert (
+        users(tree, NETWORK, {"client", "connections", "http", "patience", "patient_socket", "process", "wire"}) == []
+    )
 
 
 def test_nothing_becomes_a_float(tree: list[Module]) -> None:

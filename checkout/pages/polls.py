@@ -37,7 +37,7 @@ class Polls:
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         at = self._nothing_new(environ)
         if at is None:
-            inline.need_thread()
+            inline.need_desk()
             return self._onwards(environ, start_response)
         start_response("204 No Content", [("Checkout-Left", str(at.left)), *self._headers])
         return ()

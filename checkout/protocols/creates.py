@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from checkout import inline
 from checkout.errors import Refusal
 from checkout.fields import of_form
 from checkout.plain import Plain
@@ -19,6 +20,8 @@ def answer(shop: Parts, environ: WSGIEnvironment, encoded: bytes, merchant: str 
     """The body of the answer to a createOrder; None: the route has to answer."""
     if "HTTP_APP_ID" in environ:
         return None
+    if shop.channels:  # a gateway may have to be asked
+        inline.need_thread()
     values = of_form(encoded, family.CREATE_FIELDS)  # refused: by the route, it may be GOGO that cannot be read
     try:
         if "appId" in values or values.get("isHtml") == "1":

@@ -1,0 +1,123 @@
+"""Orders and reports of money that share a commit at the desk: nothing of them gets out before it, or when it fails."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from checkout import logs
+from checkout.errors import StoreError
+from checkout.inline import Elsewhere, at_desk
+from checkout.model.orders import State
+from checkout.store.sqlite import SqliteStore
+from checkout.store.writer import Writer
+from tests.world import MERCHANT_KEY, World, md5
+
+
+@pytest.fixture
+def submitted(world: World, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """The callbacks that were begun."""
+    begun: list[Any] = []
+    outbox = world.app.extensions["checkout.worker"]._outbox
+    monkeypatch.setattr(outbox, "_submit", lambda *work: begun.append(work))
+    world.app.extensions["checkout"] = replace(world.parts, at_once=outbox.at_once)
+    return begun
+
+
+def file_of(world: World) -> Path:
+    assert isinstance(world.store, SqliteStore)
+    return world.store.path
+
+
+def paid_on_disk(world: World) -> int:
+    with closing(sqlite3.connect(file_of(world))) as other:
+        return int(other.execute("SELECT count(*) FROM orders WHERE state = 'paid'").fetchone()[0])
+
+
+def test_callbacks_leave_when_the_payments_of_all_are_on_the_disk(world: World, submitted: list[Any]) -> None:
+    due = [world.create(f"N{number}")["data"]["reallyPrice"] for number in range(2)]
+    with world.store.together():
+        for price in due:
+            with at_desk():
+                assert world.push(price)["code"] == 1
+            assert paid_on_disk(world) == 0
+        assert submitted == []
+    assert paid_on_disk(world) == 2
+    assert len(submitted) == 2
+
+
+def test_where_the_commit_fails_nobody_is_told_and_the_host_keeps_its_room(
+    world: World, submitted: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    created = [world.create(f"N{number}")["data"] for number in range(2)]
+    for _ in range(3):  # a place at the host that was lost each time would be missed
+        with monkeypatch.context() as patch:
+            patch.setattr(Writer, "_commit", _failing)
+            with pytest.raises(StoreError, match="full"), world.store.together():
+                _push_all(world, created)
+        assert [world.order(order["orderId"]).state for order in created] == [State.PENDING] * 2
+        assert world.payments() == []
+        assert submitted == []
+    with world.store.together():
+        _push_all(world, created)
+    assert len(submitted) == 2
+
+
+def _push_all(world: World, created: list[dict[str, Any]]) -> None:
+    for order in created:
+        world.push(order["reallyPrice"])
+
+
+def _failing(writer: Writer) -> None:
+    group, connection = writer._group, writer._connection
+    if group is not None and connection is not None:
+        writer._end(connection, StoreError("The disk is full."))
+
+
+def test_events_are_logged_when_they_are_on_the_disk(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    noted: list[str] = []
+    monkeypatch.setattr(logs, "event", lambda name, **fields: noted.append(name))
+    with world.store.together():
+        due = world.create()["data"]["reallyPrice"]
+        world.push(due)
+        assert noted == []
+    assert noted == ["order.opened", "payment.received", "order.paid"]
+
+
+def test_a_later_order_sees_the_amounts_of_those_before_it_in_the_same_commit(world: World) -> None:
+    with world.store.together():
+        prices = [world.create(f"N{number}")["data"]["reallyPrice"] for number in range(5)]
+    assert len(set(prices)) == 5
+
+
+def test_the_same_push_twice_in_one_commit_is_one_payment(world: World) -> None:
+    due = world.create()["data"]["reallyPrice"]
+    with world.store.together():
+        assert world.push(due) == world.push(due)
+    assert len(world.payments()) == 1
+
+
+def test_a_server_with_official_accounts_takes_orders_in_threads(world: World) -> None:
+    """To show what to pay with, a gateway may have to be asked, and the desk waits for nobody outside."""
+    world.app.extensions["checkout"] = replace(world.parts, channels={"alipay": object()})
+    with at_desk(), pytest.raises(Elsewhere):
+        world.create()
+    assert world.create()["code"] == 1
+
+
+@pytest.mark.parametrize("changes", [{"sign": "0" * 32}, {"isHtml": "1"}])
+def test_what_is_not_plain_is_left_to_a_thread_before_anything_is_done(world: World, changes: dict[str, str]) -> None:
+    values = {"payId": "N1", "type": "1", "price": "9.90", "sign": md5("N1", "", "1", "9.90", MERCHANT_KEY), **changes}
+    if "isHtml" in changes:
+        with at_desk(), pytest.raises(Elsewhere):
+            world.client.post("/createOrder", data=values)
+    else:
+        with at_desk():
+            assert world.client.post("/createOrder", data=values).get_json()["code"] == -1
+    with at_desk(), pytest.raises(Elsewhere):
+        world.client.post("/createOrder", json=values)
