@@ -12,6 +12,7 @@ MODULES = {
         "tests/test_endpoints.py",
         "tests/test_outbox_steps.py",
     ),
+    "checkout/desk.py": ("tests/test_desk.py", "tests/test_desk_shop.py"),
     "checkout/money.py": ("tests/test_money.py",),
     "checkout/money_back.py": ("tests/test_refund_rules.py",),
     "checkout/opening.py": (
@@ -29,7 +30,13 @@ MODULES = {
         "tests/test_switching.py",
         "tests/test_words.py",
     ),
-    "checkout/outbox.py": ("tests/test_outbox_steps.py", "tests/test_outbox.py", "tests/test_worker.py"),
+    "checkout/ordinary.py": ("tests/test_ordinary.py",),
+    "checkout/outbox.py": (
+        "tests/test_outbox_steps.py",
+        "tests/test_outbox.py",
+        "tests/test_desk_shop.py",
+        "tests/test_worker.py",
+    ),
     "checkout/payments.py": (
         "tests/test_judging.py",
         "tests/test_payments.py",
@@ -62,6 +69,11 @@ MODULES = {
         "tests/test_orders.py",
         "tests/test_words.py",
     ),
+    "checkout/store/commits.py": (
+        "tests/store/test_writer_failures.py",
+        "tests/store/test_writer_pieces.py",
+        "tests/store/test_writer_together.py",
+    ),
     "checkout/store/deliveries.py": ("tests/store/test_deliveries.py",),
     "checkout/store/orders.py": ("tests/store/test_orders.py",),
     "checkout/store/payments.py": ("tests/store/test_payments.py",),
@@ -71,6 +83,7 @@ MODULES = {
         "tests/store/test_writer.py",
         "tests/store/test_writer_failures.py",
         "tests/store/test_writer_pieces.py",
+        "tests/store/test_writer_together.py",
         "tests/store/test_turnstile.py",
     ),
     "checkout/turns.py": ("tests/test_words.py", "tests/test_outbox_steps.py"),
