@@ -7,11 +7,13 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from checkout import qr
+from checkout import qr, store
+from checkout.model.accounts import Method
 from tests.admin.desk import PASSWORD
 from tests.admin.test_accounts import photo
 from tests.browser.site import PHONE, Site, Watch
 from tests.browser.test_admin import accessible, signed_in
+from tests.world import account, device
 
 pytestmark = pytest.mark.browser
 
@@ -59,6 +61,33 @@ def test_every_page_is_usable_by_everybody_in_both_languages(site: Site, page: P
     page.set_viewport_size({"width": 1600, "height": 900})
     assert page.evaluate("document.documentElement.scrollWidth") <= 1600
     assert watch.faults == []
+
+
+@pytest.mark.parametrize("place", ["accounts", "devices"])
+def test_a_list_fits_every_width_between_a_phone_and_a_desktop(site: Site, page: Page, place: str) -> None:
+    """With names as long as people give them, a cap, and an amount of a good day."""
+    crowded(site)
+    signed_in(site, page)
+    for lang in ("en", "zh-CN", "zh-TW"):
+        page.goto(f"{site.url}/admin/{place}?lang={lang}")
+        for width in (720, 899, 900, 1000, 1099, 1100, 1279, 1280):
+            page.set_viewport_size({"width": width, "height": 800})
+            beyond = page.locator(".flush").evaluate("(list) => list.scrollWidth - list.clientWidth")
+            assert beyond <= 0, (lang, width)
+
+
+def crowded(site: Site) -> None:
+    world = site.world
+    with world.store.transaction() as db:
+        store.accounts.add(db, account(id="wechat-zhang-personal", daily_cap=5_000_000))
+        store.accounts.add(db, account(id="ali.shop_2", method=Method.ALIPAY, code="", daily_cap=200_000))
+        names = [one.id for one in store.accounts.all_of(db)]
+        other = device(id="d2", name="Redmi Note 12 Pro 5G (kitchen)", kind="generic", key="e" * 64, token="u" * 32)
+        store.devices.add(db, other, names)
+    for number in range(3):
+        told = world.create(f"N{number}", "45678.90")["data"]
+        world.beat()
+        world.push(told["reallyPrice"])
 
 
 def test_a_notification_is_tried_by_keyboard(site: Site, page: Page, watch: Watch) -> None:
