@@ -51,7 +51,7 @@ def _refused(refusal: Refusal) -> Response:
 def _unavailable(error: StoreError) -> Response:
     """A phone or a gateway that gets this answer tries again; nothing was promised to it."""
     log.error("%s", error)
-    answer = _problem(503, "The service is busy; please try again in a moment.")
+    answer = _problem(503, pages.BUSY)
     answer.headers["Retry-After"] = "2"
     return answer
 

@@ -6,9 +6,9 @@ from flask import Blueprint, Flask
 from flask.sansio.blueprints import BlueprintSetupState
 
 from checkout.pages import assets, buy, gate, language, pay, receipt, site
-from checkout.pages.problems import problem
+from checkout.pages.problems import BUSY, problem
 
-__all__ = ["blueprints", "furnish", "problem"]
+__all__ = ["BUSY", "blueprints", "furnish", "problem"]
 
 
 def blueprints() -> list[Blueprint]:

@@ -7,18 +7,36 @@ from http import HTTPStatus
 from flask import Response, json, request
 
 from checkout.pages import answers
+from checkout.pages.language import N_
+from checkout.pages.language import translated as _
 
 _JSON = ("application/problem+json", "application/json")
 _KINDS = ("text/plain", "text/html", *_JSON)  # text where a program takes anything
 
+# What a buyer is told instead of what the status means in general.
+SENTENCES = frozenset(
+    {
+        N_("The file is missing on our side; please ask the shop, your receipt stays valid."),
+        N_("This link has ended: open your receipt again for a fresh one."),
+        N_("This purchase was refunded, so there is nothing to hand over any more."),
+        N_("This order is closed by the shop that opened it."),
+        N_("There is no new code for this order; start again at the shop."),
+        N_("This product is no longer sold."),
+    }
+)
+BUSY = "The service is busy; please try again in a moment."
+_TOLD = (404, 410, 429, 500)  # the page says all there is to say
+
 
 def problem(status: int, message: str, wait: int = 0) -> Response:
-    """The answer to a request that failed. `message` is one sentence in English; pages explain the status in the
-    buyer's language above it, and say in how many seconds to try again (0: not known). Uses no database: that may be
-    what failed."""
+    """The answer to a request that failed. `message` is one sentence in English. A page says it in the buyer's
+    language where it is one of `SENTENCES`; else it explains the status, says in how many seconds to try again (0: not
+    known), and leaves the sentence for whoever runs the shop. Uses no database: that may be what failed."""
     best = request.accept_mimetypes.best_match(_KINDS)
     if best == "text/html":
-        return answers.page("problem.html", status, number=status, message=message, wait=wait)
+        said = _(message) if message in SENTENCES else ""
+        detail = "" if said or status in _TOLD or message == BUSY else message
+        return answers.page("problem.html", status, number=status, said=said, detail=detail, wait=wait)
     if best in _JSON:
         body = {"type": "about:blank", "title": _title(status), "status": status, "detail": message}
         return Response(json.dumps(body, ensure_ascii=False), status, mimetype="application/problem+json")

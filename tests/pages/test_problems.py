@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from flask.testing import FlaskClient
 
+import checkout
 from checkout.pages import problem
+from checkout.pages.problems import SENTENCES
 from checkout.store.sqlite import SqliteStore
 from tests.world import World
 
+SOURCES = [*Path(checkout.__file__).parent.rglob("*.py")]
 BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8"
 
 
@@ -17,7 +22,7 @@ def test_a_browser_gets_a_page_in_the_buyers_language_with_the_reason(client: Fl
     assert (answer.status_code, answer.mimetype) == (404, "text/html")
     assert '<html lang="zh-CN">' in answer.text
     assert "这里没有内容" in answer.text
-    assert '<p class="fine" lang="en">404: ' in answer.text
+    assert '<p class="fine">错误 404。</p>' in answer.text
     assert "script-src" in answer.headers["Content-Security-Policy"]
     assert answer.headers["X-Robots-Tag"] == "noindex, nofollow"
 
@@ -53,7 +58,25 @@ def test_each_status_has_its_words(world: World, status: int, heading: str) -> N
     assert answer.status_code == status
     html = answer.get_data(as_text=True)
     assert f"<h1>{heading}</h1>" in html
-    assert "&lt;b&gt;Why&lt;/b&gt;" in html
+    # What the page has said already is not said again; the rest is for the shop, which reads it in English.
+    assert ("&lt;b&gt;Why&lt;/b&gt;" in html) is (status not in (404, 410, 429, 500))
+    assert "<b>Why" not in html
+
+
+def test_a_reason_that_is_the_shops_to_mend_says_whose_it_is(world: World) -> None:
+    with world.app.test_request_context("/x", headers={"Accept": "text/html", "Accept-Language": "zh-CN"}):
+        html = problem(400, "The sign is wrong.").get_data(as_text=True)
+    assert '<p class="fine">错误 400。 供商家排查： <span lang="en">The sign is wrong.</span></p>' in html
+
+
+@pytest.mark.parametrize("sentence", sorted(SENTENCES))
+def test_what_a_buyer_can_meet_is_said_in_the_buyers_language_alone(world: World, sentence: str) -> None:
+    assert any(sentence in path.read_text() for path in SOURCES if path.name != "problems.py")
+    for language in ("zh-CN", "zh-TW"):
+        with world.app.test_request_context("/x", headers={"Accept": "text/html", "Accept-Language": language}):
+            html = problem(403, sentence).get_data(as_text=True)
+        assert sentence not in html
+        assert 'lang="en">' not in html.partition("<main")[2].partition("</main>")[0]
 
 
 def test_a_status_without_a_name_is_an_error(world: World) -> None:
