@@ -1,13 +1,12 @@
 /* Checkout in your own page. MIT
  *
  * <a href="https://pay.example.com/buy/ebook" data-checkout="ebook">Buy</a>
- * <div data-checkout-inline="ebook"><a href="https://pay.example.com/buy/ebook">Buy</a></div>
- * const { state, order, receipt } = await Checkout.open({ product: "ebook" }) */
+ * <div data-checkout-inline="ebook"><a href="https://pay.example.com/buy/ebook">Buy</a></div> */
 (() => {
   const warn = (text) => console.warn("Checkout: " + text)
   if (window.Checkout) return warn("loaded twice")
   const base = new URL("..", document.currentScript.src)
-  // Phones pay better on a page of their own.
+  // Phones pay better on our page.
   const isPhone = /Mobi|Android|MicroMessenger|AlipayClient/.test(navigator.userAgent)
   const leaves = ({ mode = "auto" }) => mode === "redirect" || (mode === "auto" && isPhone)
   const GRAMMAR = {
@@ -55,7 +54,7 @@
     return (element?.isConnected ? element : document).dispatchEvent(event)
   }
 
-  // Messages pass between this window and our frame only.
+  // Only our frame is heard.
   function frameIn(box, wish, element, heard) {
     const frame = document.createElement("iframe")
     const result = { state: "closed", order: wish.order || memory(wish) || null, receipt: null }
@@ -87,7 +86,7 @@
     }
     let timer = setTimeout(silent, 8000)
     frame.onload = () => {
-      clearTimeout(timer) // refused frames load, but never speak
+      clearTimeout(timer) // refused frames never speak
       timer = setTimeout(silent, 1500)
     }
     addEventListener("message", hear)
@@ -99,6 +98,10 @@
     box.append(frame)
     return { frame, result, stop }
   }
+
+  // Tab enters frames behind dialogs.
+  const behind = () => document.querySelectorAll("[data-checkout-inline] iframe").forEach((frame) =>
+    frame.contentWindow.postMessage({ v: 1, inert: modal.open }, base.origin))
 
   async function open(wanted, element = document.activeElement) {
     const wish = checked(wanted)
@@ -118,11 +121,13 @@
     dialog.onclick = ({ target }) => target === dialog && dialog.close()
     frame.style.maxHeight = "96vh"
     dialog.showModal()
+    behind()
     frame.focus()
     emit(element, "open", result)
     await new Promise((closed) => (dialog.onclose = closed))
     stop()
     dialog.remove()
+    behind()
     element?.focus?.()
     emit(element, "close", result)
     return result
@@ -137,6 +142,7 @@
     const { frame } = frameIn(element, wish, element, (t) => {
       if (t === "ready") links.forEach((link) => link.remove())
       if (t === "silent") frame.remove()
+      if (t === "close") modal?.close()
     })
   }
 

@@ -23,6 +23,7 @@
   addEventListener("message", ({ origin: from, source, data }) => {
     if (from !== origin || source !== parent || data?.v !== 1) return;
     if (data.t === "stay") find("[data-stop]")?.click();
+    if ("inert" in data) document.documentElement.inert = data.inert; // a dialog is open
   });
 
   // A frame can move only itself, so the page around goes back to the shop.

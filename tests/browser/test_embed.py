@@ -495,6 +495,27 @@ def test_a_return_address_of_a_stranger_is_not_taken(site: Site, host: Host, pag
     )
 
 
+def test_with_the_dialog_open_the_keyboard_does_not_reach_the_form_behind_it(
+    site: Site, host: Host, page: Page
+) -> None:
+    buy = sell(site, host)
+    page.goto(host.page(site, f'<div data-checkout-inline="ebook"><a href="{buy}">Buy</a></div>' + link(buy)))
+    behind = page.frame_locator("div iframe")
+    expect(behind.get_by_role("button", name="WeChat Pay")).to_be_visible()
+    page.click("#buy")
+    expect(page.frame_locator("dialog iframe").get_by_role("button", name="WeChat Pay")).to_be_visible()
+    for key in ("Tab", "Shift+Tab"):
+        for _ in range(20):
+            page.keyboard.press(key)
+            assert page.evaluate("document.activeElement.closest('div, #buy, #after')") is None
+            assert behind.locator(":focus").count() == 0
+    page.keyboard.press("Escape")
+    expect(page.locator("dialog")).to_have_count(0)
+    expect(page.locator("#buy")).to_be_focused()
+    page.keyboard.press("Shift+Tab")
+    expect(behind.locator(":focus")).to_have_count(1)
+
+
 def test_an_inline_form_leaves_phones_to_the_page(site: Site, host: Host, browser: Browser) -> None:
     buy = sell(site, host)
     context = browser.new_context(user_agent=ANDROID, locale="en-US")
