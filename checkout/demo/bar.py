@@ -6,6 +6,8 @@ The bar is a template in front of the checkout page's own, so the page and its c
 from __future__ import annotations
 
 import re
+import zlib
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from flask import Blueprint, Flask, Response, redirect, request
@@ -17,6 +19,7 @@ from checkout.demo.phone import Phone
 from checkout.errors import Code, Refusal
 from checkout.model.accounts import Method
 from checkout.model.orders import Order, State
+from checkout.model.payments import Payment
 from checkout.money import yuan
 from checkout.pages import answers, links
 from checkout.resources import resource_dir
@@ -56,7 +59,10 @@ def _routes(phone: Phone) -> Blueprint:
             orders = store.orders.listed(db, Filter(state=State.PENDING.value, limit=20))
             payments = store.payments.listed(db, review=False, limit=10)
         waiting = [one for one in orders if one.state_at(now) is State.PENDING and one.really_price is not None]
-        return answers.page("phone.html", waiting=waiting, payments=payments)
+        rev = _rev(waiting, payments)
+        if request.args.get("rev") == rev and "HX-Request" in request.headers:
+            return Response(status=204)
+        return answers.page("phone.html", waiting=waiting, payments=payments, rev=rev)
 
     @blueprint.post("/phone")
     def receive() -> AnyResponse:
@@ -79,6 +85,15 @@ def _routes(phone: Phone) -> Blueprint:
         return _sent(phone.received(order.method, yuan(order.really_price)), back)
 
     return blueprint
+
+
+def _rev(waiting: Sequence[Order], payments: Sequence[Payment]) -> str:
+    """Another one whenever the screen shows something else."""
+    shown = (
+        [(one.token, one.method, one.really_price) for one in waiting],
+        [(one.id, one.judgement) for one in payments],
+    )
+    return f"{zlib.crc32(repr(shown).encode()):08x}"
 
 
 def _sent(has_arrived: bool, back: str) -> AnyResponse:

@@ -104,7 +104,9 @@ def test_the_phone_shows_what_waits_and_hears_of_any_money(demo: Demo) -> None:
     token = urlsplit(demo.buy()).path.rpartition("/")[2]
     assert token in ask(f"{demo.url}/demo/phone").text
     assert ask(f"{demo.url}/demo/phone", {"method": "wechat", "amount": "7.77"}).status == 303
-    assert "7.77" in ask(f"{demo.url}/demo/phone?lang=en").text
+    screen = ask(f"{demo.url}/demo/phone?lang=en").text
+    assert "7.77" in screen
+    assert '<noscript><meta http-equiv="refresh" content="5"></noscript>' in screen
     assert ask(f"{demo.url}/demo/phone", {"method": "wechat", "amount": "1e2"}).status == 400
     assert ask(f"{demo.url}/demo/phone/{'0' * 32}", {}).status == 404
 
