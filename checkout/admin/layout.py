@@ -23,18 +23,14 @@ _NOTICE = "checkout-notice"
 def page(template: str, page: Page, /, *, form: forms.Form | None = None, **values: Any) -> Response:
     """A page in its frame: navigation, status strip, notice. A form with errors answers 422."""
     refused = form is not None and form.errors
-    answer = answers.page(
-        template, 422 if refused else 200, page=page, form=form or forms.Form(), strip=strip(),
-        notice=_notice(), **_shared(), **values,
+    return _telling(
+        template, 422 if refused else 200, page=page, form=form or forms.Form(), strip=strip(), **values
     )  # fmt: skip
-    if "admin_notice" in g:
-        answer.delete_cookie(_notice_name(), path="/")
-    return sealed(answer)
 
 
 def plain(template: str, /, status: int = 200, **values: Any) -> Response:
     """A page without navigation: signing in, and what went wrong."""
-    return sealed(answers.page(template, status, **_shared(), **values))
+    return _telling(template, status, **values)
 
 
 def bare(template: str, status: int, /, **values: Any) -> Response:
@@ -87,6 +83,14 @@ def _shared() -> dict[str, Any]:
         "to": path, "query": here, "csrf": session.csrf(), "now": parts().clock(),
         "is_fresh": session.current() is not None and session.is_fresh(),
     }  # fmt: skip
+
+
+def _telling(template: str, status: int, /, **values: Any) -> Response:
+    """A page that says, once, what the step before has to say."""
+    answer = answers.page(template, status, notice=_notice(), **_shared(), **values)
+    if "admin_notice" in g:
+        answer.delete_cookie(_notice_name(), path="/")
+    return sealed(answer)
 
 
 def _notice() -> str:

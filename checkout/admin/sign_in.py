@@ -52,7 +52,7 @@ def setting_first() -> Response:
 
 def sign_out() -> Response:
     sessions.end(parts().store, session.signed_in().id, **session.by())
-    return session.stop(layout.done(layout.path("sign-in")))
+    return session.stop(layout.done(layout.path("sign-in"), _("You are signed out.")))
 
 
 def _sign_in_page(form: Form) -> Response:

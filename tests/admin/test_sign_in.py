@@ -120,6 +120,11 @@ def test_signing_out_ends_the_session_for_good(owner: Owner) -> None:
     assert owner.client.get("/admin").status_code == 303
 
 
+def test_who_signed_out_is_told_so_once(owner: Owner) -> None:
+    assert "You are signed out." in owner.send("/admin", "sign-out").text
+    assert "You are signed out." not in owner.client.get("/admin/sign-in").text
+
+
 def test_signing_in_leads_back_to_the_page_that_was_wanted_and_never_elsewhere(locked: World) -> None:
     client = locked.client
     place = client.get("/admin/audit?noun=order").headers["Location"]
