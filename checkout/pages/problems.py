@@ -36,7 +36,8 @@ def problem(status: int, message: str, wait: int = 0) -> Response:
     if best == "text/html":
         said = _(message) if message in SENTENCES else ""
         detail = "" if said or status in _TOLD or message == BUSY else message
-        return answers.page("problem.html", status, number=status, said=said, detail=detail, wait=wait)
+        again = request.method == "GET" and (status == 429 or status >= 500)
+        return answers.page("problem.html", status, number=status, said=said, detail=detail, wait=wait, again=again)
     if best in _JSON:
         body = {"type": "about:blank", "title": _title(status), "status": status, "detail": message}
         return Response(json.dumps(body, ensure_ascii=False), status, mimetype="application/problem+json")

@@ -79,6 +79,16 @@ def test_what_a_buyer_can_meet_is_said_in_the_buyers_language_alone(world: World
         assert 'lang="en">' not in html.partition("<main")[2].partition("</main>")[0]
 
 
+@pytest.mark.parametrize(
+    ("status", "method", "again"), [(429, "GET", True), (503, "GET", True), (503, "POST", False), (404, "GET", False)]
+)
+def test_what_passes_can_be_tried_again_with_one_press(world: World, status: int, method: str, again: bool) -> None:
+    place = "/buy/ebook?ref=me&lang=en"
+    with world.app.test_request_context(place, method=method, headers={"Accept": "text/html"}):
+        html = problem(status, "Why").get_data(as_text=True)
+    assert ('<a class="button" href="?ref=me&amp;lang=en">Try again</a>' in html) is again
+
+
 def test_a_status_without_a_name_is_an_error(world: World) -> None:
     with world.app.test_request_context("/x", headers={"Accept": "application/json"}):
         answer = problem(599, "Why")
