@@ -89,6 +89,18 @@ def test_events_are_logged_when_they_are_on_the_disk(world: World, monkeypatch: 
     assert noted == ["order.opened", "payment.received", "order.paid"]
 
 
+def test_an_order_that_is_refused_first_keeps_nobody_from_theirs(world: World) -> None:
+    """Else anybody could have a shop's neighbours told that the server is busy."""
+    world.push(world.create("N1")["data"]["reallyPrice"])
+    due = world.create("N2")["data"]["reallyPrice"]
+    with world.store.together():
+        assert world.create("N1")["code"] == -1
+        assert world.create("N1", price="5.00")["code"] == -1
+        assert world.create("N3")["code"] == 1
+        assert world.push(due)["code"] == 1
+    assert paid_on_disk(world) == 2
+
+
 def test_a_later_order_sees_the_amounts_of_those_before_it_in_the_same_commit(world: World) -> None:
     with world.store.together():
         prices = [world.create(f"N{number}")["data"]["reallyPrice"] for number in range(5)]

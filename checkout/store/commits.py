@@ -84,6 +84,8 @@ class Together:
 
     def note(self, piece: Piece, current: Group | None) -> None:
         """After each piece: `current` is the group that is open still."""
+        if piece.group is not None and piece.group.done and not piece.group.size and piece.group.error is None:
+            return  # the first of a group was undone, and with it the group: nothing else was in it
         if self.group is None:
             self.group = piece.group
         if self.group is None or current is not self.group:

@@ -55,6 +55,17 @@ def test_one_that_fails_is_undone_alone_and_raises_at_once(bench: Bench) -> None
     assert bench.kept() == [1, 3]
 
 
+def test_one_that_fails_before_the_others_takes_nobody_with_it(bench: Bench) -> None:
+    with bench.writer.together():
+        for number in (1, 2):
+            with pytest.raises(ValueError, match=str(number)):
+                bench.writer.run(insert_and_fail(number))
+        for number in (3, 4):
+            bench.writer.run(insert(number))
+    assert bench.kept() == [3, 4]
+    assert bench.disk.said.count("COMMIT") == 1
+
+
 def test_when_the_commit_fails_nothing_was_done_and_nothing_is_told(bench: Bench) -> None:
     order: list[str] = []
     bench.write(9)
