@@ -93,7 +93,9 @@ class Together:
 
     def finish(self) -> None:
         """After the commit: calls what has waited for it. Raises `StoreError` where it has failed."""
-        error = self.group.error if self.group is not None else None
+        error = None
+        if self.group is not None:
+            error = self.group.error if self.group.done else StoreError(BROKEN_OFF)
         for done, undone in self._waiting:
             try:
                 (undone if error else done)()

@@ -81,9 +81,11 @@ class Writer:
             yield
         finally:
             del self._together[threading.get_ident()]
-            if together.has_turn:
-                self._work_off(is_able=together.error is None)
-            together.finish()
+            try:
+                if together.has_turn:
+                    self._work_off(is_able=together.error is None)
+            finally:
+                together.finish()
 
     def afterwards(self, done: Callable[[], object], undone: Callable[[], object]) -> None:
         """Calls `done` when what this thread has run is on the disk: at once, or at the end of `together`; `undone`
