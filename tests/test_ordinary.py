@@ -119,6 +119,8 @@ PECULIAR = {
     "a whole address": POLL.replace(b"GET /", b"GET http://x/"),
     "two slashes": POLL.replace(b"GET /", b"GET //"),
     "an encoded path": POLL.replace(b"/poll", b"/%70oll"),
+    "a tab in the path": POLL.replace(b"/poll", b"/\tpoll"),
+    "a tab in the query": POLL.replace(b"rev=1", b"rev=\t1"),
     "a fragment": POLL.replace(b"rev=1", b"rev=1#a"),
     "a second host": POLL.replace(b"Host", b"Host: y\r\nHost"),
     "a second length": CREATE.replace(b"Host", b"Content-Length: 14\r\nHost"),
