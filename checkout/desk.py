@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterator
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Generic, TypeVar
@@ -25,6 +26,7 @@ C = TypeVar("C")  # what stands for a client: nobody looks into it here
 A = TypeVar("A")
 
 MOST_AT_ONCE = 32
+_AGAIN_S = 0.1
 
 
 class Desk(Generic[C, A]):
@@ -57,7 +59,17 @@ class Desk(Generic[C, A]):
                     served[-1] = client, self._said(client)
         except Exception:  # none of it is on the disk; what it was a thread finds out, with each by itself
             served = [(client, None) for client, _ in served or [(first, None)]]
-        self._give_back(served)
+        self._return(served)
+
+    def _return(self, served: list[tuple[C, A | None]]) -> None:
+        """Without this thread every order would wait for ever, and without their answers these would."""
+        while True:
+            try:
+                self._give_back(served)
+                return
+            except Exception:
+                log.exception("The desk could not give its answers back; it tries again")
+                time.sleep(_AGAIN_S)
 
     def _waiting(self, first: C) -> Iterator[C]:
         """What has come, and what comes while that is answered."""

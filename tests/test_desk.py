@@ -97,6 +97,19 @@ def test_a_store_that_cannot_begin_loses_nobody_and_the_next_are_served(hall: Ha
     assert hall.told.get(timeout=10) == [("b", "to b")]
 
 
+def test_a_desk_that_cannot_give_its_answers_back_tries_again_and_serves_the_next(hall: Hall) -> None:
+    """Where memory is short, whatever is called may fail; without the desk all orders would wait for ever."""
+    told, failures = hall.told.put, [MemoryError(), RuntimeError()]
+
+    def give_back(served: Served) -> None:
+        if failures:
+            raise failures.pop()
+        told(served)
+
+    hall.desk._give_back = give_back
+    assert hall.serve("a", "b") == [[("a", "to a"), ("b", "to b")]]
+
+
 def test_a_crowd_does_not_keep_the_first_from_their_commit(hall: Hall) -> None:
     served = hall.serve(*(str(number) for number in range(MOST_AT_ONCE + 1)))
     assert [len(group) for group in served] == [MOST_AT_ONCE, 1]
