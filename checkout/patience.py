@@ -195,7 +195,7 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]
     def _is_taken(self, desk: Desk[_Client, ordinary.Answer], conn: Connection, request: bytes) -> bool:
         """Whether it is answered without a thread."""
         is_poll = ordinary.is_poll(request) and time.monotonic() >= self._inline_from
-        if not (is_poll or ordinary.is_plain(request)):
+        if len(request) > _SMALL or not (is_poll or ordinary.is_plain(request)):  # at the desk many may wait
             return False
         environ = ordinary.read(request, conn.client, conn.server)
         if environ is None:

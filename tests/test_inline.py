@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import closing
 from http.client import HTTPConnection
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlencode
 
@@ -103,6 +104,19 @@ def test_a_loop_that_had_to_wait_once_leaves_polls_to_the_threads(monkeypatch: p
         assert in_threads == []
         worker._take(conn, POLL)
         assert in_threads == [conn]
+
+
+@pytest.mark.parametrize(("size", "goes_to_desk"), [(1000, True), (100_000, False)])
+def test_what_is_long_does_not_wait_at_the_desk(monkeypatch: pytest.MonkeyPatch, size: int, goes_to_desk: bool) -> None:
+    """All who wait there are kept in memory, twice; no order is so long."""
+    worker, in_threads, at = looping(), list[object](), list[Any]()
+    monkeypatch.setattr(worker, "enqueue_req", in_threads.append)
+    worker.desk = cast("Desk[Any, Answer]", SimpleNamespace(take=at.append))
+    ours, theirs = socket.socketpair()
+    with theirs, closing(Connection(CONFIG, ours, ("127.0.0.1", 1), ("127.0.0.1", 2))) as conn:
+        worker._wait(conn, 5)
+        worker._take(conn, b"POST /createOrder HTTP/1.1\r\nContent-Length: %d\r\n\r\n%s" % (size, b"x" * size))
+        assert ([client.conn for client in at], in_threads) == (([conn], []) if goes_to_desk else ([], [conn]))
 
 
 def nothing_new(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
