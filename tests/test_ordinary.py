@@ -69,7 +69,14 @@ def agrees_with_gunicorn(request: bytes, environ: WSGIEnvironment) -> None:
     assert goes_on(environ) is stays
 
 
-@pytest.mark.parametrize("request_", [POLL, PUSH, CREATE, POLL.replace(b"1.1\r", b"1.0\r")])
+LAST = POLL.replace(b"Host", b"Connection: Close\r\nHost")
+OLD = POLL.replace(b"1.1\r", b"1.0\r")
+KEPT = OLD.replace(b"Host", b"Connection: keep-alive\r\nHost")
+LONGEST = POLL.replace(b"Host", b"A: " + b"a" * (8190 - len(POLL) + 4 - 5) + b"\r\nHost")  # without its empty line
+MOST = POLL.replace(b"Host", b"".join(b"A%d: 1\r\n" % n for n in range(63)) + b"Host")
+
+
+@pytest.mark.parametrize("request_", [POLL, PUSH, CREATE, LAST, OLD, KEPT, LONGEST, MOST])
 def test_what_phones_shops_and_pages_send_is_read_as_gunicorn_reads_it(request_: bytes) -> None:
     environ = read(request_, CLIENT, SERVER)
     assert environ is not None
@@ -128,6 +135,8 @@ PECULIAR = {
     "chunks": CREATE.replace(b"Host", b"Transfer-Encoding: chunked\r\nHost"),
     "an expectation": CREATE.replace(b"Host", b"Expect: 100-continue\r\nHost"),
     "an upgrade": POLL.replace(b"Host", b"Upgrade: h2c\r\nHost"),
+    "settings of a later version": POLL.replace(b"Host", b"HTTP2-Settings: AAMAAABkAAQAAP__\r\nHost"),
+    "a length beyond all measure": CREATE.replace(b"Length: 14", b"Length: 0000000014"),
     "several wishes": POLL.replace(b"Host", b"Connection: keep-alive, upgrade\r\nHost"),
     "a name with an underscore": POLL.replace(b"Host", b"X_Forwarded_For: 1.2.3.4\r\nHost"),
     "a space before the colon": POLL.replace(b"Host:", b"Host :"),
@@ -196,8 +205,9 @@ def test_an_answer_has_its_length_and_says_whether_the_connection_stays() -> Non
     assert b"\r\nConnection: close\r\n" in said.written(goes_on=False)
 
 
-def test_nothing_new_has_no_body_and_no_length() -> None:
-    sent = answered(saying("204 No Content", [("Content-Length", "1")], b"x"), plainly_read(POLL)).written(goes_on=True)
+@pytest.mark.parametrize("status", ["204 No Content", "304 Not Modified"])
+def test_nothing_new_has_no_body_and_no_length(status: str) -> None:
+    sent = answered(saying(status, [("Content-Length", "1")], b"x"), plainly_read(POLL)).written(goes_on=True)
     assert b"Length" not in sent
     assert sent.endswith(b"\r\n\r\n")
 
