@@ -145,6 +145,7 @@ class SqliteStore:
         that belong to the parent."""
         try:
             with self._writer.alone() as connection:
+                connection.execute("PRAGMA temp_store = FILE")  # a new index sorts all there is
                 _retrying(lambda: migrations.apply(connection))
         except sqlite3.Error as error:
             raise StoreError(_sentence(error)) from error
@@ -162,7 +163,7 @@ class SqliteStore:
 
     def _connect_to_write(self) -> sqlite3.Connection:
         connection = self._connect()
-        connection.execute("PRAGMA temp_store = MEMORY")  # what many that share a commit would undo, 0.1 MB
+        connection.execute("PRAGMA temp_store = MEMORY")  # what many that share a commit would undo: 1 MB at most
         self._file = guard.identity(self._name)
         return connection
 

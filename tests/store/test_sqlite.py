@@ -54,6 +54,24 @@ def test_every_connection_is_set_up_for_safety(store: Store, name: str, value: o
     assert pragma(store, name, writing=writing) == value
 
 
+def test_what_a_migration_sorts_may_fill_the_disk_and_never_the_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept: list[int] = []
+    apply = migrations.apply
+
+    def applied(connection: sqlite3.Connection) -> None:
+        kept.append(connection.execute("PRAGMA temp_store").fetchone()[0])
+        apply(connection)
+
+    monkeypatch.setattr(migrations, "apply", applied)
+    store = SqliteStore(str(tmp_path / "c.db"))
+    assert kept == [1]  # FILE
+    assert pragma(store, "temp_store", writing=True) == 2  # MEMORY: what many that share a commit would undo
+    assert pragma(store, "temp_store", writing=False) == 0
+    store.close()
+
+
 @pytest.mark.parametrize(("writing", "kib"), [(True, 1024), (False, 256)])
 def test_a_connection_keeps_few_pages_in_memory(store: Store, kib: int, *, writing: bool) -> None:
     assert pragma(store, "cache_size", writing=writing) == -kib
