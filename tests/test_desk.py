@@ -14,6 +14,7 @@ from checkout.desk import MOST_AT_ONCE, Desk
 from checkout.errors import StoreError
 from checkout.inline import need_thread
 from checkout.interfaces import Store
+from checkout.store.writer import MOST_IN_A_COMMIT
 
 Served = list[tuple[str, str | None]]
 
@@ -97,7 +98,11 @@ def test_a_store_that_cannot_begin_loses_nobody_and_the_next_are_served(hall: Ha
     assert hall.told.get(timeout=10) == [("b", "to b")]
 
 
-def test_a_desk_that_cannot_give_its_answers_back_tries_again_and_serves_the_next(hall: Hall) -> None:
+def test_a_desk_that_cannot_give_its_answers_back_tries_again_and_serves_the_next(
+    hall: Hall, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    pauses: list[float] = []
+    monkeypatch.setattr("checkout.desk.time.sleep", pauses.append)
     """Where memory is short, whatever is called may fail; without the desk all orders would wait for ever."""
     told, failures = hall.told.put, [MemoryError(), RuntimeError()]
 
@@ -108,6 +113,20 @@ def test_a_desk_that_cannot_give_its_answers_back_tries_again_and_serves_the_nex
 
     hall.desk._give_back = give_back
     assert hall.serve("a", "b") == [[("a", "to a"), ("b", "to b")]]
+    assert pauses
+    assert all("could not give its answers back" in record.message for record in caplog.records)
+    assert len(caplog.records) == len(pauses)
+
+
+def test_a_server_that_ends_does_not_wait_for_its_desk(hall: Hall) -> None:
+    before = set(threading.enumerate())
+    hall.desk.start()
+    (mine,) = set(threading.enumerate()) - before
+    assert (mine.name, mine.daemon) == ("desk", True)
+
+
+def test_who_comes_to_the_desk_together_fits_into_one_commit() -> None:
+    assert MOST_AT_ONCE == MOST_IN_A_COMMIT
 
 
 def test_a_crowd_does_not_keep_the_first_from_their_commit(hall: Hall) -> None:
