@@ -85,6 +85,23 @@ def test_a_request_that_can_be_cut_in_two_ways_hides_no_second_one(way: Way, cas
     assert answers.startswith((b"HTTP/1.1 400", b"HTTP/1.1 501", b"HTTP/1.1 502")), answers
 
 
+@pytest.fixture(scope="module")
+def quiet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    """The port of a server as most are: with a log of requests, as above, everything is answered by threads."""
+    with serving(tmp_path_factory.mktemp("quiet"), *CHECKOUT, "serve", "--port", "{port}") as (_, url):
+        yield urlsplit(url).port or 0
+
+
+@pytest.mark.parametrize("path", [b"/appPush", b"/createOrder", b"/pay/" + b"0" * 32 + b"/poll?rev=1"])
+@pytest.mark.parametrize("case", AMBIGUOUS)
+def test_the_desk_and_the_loop_hide_no_second_request_either(quiet: int, case: str, path: bytes) -> None:
+    method = b"GET " if b"poll" in path else b"POST "
+    head = _HOST + b"Content-Type: application/x-www-form-urlencoded\r\n"
+    answers = _raw(quiet, method + path + b" HTTP/1.1\r\n" + head + AMBIGUOUS[case] + _HIDDEN)
+    assert answers.count(b"HTTP/1.1 ") == 1, answers
+    assert answers.startswith((b"HTTP/1.1 400", b"HTTP/1.1 501")), answers
+
+
 def test_two_whole_requests_on_one_connection_are_two(way: Way) -> None:
     first = b"GET /healthz HTTP/1.1\r\nHost: shop\r\n\r\n"
     last = b"GET /healthz HTTP/1.1\r\nHost: shop\r\nConnection: close\r\n\r\n"
