@@ -6,6 +6,7 @@ from __future__ import annotations
 MODULES = {
     "checkout/accounts.py": ("tests/test_accounts.py", "tests/test_words.py"),
     "checkout/amounts.py": ("tests/test_amounts.py",),
+    "checkout/courier.py": ("tests/test_courier.py",),
     "checkout/deliveries.py": (
         "tests/test_delivered_messages.py",
         "tests/test_deliveries.py",
@@ -13,6 +14,12 @@ MODULES = {
         "tests/test_outbox_steps.py",
     ),
     "checkout/desk.py": ("tests/test_desk.py", "tests/test_desk_shop.py"),
+    "checkout/letters.py": (
+        "tests/test_delivered_messages.py",
+        "tests/test_deliveries.py",
+        "tests/test_outbox_steps.py",
+        "tests/test_endpoints.py",
+    ),
     "checkout/money.py": ("tests/test_money.py",),
     "checkout/money_back.py": ("tests/test_refund_rules.py",),
     "checkout/opening.py": (
@@ -37,6 +44,7 @@ MODULES = {
         "tests/test_desk_shop.py",
         "tests/test_worker.py",
     ),
+    "checkout/owing.py": ("tests/test_outbox_steps.py", "tests/test_outbox.py", "tests/test_payments.py"),
     "checkout/payments.py": (
         "tests/test_judging.py",
         "tests/test_payments.py",

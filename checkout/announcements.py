@@ -21,13 +21,15 @@ COLLECTED_FOR_S = 30 * 86_400  # what happens while an endpoint has been paused 
 
 def of_order(
     db: Rows, order: Order, event: str, *, refund: Refund | None = None, new_id: NewId = ids.new_id, now: int
-) -> None:
+) -> list[Delivery]:
     """Announces `order.paid`, `order.expired`, `order.closed`, or `order.refunded` with its `refund`.
 
     `order` is the order after the change. Raises `Conflict` when the same was announced before."""
+    told = []
     for endpoint in _listening(db, order.merchant, event, now):
-        body = _body(db, order, event, refund, now)
-        _add(db, endpoint, event, body, new_id, now, token=order.token, subject=refund.id if refund else "")
+        body, subject = _body(db, order, event, refund, now), refund.id if refund else ""
+        told.append(_add(db, endpoint, event, body, new_id, now, token=order.token, subject=subject))
+    return told
 
 
 def of_orders(db: Rows, orders: Sequence[Order], event: str, *, new_id: NewId = ids.new_id, now: int) -> None:

@@ -115,21 +115,18 @@ def wire(
     """Makes every part and gives it what it needs; the command line uses the same."""
     gates, strangers = channels.make_channels(settings), Strangers()
     db_store, dialects = open_store(settings.database, serving=True), protocols.dialects()
-    send = (
-        send
-        or http.Client(
-            allow_private=settings.allow_private,
-            ports=frozenset(settings.callback_ports),
-            user_agent=f"Checkout/{__version__}",
-        ).send
+    client = http.Client(
+        allow_private=settings.allow_private,
+        ports=frozenset(settings.callback_ports),
+        user_agent=f"Checkout/{__version__}",
     )
     worker = Worker(
-        db_store, dialects, send, clock,
+        db_store, dialects, client.exchange, clock,
         channels=gates, new_id=new_id, site=settings.base_url, chores=chores.of(settings, db_store, strangers),
     )  # fmt: skip
     parts = Parts(
-        settings, rules_of(settings), db_store, dialects, clock, new_id, send, worker.wake, worker.at_once, gates,
-        strangers=strangers, pace=_pace(settings, db_store),
+        settings, rules_of(settings), db_store, dialects, clock, new_id, send or client.send,
+        worker.wake, worker.at_once, gates, strangers=strangers, pace=_pace(settings, db_store),
     )  # fmt: skip
     return parts, worker
 

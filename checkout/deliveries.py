@@ -7,24 +7,21 @@ the endpoint that answers for it: 410 pauses it at once, three days without a su
 
 from __future__ import annotations
 
-import logging
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
-from msgspec import Struct
+from msgspec.structs import replace
 
-from checkout import logs, store, turns
+from checkout import letters, logs, store, turns
 from checkout.errors import Code, Refusal
-from checkout.http import Answer, Outgoing, Unreachable
+from checkout.http import Answer, Unreachable
 from checkout.interfaces import Clock, Dialects, NewId, Owed, Rows, Send, Store
-from checkout.model.deliveries import Delivery, DeliveryState, Endpoint, Try
+from checkout.letters import Tried
+from checkout.model.deliveries import Delivery, DeliveryState, Try
 from checkout.model.merchants import Merchant
 from checkout.model.orders import Order
-from checkout.signing import webhook_secret, webhook_signature
 from checkout.turns import ALONE, Turn
-
-log = logging.getLogger(__name__)
 
 # Seconds from one try to the next; after the last one the delivery has failed.
 SCHEDULE = (0, 5, 30, 120, 600, 1800, 3600, 3 * 3600, 8 * 3600, 12 * 3600, 24 * 3600, 24 * 3600)
@@ -34,18 +31,24 @@ _KEPT_ANSWER = 4096
 _GONE = 410
 
 
-class Tried(Struct, frozen=True):
-    """One try: `at` in Unix seconds; without an answer `error` says why."""
+class _Unclaimed:
+    """What is owed waits to be found."""
 
-    delivery: Delivery
-    at: int
-    answer: Answer | None
-    acknowledged: bool
-    error: str
+    def begin(self) -> None: ...
+
+    def callback(self, delivery: Delivery, order: Order, merchant: Merchant, receipt: str) -> Delivery:
+        return delivery
+
+    def event(self, delivery: Delivery) -> None: ...
 
 
-def owe(db: Rows, order: Order, event: str, *, new_id: NewId, now: int) -> None:
-    """Puts a message into the outbox, in the transaction that makes it due."""
+UNCLAIMED: Owed = _Unclaimed()
+
+
+def owe(
+    db: Rows, order: Order, event: str, *, receipt: str = "", owed: Owed = UNCLAIMED, new_id: NewId, now: int
+) -> None:
+    """Puts a message into the outbox, in the transaction that makes it due. `receipt`: the token of the order's."""
     merchant = store.merchants.get(db, order.merchant)
     assert merchant is not None
     url = order.notify_url or merchant.notify_url
@@ -54,13 +57,18 @@ def owe(db: Rows, order: Order, event: str, *, new_id: NewId, now: int) -> None:
         url=url, state=DeliveryState.WAITING if url else DeliveryState.NONE, attempts=0, due_at=now, created_at=now,
         done_at=None,
     )  # fmt: skip
-    store.deliveries.add(db, delivery)
+    store.deliveries.add(db, owed.callback(delivery, order, merchant, receipt) if url else delivery)
 
 
 @contextmanager
 def later() -> Iterator[Owed]:
-    """The `interfaces.AtOnce` of a process without a worker: what is owed waits to be found."""
-    yield lambda db, token: None
+    """The `interfaces.AtOnce` of a process without a worker."""
+    yield UNCLAIMED
+
+
+def leased(delivery: Delivery, now: int) -> Delivery:
+    """A new message as the one that claims it puts it into the outbox."""
+    return replace(delivery, attempts=delivery.attempts + 1, due_at=now + LEASE_S)
 
 
 def pause(db: Rows, endpoint_id: str, why: str, now: int) -> bool:
@@ -93,33 +101,16 @@ def deliver(db_store: Store, dialects: Dialects, send: Send, claimed: Delivery, 
 
 def send_once(db_store: Store, dialects: Dialects, send: Send, claimed: Delivery, clock: Clock) -> Tried | None:
     """Sends a claimed delivery once. None, and nothing was sent: its endpoint was removed or paused since."""
-    if claimed.endpoint:
-        return _send_event(db_store, send, claimed, clock)
     with db_store.read() as db:
-        order = store.orders.get(db, claimed.order_token)
-        merchant = store.merchants.get(db, claimed.merchant)
-        receipt = store.receipts.of_order(db, claimed.order_token)
-    assert order is not None
-    assert merchant is not None
-    started = clock()
-    shown = receipt.token if receipt else ""
-    return _try(
-        claimed,
-        started,
-        lambda: send(_message(dialects, claimed, order, merchant, shown, started)),
-        lambda found: dialects[claimed.dialect].acknowledged(found),
-    )
-
-
-def _send_event(db_store: Store, send: Send, claimed: Delivery, clock: Clock) -> Tried | None:
-    with db_store.read() as db:
-        endpoint = store.endpoints.get(db, claimed.endpoint)
-    if endpoint is None or endpoint.paused_at is not None:
+        letter = letters.written(db, dialects, claimed, clock())
+    if letter is None:
         return None
-    started = clock()
-    return _try(
-        claimed, started, lambda: send(_event(claimed, endpoint, started)), lambda found: 200 <= found.status < 300
-    )
+    reply: Answer | Unreachable | None = None
+    try:
+        reply = send(letter.request) if letter.request else None
+    except Unreachable as error:
+        reply = error
+    return letters.judged(dialects, letter, reply)
 
 
 def words_of(claimed: Delivery) -> list[str]:
@@ -153,20 +144,6 @@ def tell(tried: Tried) -> None:
         merchant=delivery.merchant, endpoint=delivery.endpoint, attempt=delivery.attempts,
         acknowledged=tried.acknowledged, why=tried.error, **answered,
     )  # fmt: skip
-
-
-def outgoing(db_store: Store, dialects: Dialects, delivery: Delivery, now: int) -> Outgoing | None:
-    """The message as it would be sent now, for people to look at. None: its endpoint was removed."""
-    with db_store.read() as db:
-        order = store.orders.get(db, delivery.order_token)
-        merchant = store.merchants.get(db, delivery.merchant)
-        receipt = store.receipts.of_order(db, delivery.order_token)
-        endpoint = store.endpoints.get(db, delivery.endpoint)
-    if delivery.endpoint:
-        return _event(delivery, endpoint, now) if endpoint else None
-    assert order is not None
-    assert merchant is not None
-    return _message(dialects, delivery, order, merchant, receipt.token if receipt else "", now)
 
 
 def resend(db_store: Store, delivery_id: str, now: int) -> Delivery:
@@ -208,40 +185,6 @@ def delay_after(tries: int) -> int | None:
         return None
     delay = SCHEDULE[tries]
     return delay * (1000 + secrets.randbelow(101)) // 1000
-
-
-def _message(
-    dialects: Dialects, delivery: Delivery, order: Order, merchant: Merchant, receipt: str, now: int
-) -> Outgoing:
-    """The dialect's callback with the headers of Standard Webhooks beside it, for receivers that can check them."""
-    message = dialects[delivery.dialect].callback(order, merchant, delivery.url, now, receipt)
-    signature = webhook_signature(merchant.key.encode(), delivery.id, now, message.body)
-    extra = {"webhook-id": delivery.id, "webhook-timestamp": str(now), "webhook-signature": signature}
-    return Outgoing(message.method, message.url, {**message.headers, **extra}, message.body)
-
-
-def _event(delivery: Delivery, endpoint: Endpoint, now: int) -> Outgoing:
-    """The event as it was, signed by Standard Webhooks with each secret that is valid."""
-    body = delivery.body.encode()
-    signatures = (webhook_signature(webhook_secret(secret), delivery.id, now, body) for secret in endpoint.secrets(now))
-    headers = {
-        "Content-Type": "application/json", "webhook-id": delivery.id, "webhook-timestamp": str(now),
-        "webhook-signature": " ".join(signatures),
-    }  # fmt: skip
-    return Outgoing("POST", endpoint.url, headers, body)
-
-
-def _try(delivery: Delivery, at: int, send: Callable[[], Answer], acknowledged: Callable[[Answer], bool]) -> Tried:
-    """A fault of ours is one more failed try: left to the lease, it would be repeated twice a minute for ever."""
-    try:
-        answer = send()
-        return Tried(delivery, at, answer, acknowledged(answer), "")
-    except Unreachable as error:
-        return Tried(delivery, at, None, False, str(error))
-    except Exception:
-        log.exception("Delivery %s could not be tried", delivery.id)
-        why = "The message could not be made or its answer not be read; the log says why."
-        return Tried(delivery, at, None, False, why)
 
 
 def _kept(tried: Tried) -> Try:

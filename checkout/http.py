@@ -5,9 +5,10 @@ not hold a worker for longer than it was given. So every address that a name res
 connection goes to a judged address and nowhere else, redirects and proxies are not followed, and every wait
 ends at one moment. Nothing is kept open between requests.
 
-It stands on plain sockets and http.client. urllib3 would need the deadline and the judged address put
-underneath it, because its timeouts begin anew with each read and it resolves by itself; that is this code and
-urllib3 on top, and it takes several times as long to import.
+A request is a generator that never blocks (`checkout.steps`), so that one thread can have many under way. It stands
+on plain sockets and http.client. urllib3 would need the deadline and the judged address put underneath it, because its
+timeouts begin anew with each read and it resolves by itself; that is this code and urllib3 on top, and it takes several
+times as long to import.
 """
 
 from __future__ import annotations
@@ -15,23 +16,21 @@ from __future__ import annotations
 import math
 import socket
 import ssl
-import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import closing, contextmanager
 from contextvars import ContextVar
 from functools import cached_property
 from http.client import HTTPException
-from queue import Empty, SimpleQueue
 
-from checkout import __version__, authorities, outgoing, targets, wire
+from checkout import __version__, authorities, outgoing, steps, targets, wire
+from checkout.lookups import Lookups
 from checkout.outgoing import Answer, Forbidden, Outgoing, Reason, Unreachable
+from checkout.steps import READ, Deadline, Steps
 
 __all__ = [
     "Answer", "Client", "Forbidden", "Outgoing", "Reason", "Unreachable", "check_url", "system_addresses", "within",
 ]  # fmt: skip
-
-_LOOKUPS = 32  # names resolved at once by one client; a lookup that hangs outlives its request
 
 
 def system_addresses(host: str) -> list[str]:
@@ -39,13 +38,13 @@ def system_addresses(host: str) -> list[str]:
     return [str(info[4][0]) for info in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)]
 
 
-_budget: ContextVar[wire.Deadline | None] = ContextVar("budget", default=None)
+_budget: ContextVar[Deadline | None] = ContextVar("budget", default=None)
 
 
 @contextmanager
 def within(seconds: float) -> Iterator[None]:
     """What this thread sends inside has so many seconds, all requests together, whatever their clients allow."""
-    before = _budget.set(wire.Deadline(seconds))
+    before = _budget.set(Deadline(seconds))
     try:
         yield
     finally:
@@ -80,75 +79,48 @@ class Client:
         self._user_agent = user_agent
         self._ca_file = ca_file
         self._client_cert = client_cert
-        self._resolve = resolve
-        self._lookups = threading.BoundedSemaphore(_LOOKUPS)
+        self._lookups = Lookups(resolve)
         if ca_file or client_cert:
             self._check_files()
 
     def send(self, request: Outgoing, *, deadline_s: float | None = None) -> Answer:
         """The answer to a request; when there is none, Unreachable or Forbidden and nothing else."""
+        return steps.alone(self.exchange(request, deadline_s=deadline_s))
+
+    def exchange(self, request: Outgoing, *, deadline_s: float | None = None) -> Steps[Answer]:
+        """`send`, for whoever has something else to do while it waits."""
         began = time.monotonic_ns()
-        deadline = wire.Deadline(min(self._deadline_s if deadline_s is None else deadline_s, _left()))
+        deadline = Deadline(min(self._deadline_s if deadline_s is None else deadline_s, _left()))
         target = _judged(request.url, self._allow_private, self._ports)
         message = outgoing.written(request, target, self._user_agent)
-        with _one_sentence(target.host), closing(self._connected(target, deadline)) as sock:
-            wire.send(sock, message, deadline)
-            response, body = wire.receive(sock, request.method, self._max_body, deadline)
+        with _one_sentence(target.host), closing((yield from self._connected(target, deadline))) as sock:
+            yield from wire.send(sock, message, deadline)
+            response, body = yield from wire.receive(sock, request.method, self._max_body, deadline)
         elapsed_ms = (time.monotonic_ns() - began) // 1_000_000
         return Answer(response.status, outgoing.Headers(response.getheaders()), body, elapsed_ms)
 
-    def _connected(self, target: targets.Target, deadline: wire.Deadline) -> socket.socket:
-        sock = wire.connected(self._addresses(target, deadline), target.port, deadline)
+    def _connected(self, target: targets.Target, deadline: Deadline) -> Steps[socket.socket]:
+        addresses = yield from self._addresses(target, deadline)
+        sock = yield from wire.connected(addresses, target.port, deadline)
         if not target.tls:
             return sock
         try:
-            sock.settimeout(deadline.left())
-            return self._tls.wrap_socket(sock, server_hostname=target.host)
+            secure = self._tls.wrap_socket(sock, server_hostname=target.host, do_handshake_on_connect=False)
+            sock = secure
+            yield from steps.ready(secure.do_handshake, secure, READ, deadline)
         except BaseException:
             sock.close()
             raise
+        return secure
 
-    def _addresses(self, target: targets.Target, deadline: wire.Deadline) -> Sequence[str]:
-        found = [target.host] if target.is_address else self._looked_up(target.host, deadline)
+    def _addresses(self, target: targets.Target, deadline: Deadline) -> Steps[Sequence[str]]:
+        found = [target.host] if target.is_address else (yield from self._lookups.of(target.host, deadline))
         if not found:
             raise Unreachable(Reason.DNS, f"The name {target.host} has no address.")
         # One private address among public ones is enough: which of them is used would be left to an attacker.
         if not (self._allow_private or all(map(targets.is_public, found))):
             raise Forbidden(Reason.ADDRESS, f"{target.host} does not stand for public addresses alone.")
         return found
-
-    def _looked_up(self, host: str, deadline: wire.Deadline) -> Sequence[str]:
-        """Resolve in a thread of its own, because getaddrinfo knows no deadline."""
-        results: SimpleQueue[Sequence[str] | Exception] = SimpleQueue()
-        try:
-            self._start_lookup(host, results, deadline)
-            found = results.get(timeout=deadline.left())
-        except (TimeoutError, Empty) as late:
-            raise Unreachable(Reason.DNS, f"The name {host} could not be resolved in time.") from late
-        except RuntimeError as full:
-            raise Unreachable(Reason.DNS, "No thread could be started to resolve a name.") from full
-        if isinstance(found, Exception):
-            raise Unreachable(Reason.DNS, f"The name {host} could not be resolved.") from found
-        return found
-
-    def _start_lookup(
-        self, host: str, results: SimpleQueue[Sequence[str] | Exception], deadline: wire.Deadline
-    ) -> None:
-        def look_up() -> None:
-            try:
-                results.put(self._resolve(host))
-            except Exception as error:
-                results.put(error)
-            finally:
-                self._lookups.release()
-
-        if not self._lookups.acquire(timeout=deadline.left()):
-            raise TimeoutError
-        try:
-            threading.Thread(target=look_up, name="lookup", daemon=True).start()
-        except RuntimeError:
-            self._lookups.release()
-            raise
 
     @cached_property
     def _tls(self) -> ssl.SSLContext:

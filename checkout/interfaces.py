@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from checkout.http import Answer, Outgoing
+from checkout.model.deliveries import Delivery
 from checkout.model.merchants import Merchant
 from checkout.model.orders import Order
+from checkout.steps import Steps
 from checkout.turns import Turn
 
 if TYPE_CHECKING:
@@ -39,6 +41,10 @@ class Send(Protocol):
     def __call__(self, request: Outgoing) -> Answer: ...
 
 
+Exchange = Callable[[Outgoing], Steps[Answer]]
+"""The same way out, for whoever has something else to do while it waits."""
+
+
 class Chore(Protocol):
     """Something that the worker does once a minute; it may take long, and handles its expected failures itself."""
 
@@ -57,9 +63,21 @@ class Rows(Protocol):
         ...
 
 
-Owed = Callable[[Rows, str], None]
-"""Called within a transaction that made a message about an order due, with its token; before that with "" where the
-transaction may be done again, as what the time before has claimed was undone."""
+class Owed(Protocol):
+    """What a transaction comes to owe merchants, told while it runs."""
+
+    def begin(self) -> None:
+        """To be called first: the transaction may be done again, and what was told before is undone then."""
+        ...
+
+    def callback(self, delivery: Delivery, order: Order, merchant: Merchant, receipt: str) -> Delivery:
+        """An order's own callback, as it is to be kept: claimed, where it goes out right after the transaction."""
+        ...
+
+    def event(self, delivery: Delivery) -> None:
+        """A message to a webhook endpoint, which waits for a look."""
+        ...
+
 
 AtOnce = Callable[[], AbstractContextManager[Owed]]
 """Put around such a transaction: what was owed goes out right after it."""

@@ -1,7 +1,8 @@
-"""The messages that are due, handed to a pool in a fair order: who is slow, or owed much, delays nobody else.
+"""The messages that are due, handed to the courier in a fair order: who is slow, or owed much, delays nobody else.
 
 What has just become due need not wait for a look: where its host has room, it is claimed in the transaction that made
-it due (`at_once`), and goes out when that is on the disk. One commit less, and no look at the rest.
+it due (`at_once`), and goes out when that is on the disk. What follows in a lane is claimed in the transaction that
+books the try before it, and tries that end together are booked together: fewer commits, and no look at the rest.
 """
 
 from __future__ import annotations
@@ -10,17 +11,18 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from itertools import zip_longest
-from typing import Any
 
-from checkout import deliveries, store, turns
-from checkout.errors import StoreError
-from checkout.interfaces import Clock, Dialects, Owed, Rows, Send, Store
+from checkout import deliveries, letters, store, turns
+from checkout.courier import Courier, Reply
+from checkout.interfaces import Clock, Dialects, Owed, Rows, Store
 from checkout.lanes import Lanes, lane_of
+from checkout.letters import Tried
 from checkout.model.deliveries import Delivery
+from checkout.owing import Owing, Way
 from checkout.turns import Turn
 
 log = logging.getLogger(__name__)
@@ -29,26 +31,35 @@ _REMEMBERED = 5000
 
 
 class Outbox:
-    """`submit` runs a function on a thread, `wake` asks for the next look, `is_over` tells that nothing may begin."""
+    """`submit` runs a function on a thread, `wake` asks for the next look, `is_over` tells that nothing may begin.
+    One thread has to `collect` what comes back and to say that it was `replied`."""
 
     def __init__(
-        self, db_store: Store, dialects: Dialects, send: Send, clock: Clock, lanes: Lanes, *,
-        submit: Callable[..., Any], wake: Callable[[], None], is_over: Callable[[], bool],
+        self, db_store: Store, dialects: Dialects, courier: Courier[Way], clock: Clock, lanes: Lanes, *,
+        submit: Callable[..., object], wake: Callable[[], None], is_over: Callable[[], bool],
     ) -> None:  # fmt: skip
-        self._store, self._dialects, self._send, self._clock, self._lanes = db_store, dialects, send, clock, lanes
+        self._store, self._dialects, self._clock, self._lanes = db_store, dialects, clock, lanes
         self._submit, self._wake, self._is_over = submit, wake, is_over
+        self._courier, self.collect, self.ring = courier, courier.turn, courier.ring
         self._tried: dict[str, int] = {}  # webhook endpoints, when each was tried last
-        self._passed: dict[str, deque[Delivery]] = {}
+        self._passed: dict[str, deque[Delivery]] = {}  # what waits for its lane
+        self._meanwhile: deque[tuple[str, Delivery]] = deque(
+            maxlen=_REMEMBERED
+        )  # passed over since the last look began
+        self._is_behind = False  # more waits than is remembered, or than there is room for
         self._lock = threading.Lock()
 
     def look(self) -> int:
         """Hands over what is due. Gives how many messages waited for a host that has enough already."""
         passed: dict[str, deque[Delivery]] = {}
-        waiting = 0
+        waiting, is_behind = 0, False
+        with self._lock:
+            self._meanwhile.clear()
         for delivery in self._due():
             lane = lane_of(delivery)
             entered = self._lanes.enter(lane)
             if entered is None:
+                is_behind = True
                 break
             if entered:
                 self._hand_over(delivery, lane)
@@ -57,7 +68,11 @@ class Outbox:
                 if waiting <= _REMEMBERED:
                     passed.setdefault(lane, deque()).append(delivery)
         with self._lock:
-            self._passed = passed
+            for lane, delivery in self._meanwhile:  # perhaps once more: it is claimed once
+                passed.setdefault(lane, deque()).append(delivery)
+            self._passed, self._is_behind = passed, is_behind or waiting > _REMEMBERED
+        if not all(map(self._lanes.is_busy, passed)):
+            self._wake()
         return waiting
 
     def in_turn(self, queues: list[list[Delivery]]) -> Iterator[Delivery]:
@@ -70,57 +85,66 @@ class Outbox:
 
     @contextmanager
     def at_once(self) -> Iterator[Owed]:
-        """Put around a transaction; what is called in there with an order claims the callback that it owes."""
-        claimed: list[tuple[Delivery, str]] = []
-        others: list[Delivery] = []
-
-        def owed(db: Rows, token: str) -> None:
-            give_back()  # a transaction that is done again has undone what it had claimed
-            for delivery in store.deliveries.fresh(db, token) if token else ():
-                lane = lane_of(delivery)
-                if delivery.endpoint or not self._lanes.enter(lane):
-                    others.append(delivery)
-                elif taken := self._claimed(lane, partial(deliveries.take, db, delivery, self._clock())):
-                    claimed.append((taken, lane))
-
-        def give_back() -> None:
-            others.clear()
-            while claimed:
-                self._lanes.leave(claimed.pop()[1])
-
+        """Put around a transaction: the callbacks that it owes go out right after it."""
+        owing = Owing(self._dialects, self._clock, self._lanes)
         try:
-            yield owed
+            yield owing
         except BaseException:
-            give_back()
+            owing.begin()
             raise
-        self._store.afterwards(partial(self._begin_all, claimed, others), give_back)
+        self._store.afterwards(partial(self._begin_all, owing), owing.begin)
 
-    def deliver(self, claimed: Delivery, lane: str) -> Delivery | None:
-        """One try. Gives the lane's next message, claimed in the transaction that books this one where it can be."""
-        if claimed.endpoint:
-            with self._lock:
-                self._tried[claimed.endpoint] = time.monotonic_ns()
-        tried = deliveries.send_once(self._store, self._dialects, self._send, claimed, self._clock)
+    def replied(self, came: Sequence[tuple[Way, Reply]]) -> None:
+        """Books what has come of some messages, and sends what follows in their lanes."""
+        tries = [(way, letters.judged(self._dialects, way.letter, reply)) for way, reply in came]
+        following = [self._passed_over(way.lane) for way, _ in tries]
+        words = [word for way, _ in tries for word in deliveries.words_of(way.letter.delivery)]
+        words += [turns.delivery(one.id) for one in following if one]
 
-        following = self._passed_over(lane)
-        words = [*deliveries.words_of(claimed), *([turns.delivery(following.id)] if following else [])]
-
-        def book(db: Rows, turn: Turn) -> None:
-            if tried is not None:
+        def book(db: Rows, turn: Turn) -> list[Way | None]:
+            for _, tried in tries:
                 deliveries.book(db, tried, self._clock(), turn)
-
-        def go_on(db: Rows, turn: Turn) -> Delivery | None:
-            book(db, turn)
-            return deliveries.take(db, following, self._clock()) if following else None
+            return [
+                self._taken(db, one, way.lane) if one else None for one, (way, _) in zip(following, tries, strict=True)
+            ]
 
         try:
-            taken, goes_on = self._store.in_turn(lambda _: words, go_on), True
-        except StoreError:  # what a merchant has acknowledged is worth a second try, by itself
-            self._store.in_turn(lambda _: words, book)
-            taken, goes_on = None, False
-        if tried is not None:
+            taken = self._store.in_turn(lambda _: words, book)
+        except Exception:
+            self._retry(tries)
+        else:
+            self._store.afterwards(partial(self._booked, tries, taken), partial(self._retry, tries))
+
+    def _booked(self, tries: Sequence[tuple[Way, Tried]], taken: Sequence[Way | None]) -> None:
+        for (way, tried), following in zip(tries, taken, strict=True):
             deliveries.tell(tried)
-        return taken or (self._next(lane) if goes_on else None)
+            following = following or self._next(way.lane)
+            if following is None:
+                self._leave(way.lane)
+            else:
+                self._begin(following)
+
+    def _retry(self, tries: Sequence[tuple[Way, Tried]]) -> None:
+        """What a merchant has acknowledged is worth a second try, where nobody waits for it."""
+        try:
+            self._submit(self._book_each, tries)
+        except RuntimeError:  # the worker has ended, or no thread can be started
+            self._book_each(tries)
+
+    def _book_each(self, tries: Sequence[tuple[Way, Tried]]) -> None:
+        """After a failure, which may be that of one of them. A database that has failed is not asked for more."""
+        for way, tried in tries:
+            try:
+                self._book_one(tried)
+            except Exception:
+                log.exception("Delivery %s failed; its lease brings it back", tried.delivery.id)
+            finally:
+                self._leave(way.lane)
+
+    def _book_one(self, tried: Tried) -> None:
+        words = deliveries.words_of(tried.delivery)
+        self._store.in_turn(lambda _: words, lambda db, turn: deliveries.book(db, tried, self._clock(), turn))
+        deliveries.tell(tried)
 
     def _due(self) -> Iterator[Delivery]:
         """Everything due, page by page; hosts that are busy are passed over, so they cannot hide the others. Orders'
@@ -139,62 +163,74 @@ class Outbox:
             yield from self.in_turn(queues)
 
     def _hand_over(self, delivery: Delivery, lane: str) -> None:
-        claimed = self._claimed(lane, partial(deliveries.claim, self._store, delivery, self._clock()))
-        if claimed is not None:
-            self._begin(claimed, lane)
-
-    def _claimed(self, lane: str, claim: Callable[[], Delivery | None]) -> Delivery | None:
         """Claims a message for a lane that was entered, and leaves it again where that does not succeed."""
         claimed = None
         try:
-            claimed = claim()
+            claimed = self._claimed(delivery, lane)
         finally:
             if claimed is None:
                 self._lanes.leave(lane)
-        return claimed
+        if claimed is not None:
+            self._begin(claimed)
 
-    def _begin(self, claimed: Delivery, lane: str) -> None:
+    def _claimed(self, delivery: Delivery, lane: str) -> Way | None:
+        """None: another worker has it, or there is nothing to send any more."""
+        return self._store.in_turn(
+            lambda _: [turns.delivery(delivery.id)], lambda db, _: self._taken(db, delivery, lane)
+        )
+
+    def _taken(self, db: Rows, delivery: Delivery, lane: str) -> Way | None:
+        now = self._clock()
+        claimed = deliveries.take(db, delivery, now)
+        letter = letters.written(db, self._dialects, claimed, now) if claimed else None
+        return Way(letter, lane) if letter else None
+
+    def _begin(self, way: Way) -> None:
+        delivery = way.letter.delivery
+        if delivery.endpoint:
+            with self._lock:
+                self._tried[delivery.endpoint] = time.monotonic_ns()
         try:
-            self._submit(self._deliver_all, claimed, lane)
-        except RuntimeError:  # the worker has ended; or no thread can be started, then it waits for one in its lane
-            log.exception("Delivery %s could not begin; its lease brings it back", claimed.id)
+            self._courier.carry(way, way.letter.request)
+        except RuntimeError:  # the worker has ended
+            log.exception("Delivery %s could not begin; its lease brings it back", delivery.id)
+            self._lanes.leave(way.lane)
 
-    def _begin_all(self, claimed: list[tuple[Delivery, str]], others: list[Delivery]) -> None:
-        for taken, lane in claimed:
-            self._begin(taken, lane)
-        if others:
-            self._pass_over(others)
+    def _begin_all(self, owing: Owing) -> None:
+        for way in owing.claimed:
+            self._begin(way)
+        for delivery in owing.others:
+            self._pass_over(delivery, lane_of(delivery))
 
-    def _pass_over(self, fresh: list[Delivery]) -> None:
+    def _pass_over(self, delivery: Delivery, lane: str) -> None:
         """Remembers what goes to a busy host. Whoever is at that host finds it when he is done, or has wakened the
         loop, which finds it in the database."""
-        look = False
-        for delivery in fresh:
-            lane = lane_of(delivery)
-            with self._lock:
-                queue = self._passed.setdefault(lane, deque())
-                if delivery.endpoint or len(queue) >= _REMEMBERED or not self._lanes.is_busy(lane):
-                    look = True
-                else:
-                    queue.append(delivery)
-        if look:
+        with self._lock:
+            queue = self._passed.setdefault(lane, deque())
+            is_kept = len(queue) < _REMEMBERED and self._lanes.is_busy(lane)
+            if is_kept:
+                queue.append(delivery)
+                self._meanwhile.append((lane, delivery))
+            elif not queue:
+                del self._passed[lane]
+        if not is_kept:
             self._wake()
 
-    def _deliver_all(self, claimed: Delivery | None, lane: str) -> None:
-        """A message, then those of the same lane that were passed over."""
-        try:
-            while claimed is not None:
-                claimed = self.deliver(claimed, lane)
-        except Exception:
-            log.exception("Delivery %s failed; its lease brings it back", claimed.id if claimed else "")
-        finally:
-            self._lanes.leave(lane)
+    def _leave(self, lane: str) -> None:
+        self._lanes.leave(lane)
+        with self._lock:
+            is_awaited = self._is_behind or bool(self._passed)
+        if is_awaited:
             self._wake()
 
-    def _next(self, lane: str) -> Delivery | None:
+    def _next(self, lane: str) -> Way | None:
         """Claims what follows in the lane, past those that somebody else has claimed."""
         while (following := self._passed_over(lane)) is not None:
-            claimed = deliveries.claim(self._store, following, self._clock())
+            try:
+                claimed = self._claimed(following, lane)
+            except Exception:
+                log.exception("Delivery %s could not be claimed; a look finds it", following.id)
+                return None
             if claimed is not None:
                 return claimed
         return None
@@ -203,4 +239,9 @@ class Outbox:
         """What has waited longest for its host."""
         with self._lock:
             passed = self._passed.get(lane)
-            return passed.popleft() if passed and not self._is_over() else None
+            if not passed or self._is_over():
+                return None
+            delivery = passed.popleft()
+            if not passed:
+                del self._passed[lane]
+            return delivery

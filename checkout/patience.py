@@ -21,7 +21,7 @@ from gunicorn.workers.gthread import ThreadWorker  # type: ignore[import-untyped
 
 from checkout import ordinary
 from checkout.connections import Connection
-from checkout.desk import Desk
+from checkout.desk import Desk, Post
 from checkout.framing import Verdict, expectation, is_for_owner, judge
 from checkout.inline import Elsewhere, in_loop
 
@@ -68,10 +68,10 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]
         self._waiting: dict[Connection, None] = {}  # the one that has been silent for longest first
         self._next_look = self._next_sign = self._inline_from = 0.0
 
-    def open_desk(self, store: Store) -> None:
+    def open_desk(self, store: Store, post: Post) -> None:
         """From now on requests are answered without a thread where that can be; the application tells by itself
         whether it would have to wait for something (`checkout.inline`)."""
-        self.desk = Desk(store, self._said, lambda served: self.method_queue.defer(self._take_back, served))
+        self.desk = Desk(store, self._said, lambda served: self.method_queue.defer(self._take_back, served), post)
         self.desk.start()
 
     def notify(self) -> None:

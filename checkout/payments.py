@@ -116,20 +116,15 @@ def _words_of(db: Rows, payment: Payment, now: int) -> list[str]:
     return words
 
 
-def _book(
-    db: Rows, report: Report, payment: Payment, owed: Owed, new_id: NewId, now: int, turn: Turn
-) -> Outcome:  # fmt: skip
-    owed(db, "")
+def _book(db: Rows, report: Report, payment: Payment, owed: Owed, new_id: NewId, now: int, turn: Turn) -> Outcome:
+    owed.begin()
     if not store.payments.add(db, payment):
         return Outcome(payment, None, repeated=True)
     store.devices.pushed(db, report.device.id, now)
-    paid = _judge(db, report, payment, new_id, now, turn)
-    if paid is not None:
-        owed(db, paid.token)
-    return Outcome(payment, paid, repeated=False)
+    return Outcome(payment, _judge(db, report, payment, owed, new_id, now, turn), repeated=False)
 
 
-def _judge(db: Rows, report: Report, payment: Payment, new_id: NewId, now: int, turn: Turn) -> Order | None:
+def _judge(db: Rows, report: Report, payment: Payment, owed: Owed, new_id: NewId, now: int, turn: Turn) -> Order | None:
     """The order that the payment settles, or None with the reason noted on the payment."""
     if payment.amount is None:
         _file(db, payment, Judgement.UNREADABLE, payment.note or "The amount could not be read.", new_id, now)
@@ -153,7 +148,7 @@ def _judge(db: Rows, report: Report, payment: Payment, new_id: NewId, now: int, 
         note = "The money came before the order of this amount was opened."
         _file(db, payment, Judgement.UNMATCHED, note, new_id, now)
         return None
-    paid = settlement.settle(db, order, found, Judgement.MATCHED, note="", new_id=new_id, now=now)
+    paid = settlement.settle(db, order, found, Judgement.MATCHED, note="", owed=owed, new_id=new_id, now=now)
     if paid is None:
         note = "Another order of the same number is paid already."
         _file(db, payment, Judgement.SUSPECTED, note, new_id, now, order)

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from flask import Flask
 
     from checkout.interfaces import Store
+    from checkout.worker import Worker
 
 log = logging.getLogger(__name__)
 
@@ -248,10 +249,12 @@ class _Server(BaseApplication):  # type: ignore[misc]
     def _work(self, worker: Any) -> None:
         """In the worker, when it has the application."""
         app = self.load()
-        app.extensions["checkout.worker"].start()
+        own: Worker = app.extensions["checkout.worker"]
         # Not where the loop would have to wait for another machine, or for whoever reads the log of requests.
-        if not self._settings.is_postgres and self._settings.log_level != "info":
-            worker.open_desk(app.extensions["checkout"].store)
+        has_desk = not self._settings.is_postgres and self._settings.log_level != "info"
+        own.start(is_carried=has_desk)
+        if has_desk:
+            worker.open_desk(app.extensions["checkout"].store, own.outbox)
         if not self.is_up:
             if worker.age == 1:
                 self._greet(app)

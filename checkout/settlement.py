@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from checkout import amounts, announcements, audit, deliveries, logs, orders, products, store, tallies
 from checkout.errors import Code, Refusal
-from checkout.interfaces import NewId, Rows, Store
+from checkout.interfaces import NewId, Owed, Rows, Store
 from checkout.model.orders import Order, State
 from checkout.model.payments import BY_HAND, Judgement, Payment
 from checkout.money import yuan
@@ -38,8 +38,9 @@ def tell(paid: Order, payment_id: str) -> None:
 
 
 def settle(
-    db: Rows, order: Order, payment: Payment, judgement: Judgement, *, note: str, new_id: NewId, now: int
-) -> Order | None:
+    db: Rows, order: Order, payment: Payment, judgement: Judgement, *,
+    note: str, owed: Owed = deliveries.UNCLAIMED, new_id: NewId, now: int,
+) -> Order | None:  # fmt: skip
     """Moves the order to PAID, books the payment to it and owes the merchant a message, all in the caller's
     transaction. None, and nothing changed: the order, or another one of the same number, is paid already.
 
@@ -63,9 +64,10 @@ def settle(
     account = payment.account or paid.account
     _rest_after_payment(db, paid, judgement, now)
     store.payments.judge(db, payment.id, judgement, token=paid.token, account=account, note=note, now=now)
-    products.fulfil(db, paid, now)
-    deliveries.owe(db, paid, "order.paid", new_id=new_id, now=now)
-    announcements.of_order(db, paid, "order.paid", new_id=new_id, now=now)
+    receipt = products.fulfil(db, paid, now)
+    deliveries.owe(db, paid, "order.paid", receipt=receipt.token, owed=owed, new_id=new_id, now=now)
+    for message in announcements.of_order(db, paid, "order.paid", new_id=new_id, now=now):
+        owed.event(message)
     return paid
 
 

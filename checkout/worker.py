@@ -16,10 +16,12 @@ from contextlib import AbstractContextManager
 
 from checkout import deliveries, ids, inquiries, lanes, orders, refund_calls, store
 from checkout.channel import Channels
+from checkout.courier import Courier
 from checkout.errors import StoreError
-from checkout.interfaces import Chore, Clock, Dialects, NewId, Owed, Send, Store
+from checkout.interfaces import Chore, Clock, Dialects, Exchange, NewId, Owed, Store
 from checkout.model.refunds import Refund
 from checkout.outbox import Outbox
+from checkout.owing import Way
 from checkout.store.gateways import Watch
 
 log = logging.getLogger(__name__)
@@ -27,6 +29,7 @@ log = logging.getLogger(__name__)
 _REMEMBERED = 5000
 _READ_A_SECOND = 20_000
 _PAUSE_S = 1
+_CLOSING_S = 0.01
 _CHORES_EVERY_S = 60
 
 
@@ -34,31 +37,36 @@ class Worker:
     """The loop and its pool. `start` may be called in every process; `wake` from any thread."""
 
     def __init__(
-        self, db_store: Store, dialects: Dialects, send: Send, clock: Clock, *,
+        self, db_store: Store, dialects: Dialects, exchange: Exchange, clock: Clock, *,
         channels: Channels | None = None, new_id: NewId = ids.new_id, site: str = "", chores: Sequence[Chore] = (),
     ) -> None:  # fmt: skip
-        self._store, self._dialects, self._send, self._clock = db_store, dialects, send, clock
+        self._store, self._dialects, self._exchange, self._clock = db_store, dialects, exchange, clock
         self._channels, self._new_id, self._site, self._chores = channels or {}, new_id, site, chores
-        self._thread: threading.Thread | None = None
+        self._threads: list[threading.Thread] = []
         self._pid = 0
         self._begin_anew()
 
-    def start(self) -> None:
-        """Starts the loop once per process (a forked child starts its own)."""
+    def start(self, *, is_carried: bool = False) -> None:
+        """Starts the loop once per process (a forked child starts its own). `is_carried`: somebody else collects what
+        comes back to the outbox."""
         if self._pid == os.getpid():
             return
         self._pid = os.getpid()
         self._begin_anew()  # a fork copies locks that a thread of the parent may hold, and what it had in flight
-        self._pool = ThreadPoolExecutor(lanes.MOST_AT_ONCE, thread_name_prefix="callback")
-        self._thread = threading.Thread(target=self.run, name="worker", daemon=True)
-        self._thread.start()
+        self._pool = ThreadPoolExecutor(lanes.MOST_AT_ONCE, thread_name_prefix="call")
+        self._threads = [threading.Thread(target=self.run, name="worker", daemon=True)]
+        if not is_carried:
+            self._threads.append(threading.Thread(target=self.carry, name="courier", daemon=True))
+        for thread in self._threads:
+            thread.start()
 
     def _begin_anew(self) -> None:
         self._wake = threading.Event()
         self._stopped = threading.Event()
         self._lanes = lanes.Lanes()
-        self._outbox = Outbox(
-            self._store, self._dialects, self._send, self._clock, self._lanes,
+        self._courier: Courier[Way] = Courier(self._exchange)
+        self.outbox = Outbox(
+            self._store, self._dialects, self._courier, self._clock, self._lanes,
             submit=self._submit, wake=self._wake.set, is_over=self._stopped.is_set,
         )  # fmt: skip
         self._chores_at = 0.0
@@ -76,14 +84,17 @@ class Worker:
         process has a worker at all."""
         if self._pid != os.getpid() or self._stopped.is_set():
             return deliveries.later()
-        return self._outbox.at_once()
+        return self.outbox.at_once()
 
     def stop(self) -> None:
         """Ends the loop once the tries that are under way have ended."""
         self._stopped.set()
         self._wake.set()
-        if self._thread is not None:
-            self._thread.join()
+        if self._threads:
+            while not self._courier.close():
+                time.sleep(_CLOSING_S)
+            for thread in self._threads:
+                thread.join()
             self._pool.shutdown()
 
     def run(self) -> None:
@@ -98,10 +109,20 @@ class Worker:
             self._wake.wait(_PAUSE_S)
             self._wake.clear()
 
+    def carry(self) -> None:
+        """Books what comes back, until the worker has ended and nothing is under way any more."""
+        while not self._courier.is_closed:
+            try:
+                if came := self.outbox.collect(_PAUSE_S):
+                    self.outbox.replied(came)
+            except Exception:
+                log.exception("The courier's turn failed; it goes on")
+                self._stopped.wait(_PAUSE_S)
+
     def turn(self) -> int:
         """One look: hands what is due to the pool, then expires orders. Gives how many messages waited for a host
         that has enough already."""
-        waiting = self._outbox.look()
+        waiting = self.outbox.look()
         self._send_back()
         self._question()
         orders.expire_due(self._store, self._clock())

@@ -117,7 +117,7 @@ def test_the_worker_does_chores_and_one_that_fails_does_not_keep_the_next(
     def fails(now: int) -> None:
         raise RuntimeError("broken")
 
-    worker = Worker(store, {}, outside.send, clock, chores=[fails, done.append])
+    worker = Worker(store, {}, outside.exchange, clock, chores=[fails, done.append])
     worker.start()
     worker.stop()
     assert done == [START]

@@ -9,7 +9,7 @@ from typing import Any, cast
 import pytest
 from msgspec.structs import replace
 
-from checkout import deliveries, endpoints
+from checkout import deliveries, endpoints, letters
 from checkout import store as stores
 from checkout.deliveries import LEASE_S, PAUSE_AFTER_S
 from checkout.errors import Refusal
@@ -68,10 +68,15 @@ def test_a_paid_order_owes_a_message_that_is_due_at_once(shop: Shop) -> None:
     )  # fmt: skip
 
 
+def shown(store: Store, dialects: Dialects, delivery: Delivery, now: int) -> Outgoing | None:
+    with store.read() as db:
+        return letters.shown(db, dialects, delivery, now)
+
+
 def test_what_people_see_of_a_callback_is_what_is_sent(shop: Shop, outside: Outside) -> None:
     order = paid(shop)
     shop.go(3)
-    seen = deliveries.outgoing(shop.store, DIALECTS, owed_by(shop, order), shop.now)
+    seen = shown(shop.store, DIALECTS, owed_by(shop, order), shop.now)
     assert try_once(shop, owed_by(shop, order), outside)
     assert [seen] == outside.sent
     with shop.store.read() as db:
@@ -90,7 +95,7 @@ def test_an_order_without_a_receipt_is_told_all_the_same(shop: Shop, outside: Ou
     order = paid(shop)
     with shop.store.transaction() as db:
         db.run("DELETE FROM receipts")
-    seen = deliveries.outgoing(shop.store, DIALECTS, owed_by(shop, order), START)
+    seen = shown(shop.store, DIALECTS, owed_by(shop, order), START)
     assert try_once(shop, owed_by(shop, order), outside)
     assert [seen] == outside.sent
     assert outside.sent[0].body == f"N1 {START} ".encode()
@@ -110,7 +115,7 @@ def test_what_people_see_of_an_event_is_what_is_sent(listener: Listener) -> None
     listener.paid()
     listener.clock.go(3)
     [owed] = listener.owed(endpoint)
-    seen = deliveries.outgoing(listener.store, {}, owed, listener.clock())
+    seen = shown(listener.store, {}, owed, listener.clock())
     listener.work()
     assert [seen] == listener.outside.sent
     assert seen is not None
@@ -124,7 +129,7 @@ def test_an_event_whose_endpoint_was_removed_is_no_message_any_more(listener: Li
     listener.paid()
     [owed] = listener.owed(endpoint)
     endpoints.remove(listener.store, endpoint.id, **listener.by)
-    assert deliveries.outgoing(listener.store, {}, owed, START) is None
+    assert shown(listener.store, {}, owed, START) is None
     with pytest.raises(Refusal, match="was removed"):
         deliveries.resend(listener.store, owed.id, START)
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from queue import SimpleQueue
 from typing import cast
@@ -38,14 +39,41 @@ class Book:
             raise StoreError("the disk is full")
 
 
+class Mail:
+    """Merchants' answers: `came` are there, and booked with the next commit."""
+
+    def __init__(self, book: Book) -> None:
+        self.book, self.bell = book, threading.Semaphore(0)
+        self.came: list[str] = []
+        self.faults: list[Exception] = []
+        self.fails = False
+
+    def collect(self, timeout_s: float) -> list[str]:
+        if self.faults:
+            raise self.faults.pop()
+        if not self.came:
+            self.bell.acquire(timeout=timeout_s)
+        came, self.came = self.came, []
+        return came
+
+    def replied(self, came: Sequence[str]) -> None:
+        if self.fails:
+            raise ZeroDivisionError
+        self.book.said += came
+
+    def ring(self) -> None:
+        self.bell.release()
+
+
 class Hall:
     """A desk, those who come to it, and what they are told."""
 
     def __init__(self) -> None:
         self.book, self.told = Book(), SimpleQueue[Served]()
+        self.post = Mail(self.book)
         self.go_on = threading.Event()
         self.go_on.set()
-        self.desk: Desk[str, str] = Desk(cast(Store, self.book), self.answer, self.told.put)
+        self.desk: Desk[str, str] = Desk(cast(Store, self.book), self.answer, self.told.put, self.post)
 
     def answer(self, client: str) -> str:
         self.go_on.wait(10)
@@ -132,3 +160,53 @@ def test_who_comes_to_the_desk_together_fits_into_one_commit() -> None:
 def test_a_crowd_does_not_keep_the_first_from_their_commit(hall: Hall) -> None:
     served = hall.serve(*(str(number) for number in range(MOST_AT_ONCE + 1)))
     assert [len(group) for group in served] == [MOST_AT_ONCE, 1]
+
+
+def test_what_merchants_have_answered_is_booked_with_those_who_have_come(hall: Hall) -> None:
+    hall.post.came = ["success", "fail"]
+    assert hall.serve("a", "b") == [[("a", "to a"), ("b", "to b")]]
+    assert hall.book.said == ["begin", "success", "fail", "a", "b", "commit"]
+
+
+def test_what_merchants_have_answered_is_booked_while_nobody_comes(hall: Hall) -> None:
+    hall.serve("a")
+    del hall.book.said[:]
+    hall.post.came = ["success"]
+    hall.post.ring()
+    for _ in range(1000):
+        if "commit" in hall.book.said:
+            break
+        time.sleep(0.01)
+    assert hall.book.said == ["begin", "success", "commit"]
+    assert hall.told.empty()
+
+
+def test_who_comes_while_the_desk_is_idle_rings(hall: Hall) -> None:
+    hall.serve("a")
+    for name in "bcd":
+        time.sleep(0.02)
+        hall.desk.take(name)
+        assert hall.told.get(timeout=0.9) == [(name, f"to {name}")]
+
+
+def test_a_post_that_fails_keeps_nobody_waiting(
+    hall: Hall, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("checkout.desk._AGAIN_S", 0)
+    hall.post.faults = [MemoryError()]
+    served = hall.serve("a", "b")
+    assert [one for together in served for one in together] == [("a", "to a"), ("b", "to b")]
+    assert caplog.text.count("could not collect") == 1
+
+
+def test_what_merchants_have_answered_is_booked_alone_where_the_store_cannot_begin(hall: Hall) -> None:
+    hall.book.refuses = True
+    hall.post.came = ["success"]
+    assert hall.serve("a", "b") == [[("a", None), ("b", None)]]
+    assert hall.book.said == ["success"]
+
+
+def test_answers_that_cannot_be_booked_keep_nobody_waiting(hall: Hall, caplog: pytest.LogCaptureFixture) -> None:
+    hall.post.came, hall.post.fails = ["success"], True
+    assert hall.serve("a") == [[("a", "to a")]]
+    assert "could not be booked" in caplog.text

@@ -17,19 +17,19 @@ LAYERS = [  # from the ground up; a module imports from its own layer and those 
     {"beijing", "boot", "client", "cpus", "errors", "inline", "log_files", "logs", "money", "places", "records", "toml"}
     | {"turns"},
     {"events", "grants", "ids", "model", "qr", "rates", "signing", "xml"},
-    {"authorities", "framing", "http", "outgoing", "patient_socket", "resources", "setting_values", "settings"}
-    | {"targets", "wire"},
+    {"authorities", "framing", "http", "lookups", "outgoing", "patient_socket", "resources", "setting_values"}
+    | {"settings", "steps", "targets", "wire"},
     {"channel", "interfaces"},
     {"store"},
     {"api_keys", "idempotency"}
     | {"accounts", "amounts", "audit", "backup", "deliveries", "devices", "exports", "merchants", "orders", "payments"}
     | {"alert_texts", "alerts", "announcements", "conditions", "endpoints", "messenger", "tries", "troubles"}
     | {"candidates", "checklist", "code_kinds", "importing", "money_back", "move", "opening", "order_search", "owner"}
-    | {"payment_search", "preferences", "presence", "sales", "sessions"}
+    | {"letters", "payment_search", "preferences", "presence", "sales", "sessions"}
     | {"catalogue", "claims", "gateways", "merchant_keys", "products", "prompts", "receiving", "refund_calls", "scans"}
     | {"refund_notices", "refunds", "returns", "statistics"}
     | {"selling", "settlement", "sharing", "snippets", "strangers", "switching", "tallies"},
-    {"chores", "inquiries", "inspection", "lanes", "outbox", "worker"},
+    {"chores", "courier", "inquiries", "inspection", "lanes", "outbox", "owing", "worker"},
     {"access", "fields", "front", "hosts", "live", "plain", "web"},  # Flask from here on
     {"protocols", "channels", "monitors"},
     {"pages", "admin", "health", "metrics"},

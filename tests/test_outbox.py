@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
+from typing import Any
 
 import pytest
 
-from checkout import deliveries
+from checkout import announcements, deliveries
 from checkout import store as stores
 from checkout.errors import StoreError
-from checkout.interfaces import Store
+from checkout.interfaces import Owed, Rows, Store
 from checkout.model.deliveries import DeliveryState
 from checkout.outbox import Outbox
 from tests.trade import Trade, listen, lock_at_claims, trading
@@ -78,15 +79,14 @@ def test_a_payment_that_is_not_booked_sends_nothing_and_keeps_no_place_at_the_ho
     trade: Trade, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     trade.worker.start()
-    real, failures = stores.deliveries.claim, iter(range(3))
+    real, failures = announcements.of_order, iter(range(3))
 
-    def claim(*values: object) -> object:
-        found = real(*values)  # type: ignore[arg-type]
+    def of_order(*values: Any, **more: Any) -> Any:
         if next(failures, None) is not None:
             raise StoreError("The disk is full; make room, nothing that was acknowledged is lost.")
-        return found
+        return real(*values, **more)
 
-    monkeypatch.setattr(stores.deliveries, "claim", claim)
+    monkeypatch.setattr(announcements, "of_order", of_order)
     for _ in range(3):
         with suppress(StoreError):
             trade.owe("https://a.example/n")
@@ -97,40 +97,23 @@ def test_a_payment_that_is_not_booked_sends_nothing_and_keeps_no_place_at_the_ho
 
 
 @pytest.mark.usefixtures("blind")
-def test_a_transaction_that_fails_after_the_claim_gives_the_place_back(trade: Trade) -> None:
-    trade.worker.start()
-    (order,) = trade.owe("https://b.example/n")
-    trade.wait_until_delivered([order])
-    (told,) = trade.shop.deliveries(order)
-    deliveries.resend(trade.shop.store, told.id, START)
-    for _ in range(3):
-        with suppress(ZeroDivisionError), trade.worker.at_once() as owed, trade.shop.store.transaction() as db:
-            db.run("UPDATE deliveries SET attempts = 0")
-            owed(db, order.token)
-            raise ZeroDivisionError
-    paid = trade.owe("https://b.example/n", "https://b.example/n")
-    trade.wait_until_delivered(paid)
-    assert len(trade.merchants.sent) == 3
-
-
-@pytest.mark.usefixtures("blind")
 def test_a_transaction_that_is_done_again_claims_once(trade: Trade) -> None:
     trade.worker.start()
-    (order,) = trade.owe("https://b.example/n")
-    trade.wait_until_delivered([order])
-    (told,) = trade.shop.deliveries(order)
-    deliveries.resend(trade.shop.store, told.id, START)
+    order = trade.shop.open("N9", notify_url="https://b.example/n")
+
+    def owe(db: Rows, owed: Owed) -> None:
+        owed.begin()
+        deliveries.owe(db, order, "order.paid", owed=owed, new_id=trade.shop.new_id, now=START)
+
     with trade.worker.at_once() as owed:
         for _ in range(3):
             with suppress(ZeroDivisionError), trade.shop.store.transaction() as db:
-                db.run("UPDATE deliveries SET attempts = 0")
-                owed(db, order.token)
+                owe(db, owed)
                 raise ZeroDivisionError
         with trade.shop.store.transaction() as db:
-            db.run("UPDATE deliveries SET attempts = 0")
-            owed(db, order.token)
+            owe(db, owed)
     trade.wait_until_delivered([order])
-    assert len(trade.merchants.sent) == 2
+    assert len(trade.merchants.sent) == 1
     paid = trade.owe("https://b.example/n", "https://b.example/n")
     trade.wait_until_delivered(paid)
 

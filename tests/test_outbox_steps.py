@@ -5,21 +5,25 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
-from checkout import deliveries
+from checkout import announcements, deliveries, letters
 from checkout import store as stores
+from checkout.courier import Courier, Reply
 from checkout.errors import StoreError
-from checkout.http import Answer, Outgoing
-from checkout.interfaces import Rows, Store
+from checkout.http import Outgoing
+from checkout.interfaces import Owed, Rows, Store
 from checkout.lanes import HOOK, MOST_AT_ONCE, Lanes
+from checkout.letters import Tried
 from checkout.model.deliveries import Delivery, DeliveryState
 from checkout.model.orders import Order
 from checkout.outbox import Outbox
+from checkout.owing import Way
 from checkout.store.sqlite import SqliteStore
-from checkout.turns import ALONE, TooNarrow, Turn
+from checkout.turns import ALONE, Turn
 from tests.shop import Shop
 from tests.trade import DIALECTS, listen
 from tests.world import START, FakeClock, answer
@@ -30,36 +34,47 @@ HOOK_URL = "https://hook.example/h"
 
 
 class Alone:
-    """A shop and an outbox whose pool is a list: nothing is sent before `work_off`."""
+    """A shop and an outbox whose courier is a list: nothing is sent before `work_off`."""
 
     def __init__(self, store: Store, clock: FakeClock) -> None:
         self.shop, self.clock, self.lanes = Shop(store).fill(), clock, Lanes()
         self.shop.change_account(max_offset=500)
-        self.pool: list[tuple[Callable[..., object], tuple[Any, ...]]] = []
+        self.pool: list[tuple[Way, Outgoing | None]] = []
         self.sent: list[str] = []
-        self.reply = answer()
-        self.woken, self.is_over, self.is_full = 0, False, False
+        self.reply: Reply = answer()
+        self.woken, self.is_over, self.has_ended = 0, False, False
         self.outbox = Outbox(
-            store, DIALECTS, self.send, clock, self.lanes,
-            submit=self.submit, wake=self.wake, is_over=lambda: self.is_over,
+            store, DIALECTS, cast("Courier[Way]", self), clock, self.lanes,
+            submit=lambda work, *values: work(*values), wake=self.wake, is_over=lambda: self.is_over,
         )  # fmt: skip
 
-    def send(self, request: Outgoing) -> Answer:
+    def carry(self, way: Way, request: Outgoing | None) -> None:
+        if self.has_ended:
+            raise RuntimeError("The courier has ended.")
+        self.pool.append((way, request))
+
+    def turn(self, _: float) -> list[tuple[Way, Reply]]:
+        """Everything that is under way comes back at once."""
+        came = [(way, self.sent_to(request)) for way, request in self.pool]
+        self.pool.clear()
+        return came
+
+    def sent_to(self, request: Outgoing | None) -> Reply:
+        if request is None:
+            return None
         self.sent.append(request.url)
         return self.reply
 
-    def submit(self, work: Callable[..., object], *values: Any) -> None:
-        self.pool.append((work, values))
-        if self.is_full:
-            raise RuntimeError("can't start new thread")
+    def ring(self) -> None: ...
 
     def wake(self) -> None:
         self.woken += 1
 
     def work_off(self) -> None:
+        """One after the other."""
         while self.pool:
-            work, values = self.pool.pop(0)
-            work(*values)
+            way, request = self.pool.pop(0)
+            self.outbox.replied([(way, self.sent_to(request))])
 
     def paid(self, *numbers: str, url: str = URL, at_once: bool = False) -> list[Order]:
         """Paid orders whose callbacks are due; `at_once`: as a server with a worker books them."""
@@ -68,6 +83,14 @@ class Alone:
         for order in orders:
             self.shop.push(order.really_price)
         return orders
+
+    def owe(self, db: Rows, owed: Owed, order: Order) -> None:
+        """As a payment does."""
+        owed.begin()
+        by: dict[str, Any] = {"new_id": self.shop.new_id, "now": START}
+        deliveries.owe(db, order, "order.paid", owed=owed, **by)
+        for message in announcements.of_order(db, order, "order.paid", **by):
+            owed.event(message)
 
     def of(self, order: Order) -> Delivery:
         return next(one for one in self.shop.deliveries(order) if not one.endpoint)
@@ -107,7 +130,7 @@ def test_a_look_hands_over_two_for_each_host_and_counts_those_that_wait(alone: A
     assert {alone.of(order).state for order in orders} == {DeliveryState.DELIVERED}
     assert len(alone.sent) == 5
     assert (alone.places(), alone.places("b.example")) == (2, 2)
-    assert alone.woken == 3
+    assert alone.woken == 0
 
 
 def test_a_look_ends_where_there_is_no_room_for_anybody(alone: Alone) -> None:
@@ -162,44 +185,34 @@ def test_what_is_owed_is_claimed_in_the_same_transaction_and_sent_after_it(alone
     assert alone.places() == 2
 
 
-def test_what_another_has_claimed_meanwhile_is_not_sent_and_keeps_no_place(
-    alone: Alone, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(stores.deliveries, "claim", lambda *_: None)
-    alone.paid("N1", "N2", "N3", at_once=True)
-    assert alone.pool == []
-    assert alone.places() == 2
-    assert alone.woken == 0
-
-
 def test_what_was_owed_by_an_undone_transaction_is_neither_sent_nor_remembered(alone: Alone) -> None:
     alone.paid("N1", "N2", at_once=True)
-    (order,) = alone.paid("N3")
+    order = alone.shop.open("N3", price=1000, notify_url=URL)
     with suppress(ZeroDivisionError), alone.outbox.at_once() as owed, alone.shop.store.transaction() as db:
-        owed(db, order.token)
+        alone.owe(db, owed, order)
         raise ZeroDivisionError
     alone.work_off()
     assert len(alone.sent) == 2
-    assert alone.woken == 2
+    assert alone.woken == 0
 
 
 def test_what_an_undone_transaction_had_claimed_is_not_sent_and_keeps_no_place(alone: Alone) -> None:
-    (order,) = alone.paid("N1")
+    order = alone.shop.open(notify_url=URL)
     with suppress(ZeroDivisionError), alone.outbox.at_once() as owed, alone.shop.store.transaction() as db:
-        owed(db, order.token)
+        alone.owe(db, owed, order)
+        assert alone.places() == 1
         raise ZeroDivisionError
-    assert (alone.pool, alone.tries([order]), alone.places()) == ([], [0], 2)
+    assert (alone.pool, alone.places()) == ([], 2)
 
 
 def test_who_owes_nothing_when_it_is_done_again_asks_for_no_look(alone: Alone) -> None:
     listen(alone, HOOK_URL)
-    (order,) = alone.paid("N1")
+    order = alone.shop.open(notify_url=URL)
     with alone.outbox.at_once() as owed:
         with suppress(ZeroDivisionError), alone.shop.store.transaction() as db:
-            owed(db, order.token)
+            alone.owe(db, owed, order)
             raise ZeroDivisionError
-        with alone.shop.store.transaction() as db:
-            owed(db, "")
+        owed.begin()
     assert (alone.pool, alone.woken, alone.places()) == ([], 0, 2)
 
 
@@ -208,7 +221,7 @@ def test_what_finds_its_host_busy_goes_out_after_it_without_a_look(alone: Alone)
     assert alone.tries(orders) == [1, 1, 0, 0]
     assert (len(alone.pool), alone.woken) == (2, 0)
     alone.work_off()
-    assert alone.sent == [f"{URL}?order=N{number}" for number in (1, 3, 4, 2)]
+    assert alone.sent == [f"{URL}?order=N{number}" for number in (1, 2, 3, 4)]
     assert {alone.of(order).state for order in orders} == {DeliveryState.DELIVERED}
 
 
@@ -230,43 +243,79 @@ def test_what_goes_to_a_webhook_endpoint_is_left_to_the_loop_which_is_asked_to_l
     assert alone.sent[1:] == [HOOK_URL]
 
 
-def test_a_thread_that_cannot_be_started_is_logged_and_the_message_keeps_its_place(
+def test_a_courier_that_has_ended_is_logged_and_the_message_keeps_no_place(
     alone: Alone, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The pool has it in its queue: the next thread that is free sends it."""
-    alone.is_full = True
+    alone.has_ended = True
     (order,) = alone.paid("N1", at_once=True)
     assert f"Delivery {alone.of(order).id} could not begin; its lease brings it back" in caplog.text
-    assert alone.places() == 1
-    alone.work_off()
     assert alone.places() == 2
 
 
 # One try
 
 
-def claimed(alone: Alone, owed: Delivery) -> Delivery:
-    found = deliveries.claim(alone.shop.store, owed, alone.clock.now)
-    assert found is not None
-    return found
+def test_what_is_not_to_be_sent_any_more_keeps_no_place(alone: Alone, monkeypatch: pytest.MonkeyPatch) -> None:
+    orders = alone.paid("N1", "N2", "N3", at_once=True)
+    monkeypatch.setattr(letters, "written", lambda *_: None)
+    alone.work_off()
+    assert len(alone.sent) == 2
+    (other,) = alone.paid("N4")
+    alone.outbox.look()
+    assert (alone.pool, alone.places(), alone.tries([*orders, other])) == ([], 2, [1, 1, 1, 1])
 
 
-def test_nothing_is_sent_to_an_endpoint_that_was_paused_since_the_claim(
-    alone: Alone, caplog: pytest.LogCaptureFixture
+def test_a_message_that_cannot_be_written_is_a_try_that_has_failed(
+    alone: Alone, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    caplog.set_level(logging.INFO)
-    listen(alone, HOOK_URL)
-    alone.paid("N1")
-    taken = claimed(alone, alone.hook())
-    with alone.shop.store.transaction() as db:
-        deliveries.pause(db, taken.endpoint, "hand", START)
-    assert alone.outbox.deliver(taken, HOOK + "hook.example") is None
-    assert alone.sent == []
+    monkeypatch.setitem(cast("dict[str, Any]", DIALECTS), "vmq", SimpleNamespace())
+    (order,) = alone.paid("N1", at_once=True)
+    alone.work_off()
+    owed = alone.of(order)
+    assert (alone.sent, owed.state, owed.attempts, alone.places()) == ([], DeliveryState.WAITING, 1, 2)
+    assert START + 5 <= owed.due_at <= START + 6
     with alone.shop.store.read() as db:
-        assert stores.deliveries.tries(db, taken.id) == []
-    assert "message.tried" not in caplog.text
-    alone.outbox.deliver(claimed(alone, alone.of(alone.paid("N2")[0])), LANE)
-    assert "message.tried" in caplog.text
+        (tried,) = stores.deliveries.tries(db, owed.id)
+    assert "the log says why" in tried.error
+
+
+def test_what_comes_back_together_is_booked_together(alone: Alone, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    orders = alone.paid("N1", "N2", "N3", "N4", at_once=True)
+    orders += alone.paid("N5", url="https://b.example/n", at_once=True)
+    commits: list[int] = []
+    run = SqliteStore.in_turn
+
+    def in_turn(*values: Any) -> Any:
+        commits.append(1)
+        return run(*values)
+
+    with pytest.MonkeyPatch.context() as counting:
+        counting.setattr(SqliteStore, "in_turn", in_turn)
+        while alone.pool:
+            alone.outbox.replied(alone.outbox.collect(0))
+    assert len(commits) == 2
+    assert {alone.of(order).state for order in orders} == {DeliveryState.DELIVERED}
+    assert caplog.text.count("message.tried") == 5
+    assert (alone.places(), alone.places("b.example"), alone.woken) == (2, 2, 0)
+
+
+def test_one_that_cannot_be_booked_takes_no_other_with_it(
+    alone: Alone, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    first, second = alone.paid("N1", "N2", at_once=True)
+    broken, book = alone.of(first).id, deliveries.book
+
+    def books(db: Rows, tried: Tried, now: int, turn: Turn) -> None:
+        if tried.delivery.id == broken:
+            raise ZeroDivisionError
+        book(db, tried, now, turn)
+
+    monkeypatch.setattr(deliveries, "book", books)
+    alone.outbox.replied(alone.outbox.collect(0))
+    assert (alone.of(first).state, alone.of(second).state) == (DeliveryState.WAITING, DeliveryState.DELIVERED)
+    assert f"Delivery {broken} failed; its lease brings it back" in caplog.text
+    assert alone.places() == 2
 
 
 def test_who_has_ended_takes_no_further_message_of_the_lane(alone: Alone) -> None:
@@ -324,7 +373,7 @@ def test_a_try_that_cannot_be_booked_is_logged_and_leaves_its_place(
     monkeypatch.setattr(deliveries, "book", fails)
     alone.work_off()
     assert f"Delivery {alone.of(order).id} failed; its lease brings it back" in caplog.text
-    assert (alone.places(), alone.woken) == (2, 1)
+    assert (alone.places(), alone.woken) == (2, 0)
 
 
 # Beside others, on a database where several write
@@ -362,7 +411,7 @@ def test_booking_a_try_touches_the_message_that_follows_in_the_lane_too(
     first, second, third = (f"delivery {alone.of(order).id}" for order in orders)
     del asked[:]
     alone.work_off()
-    assert asked == [[first, third], [third], [second]]
+    assert asked == [[first, third], [second], [third]]
     assert len(alone.sent) == 3
 
 
@@ -387,9 +436,10 @@ def test_what_comes_to_the_lane_while_a_try_is_booked_follows_in_a_turn_of_its_o
     first, second = alone.paid("N1", "N2", at_once=True)
     real, passed = deliveries.book, iter([second])
 
-    def book(db: Rows, tried: deliveries.Tried, now: int, turn: Turn) -> None:
+    def book(db: Rows, tried: Tried, now: int, turn: Turn) -> None:
         real(db, tried, now, turn)
-        alone.outbox._pass_over([alone.of(order) for order in passed])
+        for order in passed:
+            alone.outbox._pass_over(alone.of(order), LANE)
 
     monkeypatch.setattr(deliveries, "book", book)
     with alone.shop.store.transaction() as db:
@@ -403,7 +453,7 @@ def test_what_comes_to_the_lane_while_a_try_is_booked_follows_in_a_turn_of_its_o
     ours, other = (f"delivery {alone.of(order).id}" for order in (first, second))
     assert asked == [[ours], [other], [other]]
     assert alone.tries([first, second]) == [1, 1]
-    assert alone.woken == 1
+    assert alone.woken == 0
 
 
 def test_booking_what_an_endpoint_has_answered_touches_the_endpoint(
@@ -411,21 +461,24 @@ def test_booking_what_an_endpoint_has_answered_touches_the_endpoint(
 ) -> None:
     listen(alone, HOOK_URL)
     alone.paid("N1")
-    taken = claimed(alone, alone.hook())
-    del asked[:]
-    alone.outbox.deliver(taken, HOOK + "hook.example")
-    assert asked == [[f"delivery {taken.id}", "endpoint whk_0"]]
+    hook = alone.hook()
+    alone.outbox.look()
+    del asked[:], alone.pool[:1]
+    alone.work_off()
+    assert asked == [[f"delivery {hook.id}", "endpoint whk_0"]]
     assert alone.sent == [HOOK_URL]
 
 
 @pytest.mark.usefixtures("asked")
-def test_an_endpoint_is_paused_only_alone(alone: Alone) -> None:
+def test_an_endpoint_is_paused_only_alone(alone: Alone, caplog: pytest.LogCaptureFixture) -> None:
     """Somebody may be adding a message for it, which would wait for an endpoint that is paused."""
     listen(alone, HOOK_URL)
     alone.paid("N1")
-    taken, alone.reply = claimed(alone, alone.hook()), answer(410)
-    with pytest.raises(TooNarrow):
-        alone.outbox.deliver(taken, HOOK + "hook.example")
+    alone.reply = answer(410)
+    alone.outbox.look()
+    del alone.pool[:1]
+    alone.work_off()
+    assert "TooNarrow" in caplog.text
 
 
 # Endpoints in turn
@@ -438,5 +491,5 @@ def test_of_several_endpoints_who_was_tried_last_comes_last(alone: Alone) -> Non
         first, second = stores.deliveries.due_events(db, START, failing=False)
     assert (len(first), len(second)) == (2, 2)
     assert [one.endpoint for one in alone.outbox.in_turn([first, second])] == ["whk_0", "whk_1", "whk_0", "whk_1"]
-    alone.outbox.deliver(claimed(alone, first[0]), HOOK + "hook.example")
+    alone.outbox._hand_over(first[0], HOOK + "hook.example")
     assert list(alone.outbox.in_turn([first, second[:1]])) == [second[0], *first]

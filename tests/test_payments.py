@@ -1,16 +1,18 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
 
-from checkout import orders, payments, switching
+from checkout import deliveries, orders, payments, switching
 from checkout import store as stores
 from checkout.errors import Code, Conflict, Refusal
-from checkout.interfaces import Owed, Rows, Store
+from checkout.interfaces import Owed, Store
 from checkout.model.accounts import Method
-from checkout.model.orders import State
+from checkout.model.deliveries import Delivery
+from checkout.model.merchants import Merchant
+from checkout.model.orders import Order, State
 from checkout.model.payments import Judgement, Payment
 from checkout.payments import REPEAT_WINDOW_S
 from tests.shop import Shop
@@ -119,42 +121,70 @@ def test_a_push_is_a_sign_of_life(shop: Shop) -> None:
     assert (device.push_at, device.beat_at) == (START, START)
 
 
+class Told:
+    """An `Owed` that notes what it is told, and claims every callback."""
+
+    def __init__(self) -> None:
+        self.words: list[str] = []
+        self.receipts: list[str] = []
+        self.seen: list[Delivery] = []
+        self.look: Callable[[], list[Delivery]] = list
+
+    @property
+    def owed(self) -> list[str]:
+        return [word for word in self.words if word != "begin"]
+
+    def begin(self) -> None:
+        self.words.append("begin")
+
+    def callback(self, delivery: Delivery, order: Order, merchant: Merchant, receipt: str) -> Delivery:
+        assert (delivery.order_token, delivery.merchant) == (order.token, merchant.id)
+        self.words.append(order.token)
+        self.receipts.append(receipt)
+        self.seen += self.look()
+        return deliveries.leased(delivery, START)
+
+    def event(self, delivery: Delivery) -> None:
+        self.words.append(delivery.id)
+
+
 def test_what_a_paid_order_owes_is_told_of_within_the_transaction_and_nothing_else_is(shop: Shop) -> None:
-    told: list[tuple[str, int]] = []
+    told = Told()
 
     @contextmanager
     def at_once() -> Iterator[Owed]:
-        def owed(db: Rows, token: str) -> None:
-            if token:
-                told.append((token, len(stores.deliveries.of_order(db, token))))
-                assert shop.deliveries(shop.order(token)) == [], "seen outside before the commit"
-
-        yield owed
+        yield told
 
     shop.at_once = at_once
     order = shop.open()
     shop.push(991)
     shop.push(None)
-    assert told == []
+    assert told.owed == []
+    told.look = lambda: shop.deliveries(shop.order(order))
     shop.push(990, at=1)
     shop.push(990, at=1)
-    assert told == [(order.token, 1)]
+    (receipt,) = told.receipts
+    with shop.store.read() as db:
+        assert stores.receipts.get(db, receipt) == stores.receipts.of_order(db, order.token)
+    assert told.owed == [order.token]
+    assert told.seen == [], "seen outside before the commit"
+    assert shop.deliveries(shop.order(order))[0].attempts == 1, "kept as it was claimed"
 
 
 def test_before_money_is_judged_it_is_said_that_what_an_undone_transaction_owed_is_undone(shop: Shop) -> None:
     """The message was booked by another process meanwhile: done again, the transaction owes nothing any more."""
-    told: list[str] = []
+    told = Told()
 
     @contextmanager
     def at_once() -> Iterator[Owed]:
-        yield lambda db, token: told.append(token)
+        yield told
 
     shop.at_once = at_once
     order = shop.open()
     shop.push(990, at=1)
-    assert told == ["", order.token]
+    assert told.words == ["begin", order.token]
     shop.push(990, at=1)
-    assert told == ["", order.token, ""]
+    assert told.words == ["begin", order.token, "begin"]
 
 
 # Repeats

@@ -313,7 +313,7 @@ def test_a_channel_that_was_taken_out_waits_for_its_return(alipay: Till) -> None
 
 def test_the_worker_sends_back(alipay: Till) -> None:
     world = alipay.world
-    worker = Worker(world.store, {}, world.outside.send, world.clock, channels=alipay.channels)
+    worker = Worker(world.store, {}, world.outside.exchange, world.clock, channels=alipay.channels)
     refund = alipay.ask(400)
     worker.start()
     ended = refund_calls.watch(world.store, refund.id, seconds=30)

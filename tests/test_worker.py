@@ -7,7 +7,6 @@ from collections.abc import Iterator
 
 import pytest
 
-from checkout import deliveries
 from checkout import store as stores
 from checkout.errors import StoreError
 from checkout.interfaces import Store
@@ -243,12 +242,12 @@ def test_orders_expire_without_anybody_asking(trade: Trade) -> None:
     assert trade.shop.order(order).state is State.EXPIRED
 
 
-def test_starting_twice_starts_one_loop_and_stopping_an_idle_worker_does_nothing(trade: Trade) -> None:
+def test_starting_twice_starts_one_loop_and_one_courier_and_stopping_an_idle_worker_does_nothing(trade: Trade) -> None:
     before = threading.active_count()
     trade.worker.stop()
     trade.worker.start()
     trade.worker.start()
-    assert threading.active_count() == before + 1
+    assert threading.active_count() == before + 2
 
 
 def test_stopping_waits_for_the_tries_that_are_under_way(trade: Trade) -> None:
@@ -268,17 +267,15 @@ def test_a_forked_child_starts_with_nothing_in_flight(trade: Trade, monkeypatch:
     trade.merchants.wait_for(lambda: trade.merchants.in_flight["slow.example"] == 2)
     real = os.getpid()
     monkeypatch.setattr(os, "getpid", lambda: real + 1)
-    first, trade.worker._thread = trade.worker._thread, None
-    parent_pool = trade.worker._pool
-    stopped = trade.worker._stopped
+    parent_pool, outbox, courier = trade.worker._pool, trade.worker.outbox, trade.worker._courier
     trade.worker.start()
     more = trade.owe("https://slow.example/n")
     trade.worker.wake()
     trade.merchants.wait_for(lambda: trade.merchants.in_flight["slow.example"] == 3)
     trade.merchants.let_go.set()
     trade.wait_until_delivered(more)
-    stopped.set()
-    assert first is not None
+    while not courier.close():
+        outbox.replied(courier.turn(1))
     parent_pool.shutdown()
 
 
@@ -338,10 +335,12 @@ def test_the_retries_of_an_endpoint_that_hangs_leave_its_neighbours_their_turn(t
     for _ in range(4):
         with trade.shop.store.read() as db:
             queues = stores.deliveries.due_events(db, trade.clock(), failing=False)
-        first = next(trade.worker._outbox.in_turn(queues))
-        claimed = deliveries.claim(trade.shop.store, first, trade.clock())
-        assert claimed is not None
-        trade.worker._outbox.deliver(claimed, lane_of(claimed))
+        first = next(trade.worker.outbox.in_turn(queues))
+        assert trade.worker._lanes.enter(lane_of(first))
+        trade.worker.outbox._hand_over(first, lane_of(first))
+        while not (came := trade.worker.outbox.collect(1)):
+            pass
+        trade.worker.outbox.replied(came)
     tried = [url for url in trade.merchants.sent if "a.example" in url]
     assert tried[:3] == ["https://a.example/slow", "https://a.example/other", "https://a.example/third"]
 

@@ -52,7 +52,7 @@ def gateway(world: World) -> Gateway:
 @pytest.fixture
 def worker(world: World, gateway: Gateway) -> Iterator[Worker]:
     channels = {"alipay": cast(Channel, gateway)}
-    made = Worker(world.store, {}, world.outside.send, world.clock, channels=channels)
+    made = Worker(world.store, {}, world.outside.exchange, world.clock, channels=channels)
     yield made
     made.stop()
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,6 +21,7 @@ from checkout.interfaces import Dialects, Store
 from checkout.model.deliveries import DeliveryState, Endpoint
 from checkout.model.merchants import Merchant
 from checkout.model.orders import Order
+from checkout.steps import READ, Steps, Wait
 from checkout.worker import Worker
 from tests.shop import Shop
 from tests.world import START, FakeClock, answer
@@ -44,19 +47,28 @@ class Merchants:
         self.in_flight: Counter[str] = Counter()
         self.most: Counter[str] = Counter()
 
-    def send(self, request: Outgoing) -> Answer:
+    def exchange(self, request: Outgoing) -> Steps[Answer]:
+        """As a courier has it: the thread of a server of theirs says when it is over."""
         host = urlsplit(request.url).hostname or ""
         with self.changed:
             self.sent.append(request.url)
             self.in_flight[host] += 1
             self.most[host] = max(self.most[host], self.in_flight[host])
             self.changed.notify_all()
-        if host in self.hanging or request.url.removeprefix("https://") in self.hanging:
-            self.let_go.wait(PATIENCE_S)
+        reading, writing = os.pipe()
+        is_hanging = host in self.hanging or request.url.removeprefix("https://") in self.hanging
+        threading.Thread(target=self._answer, args=(writing, is_hanging), daemon=True).start()
+        with open(reading, "rb") as over:
+            yield Wait(over, READ, time.monotonic() + 10 * PATIENCE_S)
         with self.changed:
             self.in_flight[host] -= 1
             self.changed.notify_all()
         return answer()
+
+    def _answer(self, writing: int, is_hanging: bool) -> None:
+        if is_hanging:
+            self.let_go.wait(PATIENCE_S)
+        os.close(writing)
 
     def wait_for(self, happened: Callable[[], bool]) -> None:
         with self.changed:
@@ -102,7 +114,7 @@ def trading(store: Store, clock: FakeClock) -> Iterator[Trade]:
     merchants = Merchants()
     shop = Shop(store).fill()
     shop.change_account(max_offset=500)
-    worker = Worker(store, DIALECTS, merchants.send, clock)
+    worker = Worker(store, DIALECTS, merchants.exchange, clock)
     try:
         yield Trade(shop, clock, merchants, worker)
     finally:

@@ -7,7 +7,7 @@ import re
 from flask import Blueprint, Response
 from msgspec import Struct
 
-from checkout import audit, deliveries, store
+from checkout import audit, deliveries, letters, store
 from checkout.admin import forms, layout, lists, session
 from checkout.admin.forms import Form
 from checkout.admin.nav import Page
@@ -74,9 +74,9 @@ def _page(delivery_id: str, form: Form) -> Response:
     shop, now = parts(), parts().clock()
     with shop.store.read() as db:
         delivery, tries = store.deliveries.get(db, delivery_id), store.deliveries.tries(db, delivery_id)
+        message = letters.shown(db, shop.dialects, delivery, now) if delivery and delivery.url else None
     if delivery is None:
         raise Refusal(Code.NOT_FOUND, "There is no such delivery.")
-    message = deliveries.outgoing(shop.store, shop.dialects, delivery, now) if delivery.url else None
     return layout.page(
         "admin/callback.html", PAGE, form=form, delivery=delivery, tries=tries,
         message=_readable(message) if message else None,

@@ -6,7 +6,8 @@ import json
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -16,6 +17,8 @@ from msgspec.structs import replace
 from checkout import logs
 from checkout.errors import StoreError
 from checkout.interfaces import Owed
+from checkout.model.deliveries import Delivery
+from checkout.model.orders import Order
 from checkout.monitors import messages
 from checkout.monitors.messages import digest
 from tests.clients.smsforwarder import WECHAT, Forwarder, Notification
@@ -111,9 +114,13 @@ def test_digests_tell_words_apart() -> None:
 def test_the_worker_is_told_of_an_order_that_was_paid(world: World) -> None:
     told: list[str] = []
 
+    def callback(delivery: Delivery, order: Order, *_: object) -> Delivery:
+        told.append(order.token)
+        return delivery
+
     @contextmanager
     def at_once() -> Iterator[Owed]:
-        yield lambda db, token: told.extend([token] if token else [])
+        yield cast(Owed, SimpleNamespace(begin=lambda: None, callback=callback))
 
     world.app.extensions["checkout"] = replace(world.parts, at_once=at_once)
     paid = b'{"method":"wechat","amount":"9.90","id":"%d"}'

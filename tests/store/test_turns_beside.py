@@ -14,7 +14,7 @@ from unittest.mock import Mock
 import psycopg
 import pytest
 
-from checkout import accounts, opening, orders, switching, turns
+from checkout import accounts, opening, orders, protocols, switching, turns
 from checkout import store as stores
 from checkout.errors import Code, Refusal, StoreError
 from checkout.interfaces import Rows
@@ -266,9 +266,9 @@ def test_what_a_transaction_claimed_that_was_undone_is_not_told(pair: Pair, monk
     early = ended(pair.one, pair.one.open("N1", without=ON_A, notify_url="https://a.example/n"))
     pair.two.now = pair.one.now
     following = pair.one.open("N1", without=ON_B)
-    begun: list[Any] = []
+    courier = Mock()
     outbox = Outbox(
-        pair.one.store, {}, Mock(), lambda: pair.one.now, Lanes(), submit=lambda *one: begun.append(one), wake=Mock(),
+        pair.one.store, protocols.dialects(), courier, lambda: pair.one.now, Lanes(), submit=Mock(), wake=Mock(),
         is_over=lambda: False,
     )  # fmt: skip
     pair.one.at_once = outbox.at_once
@@ -285,7 +285,7 @@ def test_what_a_transaction_claimed_that_was_undone_is_not_told(pair: Pair, monk
     outcome = pair.one.push(990, "phone-a")
     assert outcome.order is None
     assert pair.one.order(early).state is not State.PAID
-    assert begun == []
+    assert not courier.carry.called
 
 
 def test_a_collision_that_never_ends_is_told(pair: Pair) -> None:
