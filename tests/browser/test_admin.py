@@ -118,8 +118,9 @@ CUT = """() => {
 }"""
 
 
-@pytest.mark.parametrize("width", [375, 1100])
+@pytest.mark.parametrize("width", [320, 375, 1100])
 def test_no_word_and_no_amount_is_cut_in_two(site: Site, page: Page, width: int) -> None:
+    """320 pixels are also what 400 % zoom leaves of a desktop."""
     world = site.world
     for number in range(2):
         told = world.create(f"N{number}", "45678.90")["data"]
@@ -128,6 +129,7 @@ def test_no_word_and_no_amount_is_cut_in_two(site: Site, page: Page, width: int)
     page.set_viewport_size({"width": width, "height": 800})
     for place in ("", "payments", "accounts", "devices", "callbacks", "statistics"):
         page.goto(f"{site.url}/admin/{place}")
+        assert page.evaluate("document.documentElement.scrollWidth") == width, place
         assert page.evaluate(CUT) == [], place
         tiles = page.locator(".tile")
         assert all(tiles.evaluate_all("(all) => all.map((one) => one.scrollWidth <= one.clientWidth)")), place
