@@ -2,6 +2,9 @@
 
 Threads that each kept one of their own would keep ten: a connection holds the database's schema, its statements and
 pages, 0.3 to 0.5 MB. Of eight threads that are all busy, hardly ever more than three read at the same moment.
+
+What is closed beside others keeps its descriptor of the database: to close that would drop the locks of all. SQLite
+opens the next connection with it, so that there are as many as have ever read at the same moment.
 """
 
 from __future__ import annotations

@@ -179,9 +179,13 @@ class SqliteStore:
                 cached_statements=256,
                 factory=_Connection,
             )
-            _retrying(lambda: _use_wal(connection))
-            for pragma in _PRAGMAS:
-                connection.execute(pragma)
+            try:
+                _retrying(lambda: _use_wal(connection))
+                for pragma in _PRAGMAS:
+                    connection.execute(pragma)
+            except BaseException:
+                connection.close()  # else its files stay open until the collector of garbage comes
+                raise
         except sqlite3.Error as error:
             raise StoreError(_sentence(error)) from error
         return connection

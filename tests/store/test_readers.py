@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gc
+import os
 import subprocess
 import sys
 import threading
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
@@ -36,6 +38,15 @@ def connections_of(store: SqliteStore, count: int) -> list[object]:
     """Those of that many readings, all open at once."""
     with ExitStack() as stack:
         return [stack.enter_context(store.read())._connection for _ in range(count)]  # type: ignore[attr-defined]
+
+
+def descriptors(store: SqliteStore) -> int:
+    """Those that this process has of the database's files."""
+    found = []
+    for name in os.listdir("/proc/self/fd"):
+        with suppress(FileNotFoundError):  # that of the listing itself
+            found.append(os.readlink(f"/proc/self/fd/{name}"))
+    return sum(name.startswith(str(store.path)) for name in found)
 
 
 def test_those_who_read_at_once_read_on_connections_of_their_own(sqlite_store: SqliteStore) -> None:
@@ -69,6 +80,44 @@ def test_no_more_are_kept_than_are_needed_later(sqlite_store: SqliteStore) -> No
     again = connections_of(sqlite_store, MANY)
     assert len(set(before) & set(again)) == KEPT
     sqlite_store.close()
+
+
+def test_a_crowd_of_readers_leaves_no_more_behind_than_the_first_did(sqlite_store: SqliteStore) -> None:
+    """SQLite keeps the descriptors of connections that were closed beside others, and opens the next ones with them."""
+    with sqlite_store.transaction() as db:
+        db.one("SELECT 1 FROM orders")
+    before = descriptors(sqlite_store)
+    connections_of(sqlite_store, MANY)
+    first = descriptors(sqlite_store)
+    assert first <= before + MANY + KEPT  # the database of each, the log of writes of those that are kept
+    for _ in range(5):
+        connections_of(sqlite_store, MANY)
+        assert descriptors(sqlite_store) == first
+    sqlite_store.close()
+    assert descriptors(sqlite_store) == 0
+
+
+def test_one_that_cannot_be_used_is_closed_at_once(sqlite_store: SqliteStore) -> None:
+    """Where descriptors are short, the collector of garbage may come too late."""
+    sqlite_store.path.write_bytes(b"no database" * 1000)
+
+    def read() -> None:
+        with sqlite_store.read() as db:
+            db.one("SELECT 1")
+
+    def write() -> None:
+        with sqlite_store.transaction() as db:
+            db.one("SELECT 1")
+
+    gc.disable()
+    try:
+        for work in (read, write):
+            for _ in range(3):
+                with pytest.raises(StoreError, match="damaged"):
+                    work()
+            assert descriptors(sqlite_store) == 0, work.__name__
+    finally:
+        gc.enable()
 
 
 def test_one_whose_reading_failed_is_lent_again(sqlite_store: SqliteStore) -> None:
