@@ -82,7 +82,7 @@ def test_every_core_module_and_its_tests_are_there() -> None:
         assert Path(name).exists(), name
     for name in core.MODULES:
         source = Path(name).read_text()
-        assert len(mutants(source)) == len({one.name for one in mutants(source)}) > 10
+        assert len(mutants(source)) == len({one.name for one in mutants(source)}) > 5
 
 
 def test_what_is_said_to_change_nothing_is_a_fault_of_today() -> None:
