@@ -15,7 +15,7 @@ from checkout.desk import MOST_AT_ONCE, Desk
 from checkout.errors import StoreError
 from checkout.inline import need_thread
 from checkout.interfaces import Store
-from checkout.store.writer import MOST_IN_A_COMMIT
+from checkout.store.commits import MOST_IN_A_COMMIT
 
 Served = list[tuple[str, str | None]]
 

@@ -14,8 +14,8 @@ from checkout import logs
 from checkout.errors import StoreError
 from checkout.inline import Elsewhere, at_desk
 from checkout.model.orders import State
+from checkout.store.commits import Commits
 from checkout.store.sqlite import SqliteStore
-from checkout.store.writer import Writer
 from tests.world import MERCHANT_KEY, World, md5
 
 
@@ -57,7 +57,7 @@ def test_where_the_commit_fails_nobody_is_told_and_the_host_keeps_its_room(
     created = [world.create(f"N{number}")["data"] for number in range(2)]
     for _ in range(3):  # a place at the host that was lost each time would be missed
         with monkeypatch.context() as patch:
-            patch.setattr(Writer, "_commit", _failing)
+            patch.setattr(Commits, "commit", _failing)
             with pytest.raises(StoreError, match="full"), world.store.together():
                 _push_all(world, created)
         assert [world.order(order["orderId"]).state for order in created] == [State.PENDING] * 2
@@ -73,10 +73,10 @@ def _push_all(world: World, created: list[dict[str, Any]]) -> None:
         world.push(order["reallyPrice"])
 
 
-def _failing(writer: Writer) -> None:
-    group, connection = writer._group, writer._connection
+def _failing(commits: Commits) -> None:
+    group, connection = commits.group, commits._connection
     if group is not None and connection is not None:
-        writer._end(connection, StoreError("The disk is full."))
+        commits._end(connection, StoreError("The disk is full."))
 
 
 def test_events_are_logged_when_they_are_on_the_disk(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,18 +1,19 @@
-"""What shares a commit: the transactions of several threads, those that are handed in to be done by whichever thread is
-writing, and those that one thread does together."""
+"""What is open on the writing connection: the transactions that share the next commit, from BEGIN to COMMIT.
+
+All but the first have a savepoint of their own, so that one that fails is undone alone. Whoever calls has the turn.
+"""
 
 from __future__ import annotations
 
-import logging
-import queue
 import sqlite3
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 
 from checkout.errors import StoreError
+from checkout.store.turnstile import Turnstile
 
-log = logging.getLogger(__name__)
-
+MOST_IN_A_COMMIT = 32
 BROKEN_OFF = "The transaction was broken off; try again."
 
 
@@ -33,73 +34,129 @@ class Group:
             self.event.set()
 
 
-class Piece:
-    """A transaction that was handed in. It is over when what it did is on the disk, or undone."""
+class Commits:
+    """Opens its connection by `connect` when it is needed first; `translate` puts SQLite's errors into sentences.
+    `expect` raises `StoreError` where nothing may be written. `turnstile`: where it waits for other processes."""
 
-    __slots__ = ("_calls", "_work", "error", "group", "is_done", "is_over", "result")
+    def __init__(
+        self,
+        connect: Callable[[], sqlite3.Connection],
+        translate: Callable[[sqlite3.Error], StoreError],
+        expect: Callable[[], None],
+        turnstile: Turnstile | None = None,
+    ) -> None:
+        self._connect, self._translate, self._expect = connect, translate, expect
+        self.turnstile = turnstile or Turnstile()
+        self._connection: sqlite3.Connection | None = None
+        self.group: Group | None = None  # that is open
+        self.has_failed = False  # the last commit
 
-    def __init__(self, work: Callable[[sqlite3.Connection], object]) -> None:
-        self._work = work
-        self._calls: queue.SimpleQueue[None] = queue.SimpleQueue()
-        self.group: Group | None = None
-        self.result: object = None
-        self.error: BaseException | None = None
-        self.is_done = self.is_over = False
+    def opened(self) -> sqlite3.Connection:
+        if self._connection is None:
+            self._connection = self._connect()
+        return self._connection
 
-    def do(self, connection: sqlite3.Connection) -> None:
-        self.result = self._work(connection)
-        self.is_done = True
+    def join(self) -> tuple[sqlite3.Connection, Group]:
+        connection = self.opened()
+        try:
+            if self.group is None:
+                self._begin(connection)
+                self.group = Group()
+            else:
+                connection.execute("SAVEPOINT member")
+        except sqlite3.Error as error:
+            self.commit()  # what others have left here
+            raise self._translate(error) from error
+        return connection, self.group
 
-    def end(self) -> None:
-        """Its own error counts only once the group, for whose work it may have failed, is on the disk."""
-        if self.group is not None and self.group.error is not None:
-            self.error = StoreError(str(self.group.error))
-        elif self.error is None and not (self.is_done and self.group is not None and self.group.done):
-            self.error = StoreError(BROKEN_OFF)
-        self.is_over = True
-        self.call()
-
-    def wait(self) -> None:
-        """Until it is over, or its thread may find the turn free."""
-        self._calls.get()
-
-    def call(self) -> None:
-        self._calls.put(None)
-
-
-class Together:
-    """What one thread does in one commit. All of it is on the disk afterwards, or nothing: where the commit has ended
-    early, `error` refuses what would come after it."""
-
-    __slots__ = ("_waiting", "error", "group", "has_turn")
-
-    def __init__(self) -> None:
-        self.group: Group | None = None
-        self.has_turn = False
-        self.error: StoreError | None = None
-        self._waiting: list[tuple[Callable[[], object], Callable[[], object]]] = []
-
-    def afterwards(self, done: Callable[[], object], undone: Callable[[], object]) -> None:
-        self._waiting.append((done, undone))
-
-    def note(self, piece: Piece, current: Group | None) -> None:
-        """After each piece: `current` is the group that is open still."""
-        if piece.group is not None and piece.group.done and not piece.group.size and piece.group.error is None:
-            return  # the first of a group was undone, and with it the group: nothing else was in it
-        if self.group is None:
-            self.group = piece.group
-        if self.group is None or current is not self.group:
-            self.error = StoreError(str(self.group.error if self.group and self.group.error else piece.error))
-
-    def finish(self) -> None:
-        """After the commit: calls what has waited for it. Raises `StoreError` where it has failed."""
-        error = None
-        if self.group is not None:
-            error = self.group.error if self.group.done else StoreError(BROKEN_OFF)
-        for done, undone in self._waiting:
+    def count_in(self, connection: sqlite3.Connection, group: Group) -> None:
+        if group.size:
             try:
-                (undone if error else done)()
-            except Exception:
-                log.exception("What was to be done after a commit has failed")
-        if error is not None:
-            raise StoreError(str(error)) from error
+                connection.execute("RELEASE member")
+            except sqlite3.Error as error:
+                raise self._translate(error) from error
+        group.size += 1
+
+    def undo(self, connection: sqlite3.Connection, group: Group) -> None:
+        """Undoes the work of the transaction at hand. Some errors of SQLite undo everything: then the whole group has
+        failed, and its members hear of it."""
+        try:
+            if not group.size:
+                self._end(connection, None)
+            elif connection.in_transaction:
+                connection.execute("ROLLBACK TO member")
+                connection.execute("RELEASE member")
+            else:
+                self._end(connection, StoreError("The database undid the transaction; try again."))
+        except BaseException as error:  # what has failed must not stay in a transaction that others commit
+            self._end(connection, self._reason(error))
+            if not isinstance(error, sqlite3.Error):
+                raise
+
+    def leave(self, group: Group, *, others_follow: bool) -> None:
+        """Commits, unless somebody waits who will."""
+        if self.group is not group:
+            return
+        if others_follow and group.size < MOST_IN_A_COMMIT:
+            group.event = group.event or threading.Event()
+        else:
+            self.commit()
+
+    def commit(self) -> None:
+        group, connection = self.group, self._connection
+        if group is None or connection is None:
+            return
+        try:
+            connection.execute("COMMIT")
+        except BaseException as error:
+            self.has_failed = True
+            self._end(connection, self._reason(error))
+            if not isinstance(error, sqlite3.Error):
+                raise
+        else:
+            self.has_failed = False
+            self._finish(group, None)
+
+    def close(self) -> None:
+        """Commits what is open, then closes; the next use opens the connection again."""
+        self.commit()
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+
+    def abandon(self) -> sqlite3.Connection | None:
+        """In a forked child: lets the parent's connection go without touching it, and gives it to the caller."""
+        connection = self._connection
+        self.__init__(self._connect, self._translate, self._expect, self.turnstile)  # type: ignore[misc]
+        return connection
+
+    def _begin(self, connection: sqlite3.Connection) -> None:
+        self._expect()
+        self.turnstile.enter()
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+        except BaseException:
+            self.turnstile.leave()
+            raise
+
+    def _end(self, connection: sqlite3.Connection, error: StoreError | None) -> None:
+        """Rolls back. A connection that cannot even do that (the disk is gone) is thrown away."""
+        group = self.group
+        assert group is not None
+        try:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+        except Exception:
+            self._connection = None
+            with suppress(Exception):
+                connection.close()
+        self._finish(group, error)
+
+    def _finish(self, group: Group, error: StoreError | None) -> None:
+        self.group = None
+        self.turnstile.leave()
+        group.finish(error)
+
+    def _reason(self, error: BaseException) -> StoreError:
+        """What the members of a group are told. Where memory is short, sqlite3 raises no error of its own."""
+        return self._translate(error) if isinstance(error, sqlite3.Error) else StoreError(BROKEN_OFF)

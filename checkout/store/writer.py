@@ -20,12 +20,13 @@ from contextlib import contextmanager, suppress
 from typing import TypeVar
 
 from checkout.errors import StoreError
-from checkout.store.commits import BROKEN_OFF, Group, Piece, Together
+from checkout.store.commits import MOST_IN_A_COMMIT, Commits, Group
+from checkout.store.pieces import Piece
+from checkout.store.together import Together
 from checkout.store.turnstile import Turnstile
 
 T = TypeVar("T")
 
-MOST_IN_A_COMMIT = 32
 _LOOK_AGAIN_S = 1
 
 
@@ -37,20 +38,31 @@ class Writer:
         self,
         connect: Callable[[], sqlite3.Connection],
         translate: Callable[[sqlite3.Error], StoreError],
-        turnstile: Turnstile | None = None,
         expect: Callable[[], None] = lambda: None,
     ) -> None:
-        self._connect, self._translate, self._expect = connect, translate, expect
-        self.turnstile = turnstile or Turnstile()
-        self._connection: sqlite3.Connection | None = None
-        self._group: Group | None = None
+        self._commits = Commits(connect, translate, expect)
+        self._start()
+
+    def _start(self) -> None:
         self._owner = 0
         self._turn = threading.Lock()
         self._counting = threading.Lock()
         self._waiting = 0
         self._pieces: deque[Piece] = deque()
         self._together: dict[int, Together] = {}  # by thread
-        self.has_failed = False  # the last commit
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether the last commit has."""
+        return self._commits.has_failed
+
+    @property
+    def turnstile(self) -> Turnstile:
+        return self._commits.turnstile
+
+    @turnstile.setter
+    def turnstile(self, turnstile: Turnstile) -> None:
+        self._commits.turnstile = turnstile
 
     def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Does `work` in a transaction, perhaps on another thread; its result, or what it raised. Raises as
@@ -101,15 +113,15 @@ class Writer:
         self._take_turn()
         group = None
         try:
-            connection, group = self._join()
+            connection, group = self._commits.join()
             try:
                 yield connection
-                self._count_in(connection, group)
+                self._commits.count_in(connection, group)
             except BaseException:
-                self._undo(connection, group)
+                self._commits.undo(connection, group)
                 raise
             finally:
-                self._leave(connection, group)
+                self._commits.leave(group, others_follow=bool(self._waiting or self._pieces))
         except Exception:
             self._give_turn()
             if group is not None:
@@ -126,8 +138,8 @@ class Writer:
         """The connection without a transaction, after those that are open have been committed."""
         try:
             with self._turn:
-                self._commit()
-                yield self._opened()
+                self._commits.commit()
+                yield self._commits.opened()
         finally:
             self._call_next()
 
@@ -135,17 +147,14 @@ class Writer:
         """Commits what is open, then closes; the next use opens the connection again."""
         try:
             with self._turn:
-                self._commit()
-                connection, self._connection = self._connection, None
-                if connection is not None:
-                    connection.close()
+                self._commits.close()
         finally:
             self._call_next()
 
     def abandon(self) -> sqlite3.Connection | None:
         """In a forked child: lets the parent's connection go without touching it, and gives it to the caller."""
-        connection = self._connection
-        self.__init__(self._connect, self._translate, self.turnstile, self._expect)  # type: ignore[misc]
+        connection = self._commits.abandon()
+        self._start()
         return connection
 
     def _run_among(self, together: Together, work: Callable[[sqlite3.Connection], T]) -> T:
@@ -156,7 +165,7 @@ class Writer:
             together.has_turn = True
         piece = Piece(work)
         self._do(piece)
-        together.note(piece, self._group)
+        together.note(piece, self._commits.group)
         if piece.error is not None:
             raise piece.error
         result: T = piece.result  # type: ignore[assignment]
@@ -176,7 +185,7 @@ class Writer:
                     break
         finally:
             try:
-                self._commit()
+                self._commits.commit()
             finally:
                 self._give_turn()
                 for piece in pieces:
@@ -191,12 +200,12 @@ class Writer:
 
     def _do(self, piece: Piece) -> None:
         try:
-            connection, piece.group = self._join()
+            connection, piece.group = self._commits.join()
             try:
                 piece.do(connection)
-                self._count_in(connection, piece.group)
+                self._commits.count_in(connection, piece.group)
             except BaseException:
-                self._undo(connection, piece.group)
+                self._commits.undo(connection, piece.group)
                 raise
         except BaseException as error:  # its own thread raises it
             piece.error = error
@@ -226,98 +235,6 @@ class Writer:
         with suppress(IndexError):
             self._pieces[0].call()
 
-    def _join(self) -> tuple[sqlite3.Connection, Group]:
-        connection = self._opened()
-        try:
-            if self._group is None:
-                self._begin(connection)
-                self._group = Group()
-            else:
-                connection.execute("SAVEPOINT member")
-        except sqlite3.Error as error:
-            self._commit()  # what others have left here
-            raise self._translate(error) from error
-        return connection, self._group
-
-    def _begin(self, connection: sqlite3.Connection) -> None:
-        self._expect()
-        self.turnstile.enter()
-        try:
-            connection.execute("BEGIN IMMEDIATE")
-        except BaseException:
-            self.turnstile.leave()
-            raise
-
-    def _count_in(self, connection: sqlite3.Connection, group: Group) -> None:
-        if group.size:
-            try:
-                connection.execute("RELEASE member")
-            except sqlite3.Error as error:
-                raise self._translate(error) from error
-        group.size += 1
-
-    def _undo(self, connection: sqlite3.Connection, group: Group) -> None:
-        """Undoes the work of the transaction at hand. Some errors of SQLite undo everything: then the whole group has
-        failed, and its members hear of it."""
-        try:
-            if not group.size:
-                self._end(connection, None)
-            elif connection.in_transaction:
-                connection.execute("ROLLBACK TO member")
-                connection.execute("RELEASE member")
-            else:
-                self._end(connection, StoreError("The database undid the transaction; try again."))
-        except BaseException as error:  # what has failed must not stay in a transaction that others commit
-            self._end(connection, self._reason(error))
-            if not isinstance(error, sqlite3.Error):
-                raise
-
-    def _leave(self, connection: sqlite3.Connection, group: Group) -> None:
-        """Commits, unless somebody waits who will."""
-        if self._group is not group:
-            return
-        if (self._waiting or self._pieces) and group.size < MOST_IN_A_COMMIT:
-            group.event = group.event or threading.Event()
-        else:
-            self._commit()
-
-    def _commit(self) -> None:
-        group, connection = self._group, self._connection
-        if group is None or connection is None:
-            return
-        try:
-            connection.execute("COMMIT")
-        except BaseException as error:
-            self.has_failed = True
-            self._end(connection, self._reason(error))
-            if not isinstance(error, sqlite3.Error):
-                raise
-        else:
-            self.has_failed = False
-            self._finish(group, None)
-
-    def _end(self, connection: sqlite3.Connection, error: StoreError | None) -> None:
-        """Rolls back. A connection that cannot even do that (the disk is gone) is thrown away."""
-        group = self._group
-        assert group is not None
-        try:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-        except Exception:
-            self._connection = None
-            with suppress(Exception):
-                connection.close()
-        self._finish(group, error)
-
-    def _reason(self, error: BaseException) -> StoreError:
-        """What the members of a group are told. Where memory is short, sqlite3 raises no error of its own."""
-        return self._translate(error) if isinstance(error, sqlite3.Error) else StoreError(BROKEN_OFF)
-
-    def _finish(self, group: Group, error: StoreError | None) -> None:
-        self._group = None
-        self.turnstile.leave()
-        group.finish(error)
-
     def _wait_for(self, group: Group) -> None:
         """Until the group is on the disk. Should the one who was to commit have vanished, anybody does it."""
         while not group.done:
@@ -330,12 +247,7 @@ class Writer:
     def _commit_for(self, group: Group) -> None:
         try:
             with self._turn:
-                if self._group is group:
-                    self._commit()
+                if self._commits.group is group:
+                    self._commits.commit()
         finally:
             self._call_next()
-
-    def _opened(self) -> sqlite3.Connection:
-        if self._connection is None:
-            self._connection = self._connect()
-        return self._connection

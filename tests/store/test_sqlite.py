@@ -162,8 +162,8 @@ def test_a_connection_that_cannot_roll_back_is_replaced_and_the_first_error_stan
     assert isinstance(store, SqliteStore)
     with store.transaction() as db:
         stores.accounts.add(db, account())
-    failing = Failing(store._writer._opened())
-    store._writer._connection = failing  # type: ignore[assignment]
+    failing = Failing(store._writer._commits.opened())
+    store._writer._commits._connection = failing  # type: ignore[assignment]
     with pytest.raises(Conflict), store.transaction() as db:
         stores.accounts.add(db, account())
     assert failing.closed
@@ -196,8 +196,8 @@ class Worn(Failing):
 
 def test_a_disk_that_took_no_commit_is_tried_in_earnest_until_it_takes_one(store: Store) -> None:
     assert isinstance(store, SqliteStore)
-    worn = Worn(store._writer._opened())
-    store._writer._connection = worn  # type: ignore[assignment]
+    worn = Worn(store._writer._commits.opened())
+    store._writer._commits._connection = worn  # type: ignore[assignment]
     store.expect_writes()
     assert not worn.probes()
     with pytest.raises(StoreError), store.transaction() as db:
@@ -377,7 +377,7 @@ with store.transaction() as db:
     stores.accounts.add(db, account(id="parent"))
 with store.read() as db:
     assert stores.accounts.get(db, "parent")
-old = {store._writer._connection, *store._readers._all}
+old = {store._writer._commits._connection, *store._readers._all}
 inside, leave = threading.Event(), threading.Event()
 def hold():
     with store.transaction():
@@ -393,7 +393,7 @@ if not child:
             assert stores.accounts.get(db, "parent")
         assert len(store._readers._all) == 1
         assert not old & set(store._readers._all)
-        assert store._writer._connection is None
+        assert store._writer._commits._connection is None
         assert store._writer._turn.acquire(blocking=False)
         os._exit(0)
     except BaseException:

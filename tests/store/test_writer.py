@@ -196,7 +196,7 @@ def test_closing_commits_what_is_open(writer: Writer, disk: Disk, tmp_path: Path
         done.set()
 
     threading.Thread(target=write).start()
-    while writer._group is None or not writer._group.size:
+    while writer._commits.group is None or not writer._commits.group.size:
         pass
     writer.close()
     assert done.wait(10)

@@ -12,7 +12,8 @@ import pytest
 
 from checkout.errors import StoreError
 from checkout.store import writer as writers
-from checkout.store.writer import MOST_IN_A_COMMIT, Writer
+from checkout.store.commits import MOST_IN_A_COMMIT
+from checkout.store.writer import Writer
 from tests.store.test_writer import behind_each_other, insert, insert_and_fail
 
 
@@ -243,7 +244,7 @@ def test_one_that_fails_waits_until_what_it_saw_is_on_the_disk(bench: Bench) -> 
     bench.writer._waiting = 1  # somebody who comes below
     first = threading.Thread(target=bench.write, args=(1,))
     first.start()
-    while bench.writer._group is None or not bench.writer._group.size:
+    while bench.writer._commits.group is None or not bench.writer._commits.group.size:
         pass
     second = threading.Thread(target=fail)
     second.start()
@@ -311,7 +312,7 @@ def test_what_members_have_left_open_is_committed_before_anybody_is_alone(bench:
     bench.writer._waiting = 1  # somebody who never comes
     member = threading.Thread(target=bench.write, args=(1,))
     member.start()
-    while bench.writer._group is None or not bench.writer._group.size:
+    while bench.writer._commits.group is None or not bench.writer._commits.group.size:
         pass
     with bench.writer.alone() as connection:
         assert not connection.in_transaction

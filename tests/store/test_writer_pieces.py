@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from checkout.errors import StoreError
-from checkout.store.commits import Piece
-from checkout.store.writer import MOST_IN_A_COMMIT, Writer
+from checkout.store.commits import MOST_IN_A_COMMIT
+from checkout.store.pieces import Piece
+from checkout.store.writer import Writer
 from tests.store.test_writer import insert, insert_and_fail
 from tests.store.test_writer_failures import Bench
 
@@ -181,7 +182,7 @@ def test_who_commits_for_one_that_has_vanished_wakes_who_has_come_meanwhile(
     monkeypatch.setattr(Piece, "wait", told)
     disk.execute = execute  # type: ignore[method-assign]
     with bench.writer._turn:
-        _, group = bench.writer._join()
+        _, group = bench.writer._commits.join()
     bench.writer._commit_for(group)
     waiting.join(60)
     assert not waiting.is_alive()
