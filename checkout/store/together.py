@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable
 
 from checkout.errors import StoreError
+from checkout.interfaces import T
 from checkout.store.commits import BROKEN_OFF, Group
 from checkout.store.pieces import Piece
 
@@ -27,7 +28,7 @@ class Together:
     def afterwards(self, done: Callable[[], object], undone: Callable[[], object]) -> None:
         self._waiting.append((done, undone))
 
-    def note(self, piece: Piece, current: Group | None) -> None:
+    def note(self, piece: Piece[T], current: Group | None) -> None:
         """After each piece: `current` is the group that is open still."""
         if piece.group is not None and piece.group.done and not piece.group.size and piece.group.error is None:
             return  # the first of a group was undone, and with it the group: nothing else was in it

@@ -394,7 +394,7 @@ if not child:
         assert len(store._readers._all) == 1
         assert not old & set(store._readers._all)
         assert store._writer._commits._connection is None
-        assert store._writer._turn.acquire(blocking=False)
+        assert store._writer._turns._turn.acquire(blocking=False)
         os._exit(0)
     except BaseException:
         import traceback

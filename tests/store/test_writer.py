@@ -69,7 +69,7 @@ def behind_each_other(writer: Writer, works: list[Callable[[sqlite3.Connection],
     inside.wait(10)
     for thread in threads[1:]:
         thread.start()
-    while writer._waiting < len(works) - 1:
+    while writer._turns._waiting < len(works) - 1:
         pass
     go_on.set()
     for thread in threads:
@@ -179,7 +179,7 @@ def test_when_the_database_undoes_everything_the_members_before_hear_of_it(write
 
 
 def test_should_the_one_who_was_to_commit_vanish_the_members_commit_themselves(writer: Writer, disk: Disk) -> None:
-    writer._waiting = 1  # somebody who never comes
+    writer._turns._waiting = 1  # somebody who never comes
     with writer.transaction() as connection:
         insert(1)(connection)
     assert kept(disk) == [1]
@@ -187,7 +187,7 @@ def test_should_the_one_who_was_to_commit_vanish_the_members_commit_themselves(w
 
 
 def test_closing_commits_what_is_open(writer: Writer, disk: Disk, tmp_path: Path) -> None:
-    writer._waiting = 1
+    writer._turns._waiting = 1
     done = threading.Event()
 
     def write() -> None:

@@ -241,7 +241,7 @@ def test_one_that_fails_waits_until_what_it_saw_is_on_the_disk(bench: Bench) -> 
             go_on.wait(10)
             insert(3)(connection)
 
-    bench.writer._waiting = 1  # somebody who comes below
+    bench.writer._turns._waiting = 1  # somebody who comes below
     first = threading.Thread(target=bench.write, args=(1,))
     first.start()
     while bench.writer._commits.group is None or not bench.writer._commits.group.size:
@@ -250,7 +250,7 @@ def test_one_that_fails_waits_until_what_it_saw_is_on_the_disk(bench: Bench) -> 
     second.start()
     while "ROLLBACK TO member" not in bench.disks[-1].said:
         pass
-    bench.writer._waiting = 0
+    bench.writer._turns._waiting = 0
     last = threading.Thread(target=hold)
     last.start()
     inside.wait(10)
@@ -288,7 +288,7 @@ def test_a_member_that_looks_after_its_group_finds_that_somebody_has_committed_i
         looks.wait(10)
         insert(2)(connection)
 
-    bench.writer._turn = Turn()  # type: ignore[assignment]
+    bench.writer._turns._turn = Turn()  # type: ignore[assignment]
     assert behind_each_other(bench.writer, [insert(1), insert_when_the_other_looks]) == [None, None]
     assert bench.kept() == [1, 2]
 
@@ -309,7 +309,7 @@ def test_no_savepoint_stays_behind_one_that_is_undone(bench: Bench) -> None:
 
 
 def test_what_members_have_left_open_is_committed_before_anybody_is_alone(bench: Bench) -> None:
-    bench.writer._waiting = 1  # somebody who never comes
+    bench.writer._turns._waiting = 1  # somebody who never comes
     member = threading.Thread(target=bench.write, args=(1,))
     member.start()
     while bench.writer._commits.group is None or not bench.writer._commits.group.size:

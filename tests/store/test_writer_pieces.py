@@ -39,7 +39,7 @@ def handed_in(writer: Writer, works: list[Work]) -> list[object]:
     with writer.alone():
         for place, thread in enumerate(threads):
             thread.start()
-            while len(writer._pieces) <= place:
+            while len(writer._turns._pieces) <= place:
                 pass
     for thread in threads:
         thread.join(10)
@@ -65,7 +65,7 @@ def test_one_that_comes_while_others_are_done_shares_their_commit(bench: Bench) 
     def slow(connection: sqlite3.Connection) -> None:
         insert(1)(connection)
         late.start()
-        while not bench.writer._pieces:
+        while not bench.writer._turns._pieces:
             pass
 
     bench.writer.run(slow)
@@ -138,7 +138,7 @@ def test_a_turn_alone_that_fails_wakes_who_has_come_meanwhile(bench: Bench, clos
 
     def begin() -> None:
         waiting.start()
-        while not bench.writer._pieces:
+        while not bench.writer._turns._pieces:
             pass
 
     if closes:
@@ -175,13 +175,13 @@ def test_who_commits_for_one_that_has_vanished_wakes_who_has_come_meanwhile(
             assert waits.wait(60)
         return run(sql, values)
 
-    def told(piece: Piece) -> None:
+    def told(piece: Piece[None]) -> None:
         waits.set()
         wait(piece)
 
     monkeypatch.setattr(Piece, "wait", told)
     disk.execute = execute  # type: ignore[method-assign]
-    with bench.writer._turn:
+    with bench.writer._turns._turn:
         _, group = bench.writer._commits.join()
     bench.writer._commit_for(group)
     waiting.join(60)
@@ -211,7 +211,7 @@ def test_one_of_the_kind_that_takes_the_turn_itself_shares_the_commit(bench: Ben
         for number in (2, 3):
             others.append(threading.Thread(target=bench.writer.run, args=(insert(number),)))
             others[-1].start()
-        while len(bench.writer._pieces) < 2:
+        while len(bench.writer._turns._pieces) < 2:
             pass
         insert(1)(connection)
     for one in others:

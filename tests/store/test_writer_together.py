@@ -120,7 +120,7 @@ def test_others_wait_until_it_is_over_and_what_they_hand_in_shares_its_commit(be
         for number in (2, 3):
             others.append(threading.Thread(target=bench.writer.run, args=(insert(number),)))
             others[-1].start()
-        while len(bench.writer._pieces) < 2:
+        while len(bench.writer._turns._pieces) < 2:
             pass
         assert bench.kept() == []
     for other in others:
