@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from checkout.errors import StoreError
 from checkout.interfaces import T
 from checkout.store.commits import Commits, Group
-from checkout.store.pieces import Piece, Turns
+from checkout.store.pieces import Turns
 from checkout.store.together import Together
 from checkout.store.turnstile import Turnstile
 
@@ -57,7 +57,7 @@ class Writer:
         """Does `work` in a transaction, perhaps on another thread; its result, or what it raised. Raises as
         `transaction`."""
         if together := self._together.get(threading.get_ident()):
-            return self._run_among(together, work)
+            return together.run(work)
         return self._turns.run(work)
 
     @contextmanager
@@ -66,16 +66,12 @@ class Writer:
         raises `StoreError`, and then nothing of it was written. So nothing may get out before the end; what is to
         happen then waits in `afterwards`."""
         self._turns.check_thread()
-        together = self._together[threading.get_ident()] = Together()
+        together = self._together[threading.get_ident()] = Together(self._turns, self._commits)
         try:
             yield
         finally:
             del self._together[threading.get_ident()]
-            try:
-                if together.has_turn:
-                    self._turns.work_off(is_able=together.error is None)
-            finally:
-                together.finish()
+            together.end()
 
     def afterwards(self, done: Callable[[], object], undone: Callable[[], object]) -> None:
         """Calls `done` when what this thread has run is on the disk: at once, or at the end of `together`; `undone`
@@ -128,17 +124,6 @@ class Writer:
         connection = self._commits.abandon()
         self._start()
         return connection
-
-    def _run_among(self, together: Together, work: Callable[[sqlite3.Connection], T]) -> T:
-        if together.error is not None:
-            raise StoreError(str(together.error))
-        if not together.has_turn:
-            self._turns.take()
-            together.has_turn = True
-        piece = Piece(work)
-        piece.do(self._commits)
-        together.note(piece, self._commits.group)
-        return piece.outcome()
 
     def _start(self) -> None:
         self._turns = Turns(self._commits)
