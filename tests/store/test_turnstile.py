@@ -144,6 +144,13 @@ def test_who_cannot_begin_lets_the_next_process_enter_at_once(tmp_path: Path, fi
     bench.writer.close()
 
 
+def test_a_forked_child_stands_at_the_turnstile_of_its_parent(tmp_path: Path, file: int) -> None:
+    bench = Bench(tmp_path)
+    bench.writer.turnstile = parents = Turnstile(file)
+    bench.writer.abandon()
+    assert bench.writer.turnstile is parents
+
+
 def test_a_file_that_cannot_be_locked_stops_nobody(tmp_path: Path, file: int) -> None:
     closed = os.dup(file)
     os.close(closed)

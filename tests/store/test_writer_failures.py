@@ -6,6 +6,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -188,6 +189,16 @@ def test_a_commit_that_fails_is_rolled_back_on_the_same_connection(bench: Bench)
     assert bench.kept() == [2]
     assert len(bench.disks) == 1
     assert bench.disk.said.count("ROLLBACK") == 1
+
+
+def test_it_is_known_whether_the_last_commit_has_failed(bench: Bench) -> None:
+    found = [bench.writer.has_failed]
+    bench.disk.fails.append("COMMIT")
+    for number in range(2):
+        with suppress(StoreError):
+            bench.write(number)
+        found.append(bench.writer.has_failed)
+    assert found == [False, True, False]
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit, ValueError])
