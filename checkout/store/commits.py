@@ -57,6 +57,7 @@ class Commits:
         return self._connection
 
     def join(self) -> tuple[sqlite3.Connection, Group]:
+        """Begins a transaction, the first of a group or one more. Raises `StoreError` when it cannot."""
         connection = self.opened()
         try:
             if self.group is None:
@@ -70,6 +71,7 @@ class Commits:
         return connection, self.group
 
     def count_in(self, connection: sqlite3.Connection, group: Group) -> None:
+        """What the transaction at hand has done is part of the next commit. Raises `StoreError` when it cannot be."""
         if group.size:
             try:
                 connection.execute("RELEASE member")
@@ -103,6 +105,7 @@ class Commits:
             self.commit()
 
     def commit(self) -> None:
+        """Commits what is open, if anything is; its members hear whether that has failed."""
         group, connection = self.group, self._connection
         if group is None or connection is None:
             return

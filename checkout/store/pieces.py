@@ -33,6 +33,7 @@ class Piece(Generic[T]):
         self.is_done = self.is_over = False
 
     def do(self, commits: Commits) -> None:
+        """With the turn; what it raises is kept."""
         try:
             connection, self.group = commits.join()
             try:
@@ -46,7 +47,7 @@ class Piece(Generic[T]):
             self.error = error
 
     def outcome(self) -> T:
-        """What `work` has given, or raises what it raised."""
+        """Once it is done: what `work` has given, or raises what it raised."""
         if self.error is not None:
             raise self.error
         return self.result
