@@ -261,10 +261,10 @@ def test_one_that_fails_waits_until_what_it_saw_is_on_the_disk(bench: Bench) -> 
     second.start()
     while "ROLLBACK TO member" not in bench.disks[-1].said:
         pass
-    bench.writer._turns._waiting = 0
     last = threading.Thread(target=hold)
     last.start()
     inside.wait(10)
+    bench.writer._turns._waiting = 0
     assert seen == []
     go_on.set()
     for one in (first, second, last):
