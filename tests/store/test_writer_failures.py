@@ -364,5 +364,11 @@ def test_a_child_lets_the_parent_s_connection_go_untouched(bench: Bench) -> None
     parents.close()
 
 
+def test_a_child_does_not_wait_for_a_turn_of_its_parent(bench: Bench) -> None:
+    with bench.writer._turns._turn:
+        bench.writer.abandon()
+        assert not bench.writer._turns._turn.locked()
+
+
 def test_an_unused_writer_has_nothing_to_abandon(bench: Bench) -> None:
     assert bench.writer.abandon() is None

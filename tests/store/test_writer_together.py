@@ -13,6 +13,7 @@ from checkout.errors import Refusal, StoreError
 from checkout.store.sqlite import SqliteStore
 from tests.store.test_writer import insert, insert_and_fail
 from tests.store.test_writer_failures import Bench
+from tests.store.test_writer_pieces import thread_of
 
 
 @pytest.fixture
@@ -91,6 +92,21 @@ def test_a_database_that_does_not_begin_is_waited_for_once(bench: Bench) -> None
     assert bench.kept() == [3, 9]
 
 
+def test_who_comes_meanwhile_waits_for_such_a_database_by_himself(bench: Bench) -> None:
+    found: list[int] = []
+    other = threading.Thread(target=lambda: found.append(bench.writer.run(thread_of)))
+    bench.disk.fails = ["BEGIN IMMEDIATE"]
+    with bench.writer.together():
+        with pytest.raises(StoreError, match="Translated"):
+            bench.writer.run(insert(1))
+        other.start()
+        while not bench.writer._turns._pieces:
+            pass
+    other.join(10)
+    assert found == [other.ident]
+    assert bench.kept() == [1]
+
+
 @pytest.mark.parametrize("failing", ["SAVEPOINT member", "RELEASE member"])
 def test_after_a_group_that_has_ended_early_nothing_joins_another(bench: Bench, failing: str) -> None:
     """All of it must be on the disk, or nothing."""
@@ -153,13 +169,16 @@ def test_what_is_raised_inside_does_not_keep_what_was_done_before(bench: Bench) 
     assert bench.kept() == [1, 2]
 
 
-def test_one_that_cannot_be_told_does_not_keep_the_others_from_it(bench: Bench) -> None:
+def test_one_that_cannot_be_told_does_not_keep_the_others_from_it(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
     told: list[int] = []
     with bench.writer.together():
         bench.writer.run(insert(1))
         bench.writer.afterwards(lambda: 1 // 0, lambda: None)
         bench.writer.afterwards(lambda: told.append(1), lambda: None)
     assert told == [1]
+    assert "ZeroDivisionError" in caplog.text
 
 
 def test_a_transaction_of_its_own_cannot_begin_in_it(bench: Bench) -> None:
