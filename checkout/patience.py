@@ -2,9 +2,9 @@
 
 A stock gthread worker reads requests in its threads, so that eight clients that send a byte a second stop eight threads
 and with them the server; and it waits in its only loop for each client to hang up. Here the loop reads what comes, a
-request takes a thread when all of it is here (or none: polls are answered in the loop, plain orders and reports of
-money at the desk, `checkout.inline`), what a client does not take of its answer is sent on by the loop, and goodbyes
-are waited for like everything else. When connections become too many, the one that has been silent for longest goes.
+request takes a thread when all of it is here (or none, `checkout.shortcuts`), what a client does not take of its answer
+is sent on by the loop, and goodbyes are waited for like everything else. When connections become too many, the one that
+has been silent for longest goes.
 """
 
 from __future__ import annotations
@@ -15,19 +15,17 @@ import time
 from concurrent.futures import Future
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from gunicorn.workers.gthread import ThreadWorker  # type: ignore[import-untyped]
 
 from checkout import ordinary
 from checkout.connections import Connection
-from checkout.desk import Desk, Post
+from checkout.desk import Post
 from checkout.framing import Verdict, expectation, is_for_owner, judge
-from checkout.inline import Elsewhere, in_loop
+from checkout.shortcuts import Served, Shortcuts
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
-
     from checkout.interfaces import Store
 
 READING_S = 30  # from the first byte of a request to its last
@@ -37,8 +35,6 @@ TAKING_S = 60  # for a client to take a piece of its answer
 _SMALL = 16 * 1024
 _MOST_HELD = 32 * 1024 * 1024  # bytes of unfinished requests that are not small, over all connections; of answers too
 _MOST_FILES = 256  # that are sent at once: `serve` leaves room for 512 besides the connections
-_PROMPT_S = 0.2  # an answer in the loop that takes longer has waited for something: a disk, a lock, its turn
-_THREADS_S = 60  # for which everything is left to the threads then
 _SPARE = 8  # connections below the limit at which the listener would be left alone
 
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -50,29 +46,19 @@ _REFUSALS = {
 }
 
 
-class _Client(NamedTuple):
-    """Who waits for the desk, and with what."""
-
-    conn: Connection
-    request: bytes
-    environ: WSGIEnvironment
-
-
 class PatientWorker(ThreadWorker):  # type: ignore[misc]
-    """Everything here but `handle` and what the desk does runs in the loop's thread."""
+    """Everything here but `handle` runs in the loop's thread."""
 
-    desk: Desk[_Client, ordinary.Answer] | None = None
+    shortcuts: Shortcuts | None = None
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._waiting: dict[Connection, None] = {}  # the one that has been silent for longest first
-        self._next_look = self._next_sign = self._inline_from = 0.0
+        self._next_look = self._next_sign = 0.0
 
     def open_desk(self, store: Store, post: Post) -> None:
-        """From now on requests are answered without a thread where that can be; the application tells by itself
-        whether it would have to wait for something (`checkout.inline`)."""
-        self.desk = Desk(store, self._said, lambda served: self.method_queue.defer(self._take_back, served), post)
-        self.desk.start()
+        """From now on requests are answered without a thread where that can be."""
+        self.shortcuts = Shortcuts(self.wsgi, store, post, lambda served: self.method_queue.defer(self._answer, served))
 
     def notify(self) -> None:
         """Tells the arbiter that the loop turns: once a second will do, not after every event."""
@@ -188,60 +174,28 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]
 
     def _hand_over(self, conn: Connection) -> None:
         request = conn.take_received()
-        if self.desk is None or not self._is_taken(self.desk, conn, request):
+        served = self.shortcuts.take(conn, request) if self.shortcuts is not None else None
+        if served is None:
             self._release(conn)
             self._take_thread(conn, request)
-
-    def _is_taken(self, desk: Desk[_Client, ordinary.Answer], conn: Connection, request: bytes) -> bool:
-        """Whether it is answered without a thread."""
-        is_poll = ordinary.is_poll(request) and time.monotonic() >= self._inline_from
-        if len(request) > _SMALL or not (is_poll or ordinary.is_plain(request)):  # at the desk many may wait
-            return False
-        environ = ordinary.read(request, conn.client, conn.server)
-        if environ is None:
-            return False
-        if is_poll:
-            self._answer_at_once(conn, request, environ)
-        else:
-            del self._waiting[conn]
-            desk.take(_Client(conn, request, environ))
-        return True
+            return
+        del self._waiting[conn]
+        self._answer(served)
 
     def _take_thread(self, conn: Connection, request: bytes) -> None:
         self._stop_hearing(conn)
         conn.hand_to_parser(request)
         self.enqueue_req(conn)
 
-    def _answer_at_once(self, conn: Connection, request: bytes, environ: WSGIEnvironment) -> None:
-        """The connection does not even leave the loop."""
-        began = time.monotonic()
-        try:
-            with in_loop():
-                answer = ordinary.answered(self.wsgi, environ)
-        except (Elsewhere, Exception):  # what it is a thread says and logs
-            answer = None
-        del self._waiting[conn]
-        self._answer(conn, request, environ, answer)
-        now = time.monotonic()
-        if now - began > _PROMPT_S:
-            self._inline_from = now + _THREADS_S
-
-    def _said(self, client: _Client) -> ordinary.Answer:
-        """At the desk."""
-        return ordinary.answered(self.wsgi, client.environ)
-
-    def _take_back(self, served: list[tuple[_Client, ordinary.Answer | None]]) -> None:
+    def _answer(self, served: Served) -> None:
+        """Those who need no thread never leave the loop."""
         for client, answer in served:
-            self._answer(*client, answer)
+            if answer is None:
+                self._take_thread(client.conn, client.request)
+            else:
+                self._send(client.conn, answer, goes_on=self.alive and ordinary.goes_on(client.environ))
 
-    def _answer(
-        self, conn: Connection, request: bytes, environ: WSGIEnvironment, answer: ordinary.Answer | None
-    ) -> None:
-        """None: a thread is asked once more."""
-        if answer is None:
-            self._take_thread(conn, request)
-            return
-        goes_on = self.alive and ordinary.goes_on(environ)
+    def _send(self, conn: Connection, answer: ordinary.Answer, *, goes_on: bool) -> None:
         try:
             conn.sock.sendall(answer.written(goes_on=goes_on))
         except OSError:

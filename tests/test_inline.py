@@ -14,12 +14,13 @@ from http.client import HTTPConnection
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
+from unittest.mock import Mock
 from urllib.parse import urlencode
 
 import pytest
 from gunicorn.config import Config  # type: ignore[import-untyped]
 
-from checkout import logs, patience
+from checkout import logs, patience, shortcuts
 from checkout.access import Access
 from checkout.connections import Connection
 from checkout.inline import Elsewhere, at_desk, in_loop, need_desk, need_thread
@@ -94,7 +95,7 @@ def test_what_is_written_like_a_poll_below_the_owners_pages_is_left_to_a_thread(
 
 def test_a_loop_that_had_to_wait_once_leaves_polls_to_the_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     """Such as for a disk that does not answer: buyers' polls would come one after the other then."""
-    monkeypatch.setattr(patience, "_PROMPT_S", -1)
+    monkeypatch.setattr(shortcuts, "_PROMPT_S", -1)
     worker, in_threads = looping(), list[object]()
     monkeypatch.setattr(worker, "enqueue_req", in_threads.append)
     ours, theirs = socket.socketpair()
@@ -111,7 +112,8 @@ def test_what_is_long_does_not_wait_at_the_desk(monkeypatch: pytest.MonkeyPatch,
     """All who wait there are kept in memory, twice; no order is so long."""
     worker, in_threads, at = looping(), list[object](), list[Any]()
     monkeypatch.setattr(worker, "enqueue_req", in_threads.append)
-    worker.desk = cast("Desk[Any, Answer]", SimpleNamespace(take=at.append))
+    assert worker.shortcuts is not None
+    worker.shortcuts._desk = cast("Desk[Any, Answer]", SimpleNamespace(take=at.append))
     ours, theirs = socket.socketpair()
     with theirs, closing(Connection(CONFIG, ours, ("127.0.0.1", 1), ("127.0.0.1", 2))) as conn:
         worker._wait(conn, 5)
@@ -128,8 +130,10 @@ def looping() -> patience.PatientWorker:
     """A worker without a master, whose loop does not run."""
     worker = object.__new__(patience.PatientWorker)
     worker.cfg, worker.poller, worker.alive = CONFIG, selectors.DefaultSelector(), True
-    worker._waiting, worker._inline_from = {}, 0.0
-    worker.wsgi, worker.desk = nothing_new, cast("Desk[Any, Answer]", object())
+    worker._waiting = {}
+    worker.shortcuts = shortcuts.Shortcuts(
+        nothing_new, Mock(), Mock(collect=lambda seconds: time.sleep(seconds)), Mock()
+    )
     return worker
 
 
@@ -167,7 +171,7 @@ def shops(tmp_path: Path) -> Path:
 @pytest.fixture
 def waiting(tmp_path: Path, shops: Path) -> Iterator[Waiting]:
     """On a machine that has others to run, an answer may take longer than a loop may wait otherwise."""
-    command = f"from checkout import cli, patience; patience._PROMPT_S = {_LONG_S}; cli.main()"
+    command = f"from checkout import cli, shortcuts; shortcuts._PROMPT_S = {_LONG_S}; cli.main()"
     serve = (sys.executable, "-c", command, "serve", "--port", "{port}")
     with serving(tmp_path, *serve, environ={"CHECKOUT_THREADS": "1"}) as (_, url):
         yield Waiting(url)

@@ -34,7 +34,8 @@ LAYERS = [  # from the ground up; a module imports from its own layer and those 
     {"protocols", "channels", "monitors"},
     {"pages", "admin", "health", "metrics"},
     {"app", "failures"},
-    {"connections", "desk", "doctor", "install", "machine", "ordinary", "patience", "process", "serve", "upgrade"},
+    {"connections", "desk", "doctor", "install", "machine", "ordinary", "patience", "process", "serve"}
+    | {"shortcuts", "upgrade"},
     {"demo"},
     {"cli", "wsgi", "__main__"},
 ]
