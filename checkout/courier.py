@@ -42,21 +42,26 @@ class Courier(Generic[W]):
         self._under_way: set[_Trip[W]] = set()
         self._over: list[tuple[W, Reply]] = []
         self._is_handing_over = False
+        self._look_at = 0.0
+        self._at_work = 0  # the thread that is in `turn`
+        self._button = -1
+        self.is_closed = True
+
+    def open(self) -> None:
+        """Before anything is carried, in the process that does it."""
         self._selector = selectors.DefaultSelector()
         self._bell, self._button = os.pipe()
         os.set_blocking(self._bell, False)
         os.set_blocking(self._button, False)
         self._selector.register(self._bell, READ)
-        self._look_at = 0.0
-        self._at_work = 0  # the thread that is in `turn`
         self.is_closed = False
 
     def carry(self, about: W, request: Outgoing | None) -> None:
-        """Returns at once. None comes back as it is. RuntimeError: the courier has ended."""
+        """Returns at once. None comes back as it is. RuntimeError: the courier is closed."""
         trip = _Trip(about, self._exchange(request)) if request is not None else None
         with self._lock:
             if self.is_closed:
-                raise RuntimeError("The courier has ended.")
+                raise RuntimeError("The courier is closed.")
             if trip is None:
                 self._over.append((about, None))
             else:
@@ -90,15 +95,28 @@ class Courier(Generic[W]):
 
     def ring(self) -> None:
         """Ends the wait in `turn`."""
-        with suppress(BlockingIOError):  # it has rung often enough
-            os.write(self._button, b".")
+        with self._lock:
+            self._ring()
 
     def close(self) -> bool:
         """Carries nothing more; False while something is under way or was not dealt with."""
         with self._lock:
             self.is_closed = self.is_closed or not (self._under_way or self._over or self._is_handing_over)
-        self.ring()
-        return self.is_closed
+            self._ring()
+            return self.is_closed
+
+    def free(self) -> None:
+        """Once it is closed, and nobody waits in `turn`."""
+        with self._lock:
+            self._selector.close()
+            os.close(self._bell)
+            os.close(self._button)
+            self._button = -1
+
+    def _ring(self) -> None:
+        if self._button >= 0:  # else its number may be another file's by now
+            with suppress(BlockingIOError):  # it has rung often enough
+                os.write(self._button, b".")
 
     def _take_up(self, trip: _Trip[W]) -> None:
         with self._lock:

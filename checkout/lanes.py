@@ -1,4 +1,4 @@
-"""How much may be on its way at once: to one host, to webhook endpoints, in all. A slow server holds two threads.
+"""How much may be on its way at once: to one host, to webhook endpoints, in all. A slow server holds two places.
 
 A lane is a host's name, or a host's with `HOOK`, `GATEWAY` or `REFUND` in front: no host is called so.
 """

@@ -56,6 +56,8 @@ class Outbox:
         with self._lock:
             self._meanwhile.clear()
         for delivery in self._due():
+            if self._is_over():
+                break
             lane = lane_of(delivery)
             entered = self._lanes.enter(lane)
             if entered is None:

@@ -1,7 +1,8 @@
 """What happens without anybody asking: due callbacks, refunds, questions to gateways, expiry of orders, chores.
 
-A thread in the server's own process by default, or `checkout worker` beside it; leases make several of them safe. A
-slow merchant holds at most two threads of a pool that grows only when it is needed, so it delays nobody else.
+A thread in the server's own process by default, or `checkout worker` beside it; leases make several of them safe.
+Callbacks are carried without waiting (`checkout.courier`); a slow gateway holds at most two threads of a pool that
+grows only when it is needed, so it delays nobody else.
 """
 
 from __future__ import annotations
@@ -53,10 +54,10 @@ class Worker:
             return
         self._pid = os.getpid()
         self._begin_anew()  # a fork copies locks that a thread of the parent may hold, and what it had in flight
+        self._courier.open()
         self._pool = ThreadPoolExecutor(lanes.MOST_AT_ONCE, thread_name_prefix="call")
-        self._threads = [threading.Thread(target=self.run, name="worker", daemon=True)]
-        if not is_carried:
-            self._threads.append(threading.Thread(target=self.carry, name="courier", daemon=True))
+        runs = {"worker": self.run} if is_carried else {"worker": self.run, "courier": self.carry}
+        self._threads = [threading.Thread(target=run, name=name, daemon=True) for name, run in runs.items()]
         for thread in self._threads:
             thread.start()
 
@@ -91,6 +92,7 @@ class Worker:
         self._stopped.set()
         self._wake.set()
         if self._threads:
+            self._threads[0].join()  # or it would claim what nobody carries any more
             while not self._courier.close():
                 time.sleep(_CLOSING_S)
             for thread in self._threads:
@@ -111,13 +113,15 @@ class Worker:
 
     def carry(self) -> None:
         """Books what comes back, until the worker has ended and nothing is under way any more."""
-        while not self._courier.is_closed:
+        courier, outbox = self._courier, self.outbox
+        while not courier.is_closed:
             try:
-                if came := self.outbox.collect(_PAUSE_S):
-                    self.outbox.replied(came)
+                if came := outbox.collect(_PAUSE_S):
+                    outbox.replied(came)
             except Exception:
                 log.exception("The courier's turn failed; it goes on")
                 self._stopped.wait(_PAUSE_S)
+        courier.free()
 
     def turn(self) -> int:
         """One look: hands what is due to the pool, then expires orders. Gives how many messages waited for a host

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import threading
 import time
@@ -13,6 +14,7 @@ import pytest
 from checkout import courier as couriers
 from checkout.courier import Courier, Reply
 from checkout.http import Answer, Client, Outgoing, Reason, Unreachable
+from checkout.interfaces import Exchange
 from checkout.steps import READ, Steps, Wait
 from tests.loopback import answering, ok, read_request, serving
 
@@ -21,7 +23,13 @@ PATIENCE_S = 10
 
 @pytest.fixture
 def courier() -> Courier[str]:
-    return Courier(Client(allow_private=True, deadline_s=5).exchange)
+    return opened(Client(allow_private=True, deadline_s=5).exchange)
+
+
+def opened(exchange: Exchange) -> Courier[str]:
+    made: Courier[str] = Courier(exchange)
+    made.open()
+    return made
 
 
 def get(port: int, host: str = "127.0.0.1") -> Outgoing:
@@ -80,7 +88,7 @@ def test_what_cannot_be_reached_comes_back_with_its_reason(courier: Courier[str]
 
 
 def test_a_server_that_never_answers_is_given_up_a_second_after_its_deadline_at_most() -> None:
-    courier: Courier[str] = Courier(Client(allow_private=True, deadline_s=0.2).exchange)
+    courier = opened(Client(allow_private=True, deadline_s=0.2).exchange)
     over = threading.Event()
 
     def hang(sock: socket.socket) -> None:
@@ -139,7 +147,7 @@ def carry_many(courier: Courier[str], name: str, port: int) -> None:
 
 
 def test_many_threads_may_carry_at_once() -> None:
-    courier: Courier[str] = Courier(Client(allow_private=True).exchange)
+    courier = opened(Client(allow_private=True).exchange)
     with serving(answering(ok())) as server, ExitStack() as threads:
         for name in "abcdefgh":
             thread = threading.Thread(target=carry_many, args=(courier, name, server.port))
@@ -170,8 +178,22 @@ def test_it_ends_when_nothing_is_under_way_and_what_came_was_dealt_with(courier:
         assert courier.turn(0) == []
         assert courier.close()
         assert courier.is_closed
-        with pytest.raises(RuntimeError, match="ended"):
+        with pytest.raises(RuntimeError, match="closed"):
             courier.carry("b", get(server.port))
+
+
+def test_before_it_is_opened_and_after_its_end_it_holds_no_files_and_carries_nothing() -> None:
+    before = os.listdir("/proc/self/fd")
+    courier: Courier[str] = Courier(Client().exchange)
+    assert os.listdir("/proc/self/fd") == before
+    with pytest.raises(RuntimeError, match="closed"):
+        courier.carry("a", None)
+    courier.open()
+    assert courier.close()
+    courier.free()
+    courier.ring()
+    assert courier.close()
+    assert os.listdir("/proc/self/fd") == before
 
 
 def test_what_was_not_sent_is_not_forgotten_at_the_end(courier: Courier[str]) -> None:
@@ -197,7 +219,7 @@ def test_a_request_whose_first_step_is_being_taken_is_under_way() -> None:
 
 
 def faulty(fault: Callable[[], Steps[Answer]]) -> Courier[str]:
-    return Courier(lambda request: fault())
+    return opened(lambda request: fault())
 
 
 def test_a_request_that_breaks_comes_back_all_the_same(caplog: pytest.LogCaptureFixture) -> None:

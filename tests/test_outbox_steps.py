@@ -50,7 +50,7 @@ class Alone:
 
     def carry(self, way: Way, request: Outgoing | None) -> None:
         if self.has_ended:
-            raise RuntimeError("The courier has ended.")
+            raise RuntimeError("The courier is closed.")
         self.pool.append((way, request))
 
     def turn(self, _: float) -> list[tuple[Way, Reply]]:
