@@ -77,6 +77,7 @@ MODULES = {
         "tests/test_orders.py",
         "tests/test_words.py",
     ),
+    "checkout/store/checkpoints.py": ("tests/store/test_checkpoints.py",),
     "checkout/store/commits.py": (
         "tests/store/test_writer.py",
         "tests/store/test_writer_failures.py",

@@ -36,16 +36,18 @@ class Group:
 
 class Commits:
     """Opens its connection by `connect` when it is needed first; `translate` puts SQLite's errors into sentences.
-    `expect` raises `StoreError` where nothing may be written. `turnstile`: where it waits for other processes."""
+    `expect` raises `StoreError` where nothing may be written. `wrote` hears how many transactions a commit had.
+    `turnstile`: where it waits for other processes."""
 
     def __init__(
         self,
         connect: Callable[[], sqlite3.Connection],
         translate: Callable[[sqlite3.Error], StoreError],
         expect: Callable[[], None],
+        wrote: Callable[[int], object],
         turnstile: Turnstile | None = None,
     ) -> None:
-        self._connect, self._translate, self._expect = connect, translate, expect
+        self._connect, self._translate, self._expect, self._wrote = connect, translate, expect, wrote
         self.turnstile = turnstile or Turnstile()
         self._connection: sqlite3.Connection | None = None
         self.group: Group | None = None  # that is open
@@ -119,6 +121,7 @@ class Commits:
         else:
             self.has_failed = False
             self._finish(group, None)
+            self._wrote(group.size)
 
     def close(self) -> None:
         """Commits what is open, then closes; the next use opens the connection again."""
@@ -130,7 +133,7 @@ class Commits:
     def abandon(self) -> sqlite3.Connection | None:
         """In a forked child: lets the parent's connection go without touching it, and gives it to the caller."""
         connection = self._connection
-        self.__init__(self._connect, self._translate, self._expect, self.turnstile)  # type: ignore[misc]
+        self.__init__(self._connect, self._translate, self._expect, self._wrote, self.turnstile)  # type: ignore[misc]
         return connection
 
     def _begin(self, connection: sqlite3.Connection) -> None:

@@ -17,6 +17,7 @@ from pathlib import Path
 from checkout.errors import Conflict, StoreError
 from checkout.interfaces import Row, Rows, T, Value
 from checkout.store import copies, forks, guard, migrations
+from checkout.store.checkpoints import Checkpoints
 from checkout.store.readers import Readers
 from checkout.store.turnstile import Turnstile
 from checkout.store.writer import Writer
@@ -31,7 +32,7 @@ _PRAGMAS = (
     "PRAGMA foreign_keys = ON",
     "PRAGMA trusted_schema = OFF",
     "PRAGMA cell_size_check = ON",
-    "PRAGMA wal_autocheckpoint = 1000",
+    "PRAGMA wal_autocheckpoint = 4000",  # pages, where `checkpoints` comes too late
     "PRAGMA journal_size_limit = 16777216",
 )
 _BUSY_TIMEOUT_S = 5
@@ -70,10 +71,12 @@ class SqliteStore:
     def __init__(self, path: str) -> None:
         self.path = Path(path)
         self._name, self._folder = str(self.path), str(self.path.parent)
-        self._writer = Writer(
-            self._connect_to_write, lambda error: StoreError(_sentence(error)), expect=self._expect_name
-        )
         self._readers = Readers(self._connect, _SqliteRows)
+        self._checkpoints = Checkpoints(self._readers.lent)
+        self._writer = Writer(
+            self._connect_to_write, lambda error: StoreError(_sentence(error)), expect=self._expect_name,
+            wrote=self._checkpoints.wrote,
+        )  # fmt: skip
         self._server_lock: guard.Lock | None = None
         self._is_unread = False
         self._file = (0, 0)  # what the writing connection has open
@@ -154,6 +157,7 @@ class SqliteStore:
 
     def _close_connections(self) -> None:
         self._writer.close()
+        self._checkpoints.close()
         self._readers.close()
 
     def _expect_name(self) -> None:
@@ -203,6 +207,7 @@ class SqliteStore:
 
     def _forget(self) -> None:
         """In a forked child: a connection of the parent must neither be used nor closed, so all are let go."""
+        self._checkpoints.abandon()
         _GRAVEYARD.extend([*self._readers.abandon(), self._writer.abandon()])
 
 

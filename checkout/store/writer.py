@@ -28,15 +28,16 @@ _LOOK_AGAIN_S = 1
 
 class Writer:
     """Opens its connection by `connect` when it is needed first; `translate` puts SQLite's errors into sentences.
-    `expect` raises `StoreError` where nothing may be written."""
+    `expect` raises `StoreError` where nothing may be written. `wrote` hears how many transactions a commit had."""
 
     def __init__(
         self,
         connect: Callable[[], sqlite3.Connection],
         translate: Callable[[sqlite3.Error], StoreError],
         expect: Callable[[], None] = lambda: None,
+        wrote: Callable[[int], object] = lambda transactions: None,
     ) -> None:
-        self._commits = Commits(connect, translate, expect)
+        self._commits = Commits(connect, translate, expect, wrote)
         self._start()
 
     @property

@@ -46,7 +46,7 @@ def is_there(store: Store, account_id: str) -> bool:
         ("foreign_keys", 1),
         ("trusted_schema", 0),
         ("cell_size_check", 1),
-        ("wal_autocheckpoint", 1000),
+        ("wal_autocheckpoint", 4000),
         ("journal_size_limit", 16_777_216),
     ],
 )

@@ -1,0 +1,72 @@
+"""What commits leave in the log (WAL), brought into the database beside the writer, so that no order waits for it.
+
+SQLite does this within the commit that makes the log long: one in some forty took two to four times as long as the
+others. It still does when this comes too late.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+
+from checkout.errors import StoreError
+from checkout.interfaces import Rows
+
+log = logging.getLogger(__name__)
+
+EVERY = 64  # transactions: some 500 to 1,000 pages
+
+
+class Checkpoints:
+    """`lent` lends a connection that is in no transaction. A thread begins with the first checkpoint."""
+
+    def __init__(self, lent: Callable[[], AbstractContextManager[Rows]]) -> None:
+        self._lent = lent
+        self._written = 0
+        self._due = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._is_over = False
+
+    def wrote(self, transactions: int) -> None:
+        """After each commit, by whoever has the turn."""
+        self._written += transactions
+        if self._written >= EVERY:
+            self._written = 0
+            self._due.set()
+            self._begin()
+
+    def close(self) -> None:
+        """Waits for the one that is being made; the next commits begin anew."""
+        thread, self._thread, self._written = self._thread, None, 0
+        if thread is not None:
+            self._is_over = True
+            self._due.set()
+            thread.join()
+
+    def abandon(self) -> None:
+        """In a forked child, where the thread is not."""
+        self.__init__(self._lent)  # type: ignore[misc]
+
+    def _begin(self) -> None:
+        if self._thread is None:
+            self._is_over = False
+            thread = threading.Thread(target=self._run, name="checkpoint", daemon=True)
+            try:
+                thread.start()
+            except RuntimeError:  # no thread can be started: SQLite does it by itself
+                return
+            self._thread = thread
+
+    def _run(self) -> None:
+        while True:
+            self._due.wait()
+            self._due.clear()
+            if self._is_over:
+                return
+            try:
+                with self._lent() as db:
+                    db.one("PRAGMA wal_checkpoint(PASSIVE)")
+            except StoreError as error:  # the next one may succeed; nothing is lost, the log only grows
+                log.warning("What was written could not be brought into the database yet: %s", error)

@@ -1,0 +1,177 @@
+"""What commits leave in the log comes into the database beside the writer."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import cast
+from unittest.mock import Mock
+
+import pytest
+
+from checkout.errors import StoreError
+from checkout.interfaces import Rows
+from checkout.store.checkpoints import EVERY, Checkpoints
+from checkout.store.sqlite import SqliteStore
+
+PATIENCE_S = 10
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[SqliteStore]:
+    made = SqliteStore(str(tmp_path / "checkout.db"))
+    yield made
+    made.close()
+
+
+def write(store: SqliteStore, times: int) -> None:
+    for _ in range(times):
+        store.in_turn(lambda _: None, lambda db, _: db.run("UPDATE written SET count = count + 1"))
+
+
+_LOOK = """import sqlite3, sys
+database = sqlite3.connect(f"file:{sys.argv[1]}?immutable=1", uri=True)
+print(database.execute("SELECT count FROM written").fetchone()[0])"""
+
+
+def in_database(store: SqliteStore) -> int:
+    """What the database's own file says, without its log; by another process, as closing it here would drop our
+    locks."""
+    return int(subprocess.check_output([sys.executable, "-Sc", _LOOK, str(store.path)]))
+
+
+def eventually(happened: Callable[[], bool]) -> bool:
+    ends = time.monotonic() + PATIENCE_S
+    while not happened() and time.monotonic() < ends:
+        time.sleep(0.01)
+    return happened()
+
+
+def threads() -> list[threading.Thread]:
+    return [one for one in threading.enumerate() if one.name == "checkpoint"]
+
+
+@pytest.fixture
+def counting(store: SqliteStore) -> SqliteStore:
+    """With a table that counts what was written, in the database's own file, and no thread yet."""
+    with store.transaction() as db:
+        db.run("CREATE TABLE written (count INTEGER)")
+        db.run("INSERT INTO written VALUES (0)")
+    store.close()
+    assert threads() == []
+    return store
+
+
+def test_many_commits_are_brought_into_the_database(counting: SqliteStore) -> None:
+    write(counting, EVERY - 1)
+    assert (in_database(counting), threads()) == (0, [])
+    write(counting, 1)
+    assert eventually(lambda: in_database(counting) == EVERY)
+
+
+def test_transactions_that_share_a_commit_count_each(counting: SqliteStore) -> None:
+    with counting.together():
+        write(counting, EVERY // 2)
+    with counting.together():
+        write(counting, EVERY // 2)
+    assert eventually(lambda: in_database(counting) == EVERY)
+
+
+def test_who_reads_an_older_state_holds_up_no_commit_and_the_next_checkpoint_brings_all(counting: SqliteStore) -> None:
+    with closing(sqlite3.connect(counting.path, isolation_level=None)) as reader:
+        write(counting, EVERY // 2)
+        reader.execute("BEGIN")
+        assert reader.execute("SELECT count FROM written").fetchone() == (EVERY // 2,)
+        write(counting, EVERY)
+        assert in_database(counting) == 0, "what the reader sees must stay"
+        assert reader.execute("SELECT count FROM written").fetchone() == (EVERY // 2,)
+        reader.execute("ROLLBACK")
+        write(counting, EVERY)
+        assert eventually(lambda: in_database(counting) > EVERY)
+
+
+def test_closing_ends_the_thread_and_the_next_commits_begin_anew(counting: SqliteStore) -> None:
+    for _ in range(3):
+        write(counting, EVERY)
+        assert len(threads()) == 1
+        counting.close()
+        assert threads() == []
+
+
+def test_closing_waits_for_a_checkpoint_that_is_being_made() -> None:
+    begun, go_on, closed = threading.Event(), threading.Event(), threading.Event()
+
+    @contextmanager
+    def lent() -> Iterator[Rows]:
+        begun.set()
+        go_on.wait(PATIENCE_S)
+        yield cast(Rows, Mock())
+
+    checkpoints = Checkpoints(lent)
+    checkpoints.wrote(EVERY)
+    begun.wait(PATIENCE_S)
+
+    def close() -> None:
+        checkpoints.close()
+        closed.set()
+
+    closing_thread = threading.Thread(target=close)
+    closing_thread.start()
+    assert not closed.wait(0.1)
+    go_on.set()
+    closing_thread.join(PATIENCE_S)
+    assert closed.is_set()
+
+
+def test_one_that_fails_is_logged_and_the_next_is_made(
+    counting: SqliteStore, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    lent, fails = counting._checkpoints._lent, iter([True])
+
+    @contextmanager
+    def failing() -> Iterator[Rows]:
+        if next(fails, False):
+            raise StoreError("The disk has failed.")
+        with lent() as db:
+            yield db
+
+    monkeypatch.setattr(counting._checkpoints, "_lent", failing)
+    with caplog.at_level(logging.WARNING):
+        write(counting, EVERY)
+        assert eventually(lambda: "The disk has failed." in caplog.text)
+    assert in_database(counting) == 0
+    write(counting, EVERY)
+    assert eventually(lambda: in_database(counting) == 2 * EVERY)
+
+
+def test_where_no_thread_can_be_started_commits_go_on(counting: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    def start(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as short:
+        short.setattr(threading.Thread, "start", start)
+        write(counting, 2 * EVERY)
+    assert in_database(counting) == 0
+    write(counting, EVERY)
+    assert eventually(lambda: in_database(counting) == 3 * EVERY)
+
+
+def test_a_forked_child_has_a_thread_of_its_own(counting: SqliteStore) -> None:
+    write(counting, EVERY)
+    assert eventually(lambda: in_database(counting) == EVERY)
+    parents, their_bell = counting._checkpoints._thread, counting._checkpoints._due
+    counting._checkpoints.abandon()
+    write(counting, EVERY)
+    assert eventually(lambda: in_database(counting) == 2 * EVERY)
+    assert counting._checkpoints._thread is not parents
+    counting._checkpoints.close()
+    assert threads() == [parents]
+    their_bell.set()  # it sees that it is over
+    assert eventually(lambda: threads() == [])
