@@ -1,6 +1,7 @@
 """One HTTP/1.1 exchange over one socket, within one deadline; `checkout.http` decides what goes where.
 
-Nothing here blocks (`checkout.steps`). http.client reads the answer, when it is there.
+Nothing here blocks (`checkout.steps`), and nothing is read twice, however small the pieces in which an answer comes:
+who drips it must not keep the thread that others wait for. http.client reads the head, when it is there.
 """
 
 from __future__ import annotations
@@ -11,23 +12,21 @@ import os
 import re
 import socket
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import partial
-from http.client import HTTPException, HTTPResponse, IncompleteRead
+from http.client import HTTPException, HTTPResponse, RemoteDisconnected
 from typing import cast
 
 from checkout.steps import READ, WRITE, Deadline, Steps, Wait, ready
 
 _HEAD = 65536  # bytes of an answer's head
 _FRAMING = 8  # bytes read for each byte of a body in the worst honest case, chunks of one byte
-_PIECE = 65536
+_PIECE = 16384
+_LINE = 65536  # bytes of a line about a chunk
+_INTERIM = 100  # answers before the final one
 
 _HEAD_ENDS = re.compile(rb"\n\r?\n")
-_INTERIM = re.compile(rb"HTTP/1\.\d[ \t]+1\d\d\b")
-_LENGTH = re.compile(rb"^content-length[ \t]*:[ \t]*([0-9]{1,18})[ \t]*\r?$", re.I | re.M)
-_CODING = re.compile(rb"^transfer-encoding[ \t]*:", re.I | re.M)
-_LAST_CHUNK = re.compile(rb"\n0+[^\n]*\n(?:[^\n]+\n)*\r?\n$")
-_LONGEST_END = 256  # bytes of a last chunk with its trailers; where they are longer, the other side's close is the end
-_LOOKS = 4  # at what only looks like an end
+_HTTP = b"HTTP/"
 
 
 def connected(addresses: Sequence[str], port: int, deadline: Deadline) -> Steps[socket.socket]:
@@ -81,94 +80,114 @@ def send(sock: socket.socket, message: bytes, deadline: Deadline) -> Steps[None]
 def receive(sock: socket.socket, method: str, max_body: int, deadline: Deadline) -> Steps[tuple[HTTPResponse, bytes]]:
     """The final answer and its body, of which `max_body` bytes at most are read.
 
-    TimeoutError at the deadline, OSError when the connection breaks; HTTPException, ValueError or
-    OverflowError for what is not HTTP, ends too early, or has a head or framing beyond all measure.
+    TimeoutError at the deadline, OSError when the connection breaks; HTTPException or ValueError for what is not HTTP,
+    ends too early, or has a head or framing beyond all measure.
     """
     answer = _Answer(method, max_body)
     while True:
         piece = yield from ready(partial(sock.recv, _PIECE), sock, READ, deadline)
-        answer.data += piece
-        if not piece or answer.is_full():
-            return answer.read()
-        if answer.may_be_whole():
-            try:
-                return answer.read()
-            except _CutOff:
-                continue
-
-
-class _CutOff(HTTPException):
-    """The answer ends too early."""
+        if (response := answer.taken(piece)) is not None:
+            return response, bytes(answer.body)
+        yield Wait(sock, WRITE, deadline.at)  # at once, when the others have had their turn: there may be more already
 
 
 class _Answer:
     """What has come of an answer."""
 
     def __init__(self, method: str, max_body: int) -> None:
-        self.data = bytearray()
-        self._limit = _HEAD + _FRAMING * max_body
+        self.body = bytearray()
         self._method, self._max_body = method, max_body
-        self._start = 0  # of the head that is not an interim one's (103 Early Hints)
-        self._body: int | None = None  # where it begins, once the head is there
-        self._wanted: int | None = None  # bytes of the body; None: the last chunk or the other side's close ends it
-        self._is_chunked = False
-        self._looks = _LOOKS
+        self._data = bytearray()
+        self._response: HTTPResponse | None = None  # once its head is there
+        self._at = 0  # where the head begins, then the next chunk
+        self._seen = 0  # of a head whose end is not there
+        self._interim = 0
+        self._left = 0  # of the chunk at hand
+        self._is_trailer = False
 
-    def is_full(self) -> bool:
-        """The limit holds whatever http.client makes of lengths: a chunk of size -1, for one, it reads to the end."""
-        return len(self.data) > self._limit
-
-    def may_be_whole(self) -> bool:
-        """Whether to read it now: all of it is here, as far as that can be told, or it is no answer at all."""
-        if self._body is None and not self._has_head():
-            return not self._begins_well()
-        if self._is_chunked:
-            is_end = _LAST_CHUNK.search(self.data, max(0, len(self.data) - _LONGEST_END)) is not None
-            self._looks -= is_end
-            return is_end and self._looks >= 0
-        return len(self.data) - cast(int, self._body) >= (self._max_body if self._wanted is None else self._wanted)
-
-    def read(self) -> tuple[HTTPResponse, bytes]:
-        """Raises `_CutOff`, or as `receive`."""
-        if self._body is None and not self._has_head() and self._begins_well():
-            if len(self.data) == self._start and not self.is_full():
-                raise ConnectionResetError("closed without an answer")
-            raise _CutOff("cut off within the head")
-        file = _File(memoryview(self.data)[self._start :])
-        # http.client asks of a socket only that it makes a file.
-        response = HTTPResponse(cast(socket.socket, file), method=self._method)
-        response.begin()
-        try:
-            body = response.read(self._max_body)
-        except IncompleteRead as error:
-            raise _CutOff("cut off within a chunk") from error
-        if response.length and len(body) < self._max_body:
-            raise _CutOff("cut off within the body")
-        if self.is_full() and len(body) < self._max_body:
+    def taken(self, piece: bytes) -> HTTPResponse | None:
+        """Takes what has come, nothing at its end; gives the answer when it is whole. Raises as `receive`."""
+        self._data += piece
+        response = self._response or self._begun()
+        if response is not None and self._is_whole(response, is_end=not piece):
+            return response
+        if not piece:
+            raise self._cut_off()
+        if len(self._data) > _HEAD + (_FRAMING * self._max_body if response else 0):
             raise HTTPException("longer than is read")
-        return response, body
+        return None
 
-    def _begins_well(self) -> bool:
-        return b"HTTP/".startswith(bytes(self.data[self._start : self._start + 5]))
+    def _begun(self) -> HTTPResponse | None:
+        """The answer that is not an interim one (103 Early Hints), as soon as its head is there."""
+        while self._data.startswith(_HTTP[: len(self._data) - self._at], self._at):
+            end = _HEAD_ENDS.search(self._data, max(self._at, self._seen - 2))
+            if end is None:
+                self._seen = len(self._data)
+                return None
+            head, self._at = bytes(self._data[self._at : end.end()]), end.end()
+            response = self._read(head)
+            if response is not None:
+                self._response = response
+                return response
+        raise HTTPException("no HTTP")
 
-    def _has_head(self) -> bool:
-        while (end := _HEAD_ENDS.search(self.data, self._start)) is not None:
-            if not _INTERIM.match(self.data, self._start):
-                self._judge(end.end())
+    def _read(self, head: bytes) -> HTTPResponse | None:
+        # http.client asks of a socket only that it makes a file.
+        response = HTTPResponse(cast(socket.socket, _File(head)), method=self._method)
+        with suppress(RemoteDisconnected):  # it looks for what follows 100 Continue
+            response.begin()
+            if response.status >= 200:
+                return response
+        self._interim += 1
+        if self._interim > _INTERIM:
+            raise HTTPException("got more than 100 interim answers")
+        return None
+
+    def _is_whole(self, response: HTTPResponse, *, is_end: bool) -> bool:
+        if response.chunked:
+            return self._has_last_chunk(is_end=is_end)
+        length = self._max_body if response.length is None else min(response.length, self._max_body)
+        if len(self._data) - self._at < length and not (is_end and response.length is None):
+            return False
+        self.body += self._data[self._at : self._at + length]
+        return True
+
+    def _has_last_chunk(self, *, is_end: bool) -> bool:
+        """Or as much as is wanted. It reads as http.client does."""
+        while (room := self._max_body - len(self.body)) and self._at < len(self._data):
+            if self._left:
+                part = self._data[self._at : self._at + min(self._left, room)]
+                self.body += part
+                self._left -= len(part)
+                self._at += len(part) if self._left else len(part) + 2
+                continue
+            end = self._data.find(b"\n", self._at) + 1
+            if (end or len(self._data)) - self._at > _LINE:
+                raise HTTPException("a line longer than is read")
+            if not end:
+                break
+            line, self._at = bytes(self._data[self._at : end]), end
+            if not self._is_trailer:
+                self._left = _size(line)
+                self._is_trailer = not self._left
+            elif line in (b"\r\n", b"\n"):
                 return True
-            self._start = end.end()
-        return False
+        return not room or (is_end and self._is_trailer)
 
-    def _judge(self, end: int) -> None:
-        """How its body ends. What is unusual is left to http.client, when the other side has closed."""
-        head = bytes(self.data[self._start : end])
-        self._body = end
-        self._is_chunked = _CODING.search(head) is not None
-        if length := _LENGTH.search(head):
-            self._wanted = min(int(length[1]), self._max_body)
-        if self._method == "HEAD" or head[9:12] in (b"204", b"304"):
-            self._wanted = 0
-            self._is_chunked = False
+    def _cut_off(self) -> Exception:
+        if self._response is not None:
+            return HTTPException("cut off within the body")
+        if len(self._data) == self._at:
+            return ConnectionResetError("closed without an answer")
+        return HTTPException("cut off within the head")
+
+
+def _size(line: bytes) -> int:
+    """Of the chunk that follows. Raises ValueError."""
+    size = int(line.partition(b";")[0], 16)
+    if size < 0:
+        raise ValueError("a chunk of less than nothing")
+    return size
 
 
 class _File(io.BytesIO):
