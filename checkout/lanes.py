@@ -30,16 +30,24 @@ class Lanes:
         Webhook endpoints get one of a host's two places, and a part of all: however many hang, callbacks go on."""
         host = lane.removeprefix(HOOK)
         with self._lock:
-            if self._in_flight.total() >= MOST_AT_ONCE:
-                return None
-            if self._in_flight[host] >= MOST_PER_HOST:
-                return False
-            if host != lane:
-                if lane in self._hooks or len(self._hooks) >= MOST_HOOKS:
-                    return False
-                self._hooks.add(lane)
-            self._in_flight[host] += 1
-            return True
+            has_room = self._has_room(host, lane)
+            if has_room:
+                if host != lane:
+                    self._hooks.add(lane)
+                self._in_flight[host] += 1
+            return has_room
+
+    def has_room(self, lane: str) -> bool:
+        """Whether one more could enter. Where it could not, somebody is on his way who will leave."""
+        with self._lock:
+            return bool(self._has_room(lane.removeprefix(HOOK), lane))
+
+    def _has_room(self, host: str, lane: str) -> bool | None:
+        if self._in_flight.total() >= MOST_AT_ONCE:
+            return None
+        if self._in_flight[host] >= MOST_PER_HOST:
+            return False
+        return host == lane or not (lane in self._hooks or len(self._hooks) >= MOST_HOOKS)
 
     def is_busy(self, lane: str) -> bool:
         """Whether something is on its way in this lane, at whose end somebody looks for more."""

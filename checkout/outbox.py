@@ -53,6 +53,7 @@ class Outbox:
         """Hands over what is due. Gives how many messages waited for a host that has enough already."""
         passed: dict[str, deque[Delivery]] = {}
         waiting, is_behind = 0, False
+        refused: set[str] = set()
         with self._lock:
             self._meanwhile.clear()
         for delivery in self._due():
@@ -60,20 +61,21 @@ class Outbox:
                 break
             lane = lane_of(delivery)
             entered = self._lanes.enter(lane)
+            if entered:
+                self._hand_over(delivery, lane)
+                continue
+            refused.add(lane)
             if entered is None:
                 is_behind = True
                 break
-            if entered:
-                self._hand_over(delivery, lane)
-            else:
-                waiting += 1
-                if waiting <= _REMEMBERED:
-                    passed.setdefault(lane, deque()).append(delivery)
+            waiting += 1
+            if waiting <= _REMEMBERED:
+                passed.setdefault(lane, deque()).append(delivery)
         with self._lock:
             for lane, delivery in self._meanwhile:  # perhaps once more: it is claimed once
                 passed.setdefault(lane, deque()).append(delivery)
             self._passed, self._is_behind = passed, is_behind or waiting > _REMEMBERED
-        if not all(map(self._lanes.is_busy, passed)):
+        if any(map(self._lanes.has_room, refused)):  # whoever was in the way left before it was known that they wait
             self._wake()
         return waiting
 

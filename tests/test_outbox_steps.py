@@ -171,6 +171,34 @@ def test_who_claims_second_sends_nothing_and_leaves_its_place(alone: Alone, monk
     assert alone.places() == 2
 
 
+def test_what_waits_behind_an_endpoint_that_hangs_asks_for_no_look_before_it_can_go(alone: Alone) -> None:
+    listen(alone, HOOK_URL)
+    alone.paid("N1", "N2")
+    assert alone.outbox.look() == 1
+    assert alone.outbox.look() == 1
+    assert alone.woken == 0
+    alone.work_off()
+    assert alone.sent.count(HOOK_URL) == 2
+
+
+def test_who_waited_for_one_that_left_before_that_was_known_is_looked_for_again(
+    alone: Alone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(2):
+        assert alone.lanes.enter(LANE)
+    alone.paid("N1")
+    due = stores.deliveries.due_events
+
+    def left(db: Rows, now: int, *, failing: bool) -> list[list[Delivery]]:
+        if failing:
+            alone.lanes.leave(LANE)
+        return due(db, now, failing=failing)
+
+    monkeypatch.setattr(stores.deliveries, "due_events", left)
+    assert alone.outbox.look() == 1
+    assert alone.woken == 1
+
+
 # Right after the transaction that owes
 
 
