@@ -51,10 +51,12 @@ class Deadline:
         return Deadline(self.left() / parts)
 
 
-def ready(call: Callable[[], T], file: HasFile, event: int, deadline: Deadline) -> Steps[T]:
-    """What `call` gives, when it need not wait: for `event`, or for what TLS asks. TimeoutError at the deadline."""
+def ready(call: Callable[[], T], file: HasFile, event: int, deadline: Deadline, *, even_late: bool = False) -> Steps[T]:
+    """What `call` gives, when it need not wait: for `event`, or for what TLS asks. TimeoutError at the deadline;
+    `even_late`: only where it would wait still, as whoever runs it may have had no time before."""
     while True:
-        deadline.left()
+        if not even_late:
+            deadline.left()
         wanted = event
         try:
             return call()
@@ -64,6 +66,7 @@ def ready(call: Callable[[], T], file: HasFile, event: int, deadline: Deadline) 
             wanted = WRITE
         except BlockingIOError:
             pass
+        deadline.left()
         yield Wait(file, wanted, deadline.at)
 
 

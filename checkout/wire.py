@@ -80,12 +80,12 @@ def send(sock: socket.socket, message: bytes, deadline: Deadline) -> Steps[None]
 def receive(sock: socket.socket, method: str, max_body: int, deadline: Deadline) -> Steps[tuple[HTTPResponse, bytes]]:
     """The final answer and its body, of which `max_body` bytes at most are read.
 
-    TimeoutError at the deadline, OSError when the connection breaks; HTTPException or ValueError for what is not HTTP,
-    ends too early, or has a head or framing beyond all measure.
+    TimeoutError when it is not there at the deadline, OSError when the connection breaks; HTTPException or ValueError
+    for what is not HTTP, ends too early, or has a head or framing beyond all measure.
     """
     answer = _Answer(method, max_body)
     while True:
-        piece = yield from ready(partial(sock.recv, _PIECE), sock, READ, deadline)
+        piece = yield from ready(partial(sock.recv, _PIECE), sock, READ, deadline, even_late=True)
         if (response := answer.taken(piece)) is not None:
             return response, bytes(answer.body)
         yield Wait(sock, WRITE, deadline.at)  # at once, when the others have had their turn: there may be more already

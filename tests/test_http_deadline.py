@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import socket
+import time
 
 import pytest
 
 from checkout.http import Answer, Client, Outgoing, Reason, Unreachable
-from tests.loopback import Behaviour, answering, dripping, ok, serving, silent, sipping
+from checkout.steps import READ, WRITE, alone
+from tests.loopback import Behaviour, answering, dripping, ok, read_request, serving, silent, sipping
 
 HTTP = b"HTTP/1.1 "
 SOON = 0.15  # seconds
@@ -80,3 +83,31 @@ def test_a_deadline_that_has_passed_sends_nothing() -> None:
                 )
             assert outcome.value.reason == Reason.TIMEOUT
         assert server.connections == 0
+
+
+def test_an_answer_that_came_in_time_is_read_however_late_somebody_looks() -> None:
+    with serving(dripping(b"", [ok()], pause_s=SOON / 3)) as server:
+        request = Outgoing("POST", f"http://127.0.0.1:{server.port}/")
+        steps = Client(allow_private=True).exchange(request, deadline_s=SOON)
+        wait = next(steps)
+        while wait.event != READ:
+            wait = next(steps)
+        time.sleep(2 * SOON)
+        assert alone(steps).body == b"success"
+
+
+def test_nothing_is_sent_after_the_deadline() -> None:
+    seen: list[bytes] = []
+
+    def behave(sock: socket.socket) -> None:
+        time.sleep(SOON)
+        seen.append(read_request(sock))
+
+    with serving(behave) as server:
+        request = Outgoing("POST", f"http://127.0.0.1:{server.port}/", body=b"x" * 20_000_000)
+        steps = Client(allow_private=True).exchange(request, deadline_s=SOON)
+        assert next(steps).event == WRITE
+        time.sleep(2 * SOON)
+        with pytest.raises(Unreachable):
+            alone(steps)
+    assert seen == []
