@@ -39,9 +39,13 @@ class Owing:
         if not self._lanes.enter(lane):
             self.others.append(delivery)
             return delivery
-        now = self._clock()
-        claimed = deliveries.leased(delivery, now)
-        self.claimed.append(Way(letters.callback(self._dialects, claimed, order, merchant, receipt, now), lane))
+        try:
+            now = self._clock()
+            claimed = deliveries.leased(delivery, now)
+            self.claimed.append(Way(letters.callback(self._dialects, claimed, order, merchant, receipt, now), lane))
+        except BaseException:
+            self._lanes.leave(lane)
+            raise
         return claimed
 
     def event(self, delivery: Delivery) -> None:

@@ -233,6 +233,18 @@ def test_what_an_undone_transaction_had_claimed_is_not_sent_and_keeps_no_place(a
     assert (alone.pool, alone.places()) == ([], 2)
 
 
+def test_a_claim_for_which_memory_ran_out_keeps_no_place(alone: Alone, monkeypatch: pytest.MonkeyPatch) -> None:
+    order = alone.shop.open(notify_url=URL)
+
+    def fails(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(deliveries, "leased", fails)
+    with pytest.raises(MemoryError), alone.outbox.at_once() as owed, alone.shop.store.transaction() as db:
+        alone.owe(db, owed, order)
+    assert (alone.pool, alone.places()) == ([], 2)
+
+
 def test_who_owes_nothing_when_it_is_done_again_asks_for_no_look(alone: Alone) -> None:
     listen(alone, HOOK_URL)
     order = alone.shop.open(notify_url=URL)
