@@ -95,7 +95,7 @@ def test_no_secret_reaches_a_log_a_list_or_an_attempt(listener: Listener, caplog
         listener.work()
     (owed,) = listener.owed(one)
     (tried,) = listener.tries(owed)
-    assert "could not be tried" in caplog.text
+    assert "could not be written" in caplog.text
     secret = one.secret.removeprefix("whsec_")
     assert secret not in caplog.text + repr(owed) + repr(tried) + owed.body
     assert listener.now(one).failing_since is not None
