@@ -4,6 +4,7 @@ import itertools
 import os
 import socket
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -11,6 +12,7 @@ import pytest
 
 from checkout import lookups
 from checkout.http import Answer, Client, Forbidden, Outgoing, Reason, Unreachable
+from checkout.steps import Deadline, alone
 from tests.loopback import answering, ok, serving
 from tests.test_targets import NOT_PUBLIC, PUBLIC
 
@@ -55,6 +57,55 @@ def test_lookups_that_hang_do_not_pile_up() -> None:
         over.set()
         assert next(calls) <= 32
         assert client.send(request).status == 200
+
+
+def lookups_of(
+    resolve: Callable[[str], Sequence[str]],
+) -> tuple[lookups.Lookups, Callable[[str], Reason | Sequence[str]]]:
+    made = lookups.Lookups(resolve)
+
+    def ask(host: str) -> Reason | Sequence[str]:
+        try:
+            return alone(made.of(host, Deadline(SOON)))
+        except Unreachable as error:
+            return error.reason
+
+    return made, ask
+
+
+def test_a_name_that_hangs_keeps_one_place_and_the_others_are_resolved() -> None:
+    over, asked = threading.Event(), Counter[str]()
+
+    def resolve(host: str) -> Sequence[str]:
+        asked[host] += 1
+        if host == "slow.example":
+            over.wait(10)
+        return ["8.8.8.8"]
+
+    _, ask = lookups_of(resolve)
+    assert [ask("slow.example") for _ in range(40)] == [Reason.DNS] * 40
+    assert ask("quick.example") == ["8.8.8.8"]
+    over.set()
+    assert ask("slow.example") == ["8.8.8.8"]
+    assert asked["slow.example"] <= 2
+
+
+def test_a_name_whose_lookup_may_never_end_is_asked_about_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    over, first = threading.Event(), iter([True])
+
+    def resolve(host: str) -> Sequence[str]:
+        if next(first, False):
+            over.wait(10)
+            return ["1.1.1.1"]
+        return ["8.8.8.8"]
+
+    made, ask = lookups_of(resolve)
+    assert ask("a.example") == Reason.DNS
+    monkeypatch.setattr(lookups, "_SHARED_S", 0)
+    assert ask("a.example") == ["8.8.8.8"]
+    over.set()
+    assert ask("a.example") == ["8.8.8.8"]
+    assert made._asked == {}
 
 
 @pytest.mark.parametrize(
