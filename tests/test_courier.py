@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import selectors
 import socket
 import threading
 import time
@@ -108,8 +109,57 @@ def test_what_is_carried_from_another_thread_ends_the_wait(courier: Courier[str]
     threading.Timer(0.05, courier.carry, ("a", None)).start()
     began = time.monotonic()
     courier._look_at = began + 60
-    assert courier.turn(30) == [("a", None)]
-    assert time.monotonic() - began < 15
+    assert courier.turn(10) == [("a", None)]
+    assert time.monotonic() - began < 8
+
+
+def test_a_request_that_ends_in_the_thread_that_carries_it_ends_the_wait() -> None:
+    def fails() -> Steps[Answer]:
+        yield from ()
+        raise Unreachable(Reason.DNS, "no")
+
+    courier = faulty(fails)
+    threading.Timer(0.05, courier.carry, ("a", get(1))).start()
+    began = time.monotonic()
+    courier._look_at = began + 60
+    ((about, reply),) = courier.turn(10)
+    assert (about, str(reply)) == ("a", "no")
+    assert time.monotonic() - began < 8
+
+
+def test_the_end_ends_the_wait(courier: Courier[str]) -> None:
+    threading.Timer(0.05, courier.close).start()
+    began = time.monotonic()
+    courier._look_at = began + 60
+    assert courier.turn(10) == []
+    assert time.monotonic() - began < 8
+
+
+def test_the_bell_itself_is_never_waited_for(courier: Courier[str]) -> None:
+    assert not os.get_blocking(courier._bell)
+    assert not os.get_blocking(courier._button)
+
+
+def test_what_was_rung_for_is_over_with_the_turn(courier: Courier[str]) -> None:
+    courier.ring()
+    assert courier._selector.select(0) != []
+    assert courier.turn(0) == []
+    assert courier._selector.select(0) == []
+
+
+def test_what_ends_in_a_turn_needs_no_ringing(pair: tuple[socket.socket, socket.socket]) -> None:
+    ours, theirs = pair
+
+    def waits() -> Steps[Answer]:
+        yield Wait(ours, READ, time.monotonic() + 60)
+        return reply
+
+    reply = Answer(200, {}, b"", 0)
+    courier = faulty(waits)
+    courier.carry("a", get(1))
+    theirs.sendall(b".")
+    assert courier.turn(0) == [("a", reply)]
+    assert courier._selector.select(0) == []
 
 
 def test_ringing_ends_the_wait_and_ringing_often_does_no_harm(courier: Courier[str]) -> None:
@@ -119,7 +169,9 @@ def test_ringing_ends_the_wait_and_ringing_often_does_no_harm(courier: Courier[s
     while courier.turn(0):
         pass
     threading.Timer(0.05, courier.ring).start()
-    assert courier.turn(30) == []
+    began = time.monotonic()
+    assert courier.turn(10) == []
+    assert time.monotonic() - began < 8
 
 
 def test_of_many_replies_a_few_come_at_a_time(courier: Courier[str]) -> None:
@@ -141,6 +193,71 @@ def test_of_many_replies_a_few_come_at_a_time(courier: Courier[str]) -> None:
     assert max(sizes) <= couriers._MOST_AT_ONCE
 
 
+# How long it waits
+
+
+class Watch:
+    """Stands for the module `time`: what its clock says, and how long the courier would have waited each time."""
+
+    def __init__(self, courier: Courier[str]) -> None:
+        self.now, self.waits = 100.0, list[float]()
+        self._select = courier._selector.select
+        courier._selector.select = self._selected  # type: ignore[method-assign]
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def _selected(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        assert timeout is not None
+        self.waits.append(timeout)
+        return self._select(0)
+
+
+def test_it_waits_as_long_as_it_is_told_but_looks_at_deadlines_once_a_second(
+    courier: Courier[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watch = Watch(courier)
+    monkeypatch.setattr(couriers, "time", watch)
+    for now, timeout_s in ((100, 5), (100.25, 5), (100.25, 0.5), (101.5, 5)):
+        watch.now = now
+        assert courier.turn(timeout_s) == []
+    assert watch.waits == [0, 0.75, 0.5, 0]
+
+
+def test_what_has_come_already_is_not_waited_for(courier: Courier[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    watch = Watch(courier)
+    monkeypatch.setattr(couriers, "time", watch)
+    courier.turn(0)
+    courier.carry("a", None)
+    assert courier.turn(5) == [("a", None)]
+    assert courier.turn(5) == []
+    assert watch.waits == [0, 0, 1]
+
+
+def test_what_is_late_goes_on_with_the_next_look_at_the_deadlines(
+    pair: tuple[socket.socket, socket.socket], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    went_on: list[float] = []
+
+    def waits() -> Steps[Answer]:
+        for until in (100.5, 102):
+            yield Wait(pair[0], READ, until)
+            went_on.append(watch.now)
+        raise Unreachable(Reason.TIMEOUT, "too late")
+
+    courier = faulty(waits)
+    watch = Watch(courier)
+    monkeypatch.setattr(couriers, "time", watch)
+    courier.carry("a", get(1))
+    for now in (100, 100.9, 101, 101.9):
+        watch.now = now
+        assert courier.turn(0) == []
+    assert went_on == [101]
+    watch.now = 102
+    ((_, reply),) = courier.turn(0)
+    assert (went_on, str(reply)) == ([101, 102], "too late")
+
+
 def carry_many(courier: Courier[str], name: str, port: int) -> None:
     for number in range(25):
         courier.carry(f"{name} {number}", get(port))
@@ -159,6 +276,25 @@ def test_many_threads_may_carry_at_once() -> None:
 
 
 # Its end
+
+
+def test_one_that_has_carried_nothing_may_end_at_once(courier: Courier[str]) -> None:
+    assert courier.close()
+
+
+def test_what_was_dealt_with_keeps_nobody_from_the_end_during_the_next_turn(courier: Courier[str]) -> None:
+    ends: list[bool] = []
+    select = courier._selector.select
+
+    def selected(timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        ends.append(courier.close())
+        return select(timeout)
+
+    courier.carry("a", None)
+    assert courier.turn(0) == [("a", None)]
+    courier._selector.select = selected  # type: ignore[method-assign]
+    assert courier.turn(0) == []
+    assert ends == [True]
 
 
 def test_it_ends_when_nothing_is_under_way_and_what_came_was_dealt_with(courier: Courier[str]) -> None:
