@@ -20,6 +20,7 @@ MODULES = {
         "tests/test_outbox_steps.py",
         "tests/test_endpoints.py",
     ),
+    "checkout/lookups.py": ("tests/test_http_names.py", "tests/test_http_deadline.py"),
     "checkout/money.py": ("tests/test_money.py",),
     "checkout/money_back.py": ("tests/test_refund_rules.py",),
     "checkout/opening.py": (
@@ -77,6 +78,13 @@ MODULES = {
         "tests/test_orders.py",
         "tests/test_words.py",
     ),
+    "checkout/steps.py": (
+        "tests/test_wire.py",
+        "tests/test_courier.py",
+        "tests/test_http_deadline.py",
+        "tests/test_http_names.py",
+        "tests/test_http_tls.py",
+    ),
     "checkout/store/checkpoints.py": ("tests/store/test_checkpoints.py",),
     "checkout/store/commits.py": (
         "tests/store/test_writer.py",
@@ -100,6 +108,13 @@ MODULES = {
         "tests/store/test_turnstile.py",
     ),
     "checkout/turns.py": ("tests/test_words.py", "tests/test_outbox_steps.py"),
+    "checkout/wire.py": (
+        "tests/test_wire.py",
+        "tests/test_http.py",
+        "tests/test_http_deadline.py",
+        "tests/test_http_names.py",
+        "tests/test_http_tls.py",
+    ),
 }
 # Own tests of every module.
 SHARED = ("tests/test_records.py",)

@@ -120,10 +120,9 @@ class Courier(Generic[W]):
 
     def _take_up(self, trip: _Trip[W]) -> None:
         with self._lock:
-            wait, trip.wait = trip.wait, None
-            if wait is None:  # it was late and ready in the same turn
-                return
-            self._selector.unregister(wait.file)
+            assert trip.wait is not None
+            self._selector.unregister(trip.wait.file)
+            trip.wait = None
         self._go_on(trip)
 
     def _go_on(self, trip: _Trip[W]) -> None:

@@ -108,6 +108,25 @@ def test_a_name_whose_lookup_may_never_end_is_asked_about_anew(monkeypatch: pyte
     assert made._asked == {}
 
 
+def test_a_name_that_had_to_wait_is_resolved_when_another_has_been(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lookups, "MOST_AT_ONCE", 1)
+    over, asked = threading.Event(), list[str]()
+
+    def resolve(host: str) -> Sequence[str]:
+        asked.append(host)
+        over.wait(10)
+        return [f"address of {host}"]
+
+    many = lookups.Lookups(resolve)
+    first, given_up, second = (many.of(host, Deadline(10)) for host in ("a", "b", "c"))
+    for steps in (first, given_up, second):
+        next(steps)
+    given_up.close()
+    over.set()
+    assert [alone(first), alone(second)] == [["address of a"], ["address of c"]]
+    assert asked == ["a", "c"]
+
+
 @pytest.mark.parametrize(
     "fault", [socket.gaierror(socket.EAI_NONAME, "unknown"), UnicodeError("label too long"), OSError(), []]
 )
