@@ -117,14 +117,20 @@ def test_a_name_that_had_to_wait_is_resolved_when_another_has_been(monkeypatch: 
         over.wait(10)
         return [f"address of {host}"]
 
+    others, open_before = set(threading.enumerate()), len(os.listdir("/proc/self/fd"))
     many = lookups.Lookups(resolve)
     first, given_up, second = (many.of(host, Deadline(10)) for host in ("a", "b", "c"))
     for steps in (first, given_up, second):
         next(steps)
+    (thread,) = set(threading.enumerate()) - others
+    assert (thread.name, thread.daemon) == ("lookup", True), "the end of the server must not wait for it"
     given_up.close()
     over.set()
     assert [alone(first), alone(second)] == [["address of a"], ["address of c"]]
     assert asked == ["a", "c"]
+    thread.join()
+    assert many._running == 0
+    assert len(os.listdir("/proc/self/fd")) == open_before
 
 
 @pytest.mark.parametrize(
@@ -153,6 +159,7 @@ def test_a_lookup_without_a_thread_to_run_in_is_unreachable(monkeypatch: pytest.
             with pytest.raises(Unreachable) as outcome:
                 client.send(Outgoing("GET", "http://shop.example/"), deadline_s=SOON)
             assert "thread" in outcome.value.message
+    assert client._lookups._running == 0
     with serving(answering(ok())) as server:
         assert client.send(Outgoing("GET", f"http://localhost:{server.port}/")).status == 200
 
