@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from queue import SimpleQueue
+from types import SimpleNamespace
 from typing import cast
 
 import pytest
@@ -47,8 +48,11 @@ class Mail:
         self.came: list[str] = []
         self.faults: list[Exception] = []
         self.fails = False
+        self.waits: list[float] = []
+        self.rung = 0
 
     def collect(self, timeout_s: float) -> list[str]:
+        self.waits.append(timeout_s)
         if self.faults:
             raise self.faults.pop()
         if not self.came:
@@ -62,6 +66,7 @@ class Mail:
         self.book.said += came
 
     def ring(self) -> None:
+        self.rung += 1
         self.bell.release()
 
 
@@ -73,11 +78,15 @@ class Hall:
         self.post = Mail(self.book)
         self.go_on = threading.Event()
         self.go_on.set()
+        self.follower: str | None = None  # who comes while another is answered
         self.desk: Desk[str, str] = Desk(cast(Store, self.book), self.answer, self.told.put, self.post)
 
     def answer(self, client: str) -> str:
         self.go_on.wait(10)
         self.book.said.append(client)
+        if self.follower:
+            follower, self.follower = self.follower, None
+            self.desk.take(follower)
         if client == "elsewhere":
             need_thread()
         if client == "broken":
@@ -95,6 +104,12 @@ class Hall:
         while sum(map(len, served)) < len(clients):
             served.append(self.told.get(timeout=10))
         return served
+
+    def wait_until_idle(self) -> None:
+        for _ in range(1000):
+            if self.desk._is_idle:
+                return
+            time.sleep(0.01)
 
 
 @pytest.fixture
@@ -129,9 +144,9 @@ def test_a_store_that_cannot_begin_loses_nobody_and_the_next_are_served(hall: Ha
 def test_a_desk_that_cannot_give_its_answers_back_tries_again_and_serves_the_next(
     hall: Hall, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    pauses: list[float] = []
-    monkeypatch.setattr("checkout.desk.time.sleep", pauses.append)
     """Where memory is short, whatever is called may fail; without the desk all orders would wait for ever."""
+    pauses: list[float] = []
+    monkeypatch.setattr("checkout.desk.time", SimpleNamespace(sleep=pauses.append))
     told, failures = hall.told.put, [MemoryError(), RuntimeError()]
 
     def give_back(served: Served) -> None:
@@ -189,14 +204,40 @@ def test_who_comes_while_the_desk_is_idle_rings(hall: Hall) -> None:
         assert hall.told.get(timeout=0.9) == [(name, f"to {name}")]
 
 
+def test_who_comes_while_the_desk_is_at_work_need_not_ring(hall: Hall) -> None:
+    hall.serve("a")
+    hall.wait_until_idle()
+    hall.follower = "c"
+    hall.desk.take("b")
+    assert hall.told.get(timeout=10) == [("b", "to b"), ("c", "to c")]
+    assert hall.post.rung == 1
+
+
+def test_the_desk_waits_only_where_nobody_has_come(hall: Hall) -> None:
+    hall.serve(*(str(number) for number in range(MOST_AT_ONCE + 1)))
+    hall.wait_until_idle()
+    assert hall.post.waits[:2] == [0, 0]
+    hall.desk.take("b")
+    assert hall.told.get(timeout=10) == [("b", "to b")]
+    assert 0 < hall.post.waits[2] < 10
+
+
+def test_who_comes_just_before_the_desk_is_idle_is_not_left_waiting(hall: Hall) -> None:
+    hall.desk.take("a")
+    assert hall.post.rung == 0
+    assert hall.desk._patience() == 0
+
+
 def test_a_post_that_fails_keeps_nobody_waiting(
     hall: Hall, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("checkout.desk._AGAIN_S", 0)
+    pauses: list[float] = []
+    monkeypatch.setattr("checkout.desk.time", SimpleNamespace(sleep=pauses.append))
     hall.post.faults = [MemoryError()]
     served = hall.serve("a", "b")
     assert [one for together in served for one in together] == [("a", "to a"), ("b", "to b")]
     assert caplog.text.count("could not collect") == 1
+    assert len(pauses) == 1
 
 
 def test_what_merchants_have_answered_is_booked_alone_where_the_store_cannot_begin(hall: Hall) -> None:
