@@ -45,9 +45,7 @@ class _Unclaimed:
 UNCLAIMED: Owed = _Unclaimed()
 
 
-def owe(
-    db: Rows, order: Order, event: str, *, receipt: str = "", owed: Owed = UNCLAIMED, new_id: NewId, now: int
-) -> None:
+def owe(db: Rows, order: Order, event: str, *, receipt: str, owed: Owed = UNCLAIMED, new_id: NewId, now: int) -> None:
     """Puts a message into the outbox, in the transaction that makes it due. `receipt`: the token of the order's."""
     merchant = store.merchants.get(db, order.merchant)
     assert merchant is not None

@@ -386,7 +386,7 @@ def test_a_delivery_that_does_not_exist_cannot_be_sent_again(outbox: Outbox) -> 
 
 def test_an_order_owes_each_event_once(outbox: Outbox) -> None:
     with pytest.raises(Conflict), outbox.store.transaction() as db:
-        deliveries.owe(db, outbox.order, "order.paid", new_id=outbox.shop.new_id, now=START)
+        deliveries.owe(db, outbox.order, "order.paid", receipt="", new_id=outbox.shop.new_id, now=START)
     assert len(outbox.shop.deliveries(outbox.order)) == 1
 
 

@@ -103,7 +103,7 @@ def test_a_transaction_that_is_done_again_claims_once(trade: Trade) -> None:
 
     def owe(db: Rows, owed: Owed) -> None:
         owed.begin()
-        deliveries.owe(db, order, "order.paid", owed=owed, new_id=trade.shop.new_id, now=START)
+        deliveries.owe(db, order, "order.paid", receipt="", owed=owed, new_id=trade.shop.new_id, now=START)
 
     with trade.worker.at_once() as owed:
         for _ in range(3):

@@ -88,7 +88,7 @@ class Alone:
         """As a payment does."""
         owed.begin()
         by: dict[str, Any] = {"new_id": self.shop.new_id, "now": START}
-        deliveries.owe(db, order, "order.paid", owed=owed, **by)
+        deliveries.owe(db, order, "order.paid", receipt="", owed=owed, **by)
         for message in announcements.of_order(db, order, "order.paid", **by):
             owed.event(message)
 

@@ -4,6 +4,7 @@ than the order says, and with other attempts at the same number."""
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
@@ -14,7 +15,8 @@ from checkout import store as stores
 from checkout.errors import Code, Refusal
 from checkout.interfaces import Store
 from checkout.model.accounts import Method
-from checkout.model.deliveries import DeliveryState
+from checkout.model.deliveries import Delivery, DeliveryState
+from checkout.model.merchants import Merchant
 from checkout.model.orders import Order, State
 from checkout.model.payments import Judgement, Payment
 from checkout.store.gateways import Watch
@@ -167,6 +169,26 @@ def test_what_a_number_s_other_attempts_say_is_told_to_those_who_listen(
     told = [(one.event, one.order_token) for one in listener.owed(endpoint)]
     assert sorted(told) == [("order.closed", second.token), ("order.paid", first.token)]
     assert all(one.id.removeprefix("msg_").isdigit() for one in listener.owed(endpoint))
+
+
+def test_what_endpoints_are_owed_is_told_to_whoever_sends_it(store: Store, clock: FakeClock, outside: Outside) -> None:
+    told: list[Delivery] = []
+
+    class Told:
+        def begin(self) -> None: ...
+
+        def callback(self, delivery: Delivery, order: Order, merchant: Merchant, receipt: str) -> Delivery:
+            return delivery
+
+        def event(self, delivery: Delivery) -> None:
+            told.append(delivery)
+
+    listener = Listener(store, clock, outside)
+    endpoints = [listener.add("order.paid", url=f"https://{name}.example/in") for name in "ab"]
+    listener.shop.at_once = lambda: nullcontext(Told())
+    listener.paid()
+    assert [one.event for one in told] == ["order.paid"] * 2
+    assert sorted(one.id for one in told) == sorted(one.id for it in endpoints for one in listener.owed(it))
 
 
 def test_one_number_is_settled_by_one_payment(shop: Shop) -> None:
