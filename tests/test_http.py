@@ -219,6 +219,8 @@ def test_a_body_in_chunks_of_one_byte_is_read_up_to_the_limit() -> None:
         b"HTTP/1.1 -200 OK\r\n\r\n",
         b"HTTP/1.1 99 OK\r\n\r\n",
         b"HTTP/1.1 101 Switching Protocols\r\n\r\nx",
+        b"\rHTTP/1.1 103 Early Hints\r\n\r\n",
+        b"HTTP/1.1\x0b199 Nearly\r\n\r\n",
         b"\x00\xff" * 100,
         HTTP + b"200 OK",
         HTTP + b"200 OK\r\nContent-Length: 7\r\n",
