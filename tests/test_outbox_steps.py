@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from types import SimpleNamespace
 from typing import Any, cast
@@ -11,6 +11,7 @@ from typing import Any, cast
 import pytest
 
 from checkout import announcements, deliveries, letters
+from checkout import outbox as outboxes
 from checkout import store as stores
 from checkout.courier import Courier, Reply
 from checkout.errors import StoreError
@@ -139,6 +140,60 @@ def test_a_look_ends_where_there_is_no_room_for_anybody(alone: Alone) -> None:
     first, second = alone.paid("N1") + alone.paid("N2", url="https://b.example/n")
     assert alone.outbox.look() == 0
     assert alone.tries([first, second]) == [1, 0]
+    alone.work_off()
+    assert alone.woken == 1, "there is room again"
+
+
+def test_a_look_that_remembers_less_than_waits_is_asked_for_again(
+    alone: Alone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outboxes, "_REMEMBERED", 1)
+    alone.paid("N1", "N2", "N3", "N4")
+    assert alone.outbox.look() == 2
+    alone.work_off()
+    assert (len(alone.sent), alone.woken > 0) == (3, True)
+    alone.outbox.look()
+    alone.work_off()
+    assert len(alone.sent) == 4
+
+
+def test_a_look_that_remembers_all_that_waits_is_not_asked_for_again(
+    alone: Alone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outboxes, "_REMEMBERED", 1)
+    alone.paid("N1", "N2", "N3")
+    assert alone.outbox.look() == 1
+    alone.work_off()
+    assert (len(alone.sent), alone.woken) == (3, 0)
+
+
+def test_what_is_passed_over_during_a_look_is_not_forgotten(alone: Alone, monkeypatch: pytest.MonkeyPatch) -> None:
+    alone.paid("N1", "N2", at_once=True)
+    (third,) = alone.paid("N3")
+
+    def due() -> Iterator[Delivery]:
+        yield from ()
+        alone.outbox._pass_over(alone.of(third), LANE)
+
+    monkeypatch.setattr(alone.outbox, "_due", due)
+    assert alone.outbox.look() == 0
+    alone.work_off()
+    assert (len(alone.sent), alone.woken) == (3, 0)
+
+
+def test_what_waits_for_a_host_that_is_done_before_the_look_is_asks_for_another(
+    alone: Alone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alone.paid("N1", "N2", "N3")
+    real = alone.outbox._due
+
+    def due() -> Iterator[Delivery]:
+        yield from real()
+        alone.work_off()
+
+    monkeypatch.setattr(alone.outbox, "_due", due)
+    assert alone.outbox.look() == 1
+    assert (len(alone.sent), alone.woken) == (2, 1)
 
 
 def test_what_waited_at_the_look_before_and_is_told_by_now_is_forgotten(alone: Alone) -> None:
@@ -453,6 +508,14 @@ def test_booking_a_try_touches_the_message_that_follows_in_the_lane_too(
     alone.work_off()
     assert asked == [[first, third], [second], [third]]
     assert len(alone.sent) == 3
+
+
+def test_what_was_passed_over_before_a_look_follows_once(alone: Alone, asked: list[list[str] | None]) -> None:
+    words = [f"delivery {alone.of(order).id}" for order in alone.paid("N1", "N2", "N3", at_once=True)]
+    assert alone.outbox.look() == 1
+    del asked[:]
+    alone.work_off()
+    assert asked == [[words[0], words[2]], [words[1]], [words[2]]]
 
 
 def test_what_follows_in_the_lane_and_was_claimed_by_somebody_else_is_passed_over(
