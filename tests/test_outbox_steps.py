@@ -325,6 +325,8 @@ def test_where_everybody_is_busy_elsewhere_the_loop_is_asked_to_look(alone: Alon
         assert alone.lanes.enter(f"host-{number}")
     (order,) = alone.paid("N1", at_once=True)
     assert (alone.tries([order]), alone.pool, alone.woken) == ([0], [], 1)
+    alone.outbox._leave("host-0")
+    assert alone.woken == 1, "a look is asked for already"
 
 
 def test_what_goes_to_a_webhook_endpoint_is_left_to_the_loop_which_is_asked_to_look(alone: Alone) -> None:
@@ -471,6 +473,29 @@ def test_a_try_that_cannot_be_booked_is_logged_and_leaves_its_place(
     assert (alone.places(), alone.woken) == (2, 0)
 
 
+def test_a_booking_that_fails_is_done_again_at_once_where_no_thread_is_left(
+    alone: Alone, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    (order,) = alone.paid("N1", at_once=True)
+    book, faults = deliveries.book, [ZeroDivisionError()]
+
+    def fails_once(*values: Any) -> None:
+        if faults:
+            raise faults.pop()
+        book(*values)
+
+    def ended(*_: object) -> None:
+        raise RuntimeError("cannot schedule new futures after shutdown")
+
+    monkeypatch.setattr(deliveries, "book", fails_once)
+    monkeypatch.setattr(alone.outbox, "_submit", ended)
+    alone.work_off()
+    assert alone.of(order).state is DeliveryState.DELIVERED
+    assert caplog.text.count("message.tried") == 1
+    assert alone.places() == 2
+
+
 # Beside others, on a database where several write
 
 
@@ -530,6 +555,26 @@ def test_what_follows_in_the_lane_and_was_claimed_by_somebody_else_is_passed_ove
     assert asked == [[words[0], words[2]], [words[3]], [words[4]], [words[4]]]
     assert alone.tries(orders) == [1] * 5
     assert len(alone.sent) == 2
+
+
+def test_what_cannot_be_claimed_after_one_that_somebody_else_has_is_left_to_a_look(
+    alone: Alone, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    orders = alone.paid("N1", "N2", "N3", "N4", at_once=True)
+    del alone.pool[1:]
+    broken, claim = alone.of(orders[3]).id, stores.deliveries.claim
+
+    def claims(db: Rows, owed: Delivery, until: int) -> Delivery | None:
+        if owed.id == broken:
+            raise ZeroDivisionError
+        return claim(db, owed, until)
+
+    assert deliveries.claim(alone.shop.store, alone.of(orders[2]), START)
+    monkeypatch.setattr(stores.deliveries, "claim", claims)
+    alone.work_off()
+    assert alone.of(orders[0]).state is DeliveryState.DELIVERED
+    assert f"Delivery {broken} could not be claimed; a look finds it" in caplog.text
+    assert (alone.pool, alone.places()) == ([], 1)
 
 
 def test_what_comes_to_the_lane_while_a_try_is_booked_follows_in_a_turn_of_its_own(
