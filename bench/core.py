@@ -71,19 +71,19 @@ MODULES = {
         "tests/test_payments.py",
     ),
     "checkout/signing.py": ("tests/test_signing.py", "tests/test_signing_rsa.py"),
-    "checkout/switching.py": (
-        "tests/test_opening.py",
-        "tests/test_switching.py",
-        "tests/test_rerouting.py",
-        "tests/test_orders.py",
-        "tests/test_words.py",
-    ),
     "checkout/steps.py": (
         "tests/test_wire.py",
         "tests/test_courier.py",
         "tests/test_http_deadline.py",
         "tests/test_http_names.py",
         "tests/test_http_tls.py",
+    ),
+    "checkout/switching.py": (
+        "tests/test_opening.py",
+        "tests/test_switching.py",
+        "tests/test_rerouting.py",
+        "tests/test_orders.py",
+        "tests/test_words.py",
     ),
     "checkout/store/checkpoints.py": ("tests/store/test_checkpoints.py",),
     "checkout/store/commits.py": (
