@@ -35,10 +35,8 @@ def connected(addresses: Sequence[str], port: int, deadline: Deadline) -> Steps[
     An address that stays silent gets its share of the time, so that the next ones have theirs.
     """
     for remaining in range(len(addresses), 1, -1):
-        try:
+        with suppress(OSError):
             return (yield from _dialled(addresses[-remaining], port, deadline.share(remaining)))
-        except OSError:
-            continue
     return (yield from _dialled(addresses[-1], port, deadline))
 
 
@@ -144,7 +142,7 @@ class _Answer:
         return None
 
     def _is_whole(self, response: HTTPResponse, *, is_end: bool) -> bool:
-        if response.chunked:
+        if response.chunked and response.length != 0:  # it says so of what has no body, too
             return self._has_last_chunk(is_end=is_end)
         length = self._max_body if response.length is None else min(response.length, self._max_body)
         if len(self._data) - self._at < length and not (is_end and response.length is None):

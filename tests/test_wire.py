@@ -1,20 +1,24 @@
 from __future__ import annotations
 
+import errno
 import io
 import itertools
 import re
+import select
 import socket
 from collections.abc import Iterable
-from contextlib import suppress
+from contextlib import closing, suppress
 from http.client import HTTPException, HTTPResponse
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from checkout import wire
-from checkout.steps import READ, Deadline, Steps, alone
+from checkout import steps, wire
+from checkout.steps import READ, WRITE, Deadline, Steps, Wait, alone
+from tests.loopback import serving, silent
 
 PIECES = [
     b"HTTP/1.1 200 OK\r\n", b"HTTP/1.0 302\n", b"HTTP/1.1 103 Early Hints\r\n\r\n", b"HTTP/1.1 204 No\r\n",
@@ -85,7 +89,7 @@ def read_at_once(data: bytes, max_body: int) -> tuple[int, list[Any], bytes] | N
     try:
         response = HTTPResponse(cast(socket.socket, File(data)), method="POST")
         response.begin()
-        body = response.read(max_body)
+        body = response.read(max_body) if response.length != 0 else b""  # else it looks for chunks in a 204 too
     except (HTTPException, ValueError, OverflowError, OSError):
         return None
     if (response.length and len(body) < max_body) or not HEAD_ENDS.search(data):
@@ -183,7 +187,194 @@ def test_whoever_has_much_to_say_lets_others_go_on_meanwhile() -> None:
     assert all(wait.event != READ for wait in waits)
 
 
-def test_a_deadline_ends() -> None:
-    assert 0 < Deadline(5).left() <= 5
+def test_a_deadline_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    times = SimpleNamespace(monotonic=lambda: 100.0)
+    monkeypatch.setattr(steps, "time", times)
+    deadline = Deadline(5)
+    times.monotonic = lambda: 104.5
+    assert deadline.left() == 0.5
+    assert deadline.share(2).left() == 0.25
+    for now in (105.0, 106.0):
+        times.monotonic = lambda now=now: now
+        with pytest.raises(TimeoutError):
+            deadline.left()
+
+
+def test_who_has_nothing_else_to_do_waits_for_what_is_asked_for_and_not_beyond_the_deadline(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[tuple[object, ...]] = []
+    poll = SimpleNamespace(register=lambda *values: asked.append(values), poll=lambda *values: asked.append(values))
+    monkeypatch.setattr(steps, "select", SimpleNamespace(poll=lambda: poll))
+    monkeypatch.setattr(steps, "time", SimpleNamespace(monotonic=lambda: 100.0))
+
+    def work() -> Steps[str]:
+        yield Wait(ours, READ, 100.25)
+        yield Wait(theirs, WRITE, 99)
+        return "done"
+
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        assert alone(work()) == "done"
+    assert asked == [(ours, select.POLLIN), (250,), (theirs, select.POLLOUT), (0,)]
+
+
+# Where an answer ends, while the other side stays
+
+
+OK = b"HTTP/1.1 200 OK\r\n"
+CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
+
+
+def after(data: bytes, method: str, max_body: int) -> tuple[int, bytes] | None:
+    """Sends byte by byte: after how many the answer was given, and its body; None: there is none yet."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        ours.setblocking(False)
+        receiving = wire.receive(ours, method, max_body, Deadline(10))
+        next(receiving)
+        for count in range(1, len(data) + 1):
+            theirs.sendall(data[count - 1 : count])
+            try:
+                while next(receiving).event != READ:
+                    pass
+            except StopIteration as end:
+                return count, end.value[1]
+    return None
+
+
+@pytest.mark.parametrize(
+    ("answer", "method", "body"),
+    [
+        (OK + b"Content-Length: 7\r\n\r\nsuccess", "GET", b"success"),
+        (OK + b"content-length:7\r\n\r\nsuccess", "GET", b"success"),
+        (OK + b"Content-Length: 7\r\nX: y\r\n\r\nsuccess", "GET", b"success"),
+        (OK + b"Content-Length: 0\r\n\r\n", "GET", b""),
+        (OK + b"Content-Length: 7\r\n\r\n", "HEAD", b""),
+        (CHUNKED, "HEAD", b""),
+        (OK + b"\r\n", "HEAD", b""),
+        (b"HTTP/1.1 204 No Content\r\n\r\n", "GET", b""),
+        (b"HTTP/1.1 204 No Content\r\nTransfer-Encoding: chunked\r\n\r\n", "GET", b""),
+        (b"HTTP/1.1 304 Not Modified\r\nTransfer-Encoding: chunked\r\n\r\n", "GET", b""),
+        (b"HTTP/1.1 304 Not Modified\r\nContent-Length: 7\r\n\r\n", "GET", b""),
+        (b"HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 204 No\r\n\r\n", "GET", b""),
+        (CHUNKED + b"7\r\nsuccess\r\n0\r\n\r\n", "GET", b"success"),
+        (OK + b"transfer-encoding:chunked\r\n\r\n0\r\n\r\n", "GET", b""),
+        (CHUNKED + b"7\r\nsuccess\r\n0\r\nA: b\r\nC: d\r\n\r\n", "GET", b"success"),
+        (CHUNKED + b"9\r\na\n0\r\n\r\nbc\r\n0\r\n\r\n", "GET", b"a\n0\r\n\r\nbc"),
+        (OK + b"\r\n" + b"x" * 20, "GET", b"x" * 20),
+        (OK + b"Content-Length: 21\r\n\r\n" + b"x" * 20, "GET", b"x" * 20),
+    ],
+)  # fmt: skip
+def test_an_answer_is_whole_with_its_last_byte_and_the_close_is_not_waited_for(
+    answer: bytes, method: str, body: bytes
+) -> None:
+    assert after(answer, method, 20) == (len(answer), body)
+
+
+@pytest.mark.parametrize("start", [b"", b"HTTP/1.1 103 Early Hints\r\n\r\n"])
+def test_what_is_no_answer_is_known_by_its_first_byte(start: bytes) -> None:
+    assert after(start, "GET", 20) is None
+    with pytest.raises(HTTPException):
+        after(start + b"S", "GET", 20)
+
+
+@pytest.mark.parametrize(
+    ("sent", "fault"),
+    [
+        (b"", ConnectionResetError),
+        (b"HTTP/1.1 103 Early Hints\r\n\r\n", ConnectionResetError),
+        (b"HTTP/1.1 200 OK\r\n", HTTPException),
+        (b"HTTP/1.1 103 Early Hints\r\n\r\nHTTP", HTTPException),
+    ],
+)
+def test_who_closes_without_an_answer_is_told_from_who_is_cut_off_within_one(
+    sent: bytes, fault: type[Exception]
+) -> None:
+    ours, theirs = socket.socketpair()
+    with ours:
+        ours.setblocking(False)
+        with theirs:
+            theirs.sendall(sent)
+        with pytest.raises(fault):
+            alone(wire.receive(ours, "GET", 20, Deadline(10)))
+
+
+def test_as_much_as_is_read_of_a_body_is_enough_where_its_chunks_go_on() -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        ours.setblocking(False)
+        theirs.sendall(CHUNKED + b"7\r\nsuccess\r\n" + b"1\r\nx\r\n" * 12_000)
+        _, body = alone(wire.receive(ours, "GET", 7, Deadline(10)))
+    assert body == b"success"
+
+
+def test_what_comes_behind_an_answer_without_a_body_is_not_read() -> None:
+    """A server may not chunk what has no body (RFC 9112, section 6.1); some do."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        ours.setblocking(False)
+        theirs.sendall(b"HTTP/1.1 204 No Content\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n")
+        response, body = alone(wire.receive(ours, "POST", 100, Deadline(10)))
+    assert (response.status, body) == (204, b"")
+
+
+def test_addresses_are_tried_one_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[tuple[int, object]] = []
+    sockets: list[socket.socket] = []
+
+    def refused(sock: socket.socket, address: object) -> int:
+        tried.append((sock.family, address))
+        sockets.append(sock)
+        return errno.ECONNREFUSED
+
+    monkeypatch.setattr(socket.socket, "connect_ex", refused)
+    with pytest.raises(ConnectionRefusedError):
+        alone(wire.connected(["192.0.2.1", "2001:db8::1", "192.0.2.2", "2001:db8::2"], 80, Deadline(10)))
+    assert tried == [
+        (socket.AF_INET, ("192.0.2.1", 80)), (socket.AF_INET6, ("2001:db8::1", 80)),
+        (socket.AF_INET, ("192.0.2.2", 80)), (socket.AF_INET6, ("2001:db8::2", 80)),
+    ]  # fmt: skip
+    assert all(sock.fileno() == -1 for sock in sockets)
+
+
+def test_the_first_of_two_addresses_that_takes_a_connection_has_it_and_gets_small_pieces_at_once() -> None:
+    with (
+        serving(silent) as server,
+        socket.create_server(("127.0.0.2", server.port)),
+        alone(wire.connected(["127.0.0.1", "127.0.0.2"], server.port, Deadline(10))) as sock,
+    ):
+        assert sock.getpeername() == ("127.0.0.1", server.port)
+        assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+        assert not sock.getblocking()
+
+
+def test_a_connection_that_is_not_made_yet_is_waited_for_again() -> None:
+    with (
+        socket.create_server(("127.0.0.1", 0), backlog=0) as full,
+        socket.create_connection(full.getsockname()),
+        closing(wire.connected(["127.0.0.1"], full.getsockname()[1], Deadline(10))) as connecting,
+    ):
+        first, again = next(connecting), next(connecting)
+        assert (first.file, first.event) == (again.file, again.event)
+        assert first.event == WRITE
+
+
+def test_a_connection_that_takes_its_time_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Elsewhere every one does; on this machine none."""
+    has_peer, early = wire._has_peer, [True]
+    monkeypatch.setattr(wire, "_has_peer", lambda sock: not (early and early.pop()) and has_peer(sock))
+    with serving(silent) as server:
+        connecting = wire.connected(["127.0.0.1"], server.port, Deadline(10))
+        assert next(connecting).event == WRITE
+        with alone(connecting) as sock:
+            assert sock.getpeername() == ("127.0.0.1", server.port)
+
+
+def test_nobody_is_called_when_the_deadline_has_passed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def never(sock: socket.socket, address: object) -> int:
+        raise AssertionError("not allowed")
+
+    monkeypatch.setattr(socket.socket, "connect_ex", never)
     with pytest.raises(TimeoutError):
-        Deadline(0).left()
+        alone(wire.connected(["127.0.0.1"], 80, Deadline(0)))
