@@ -196,6 +196,13 @@ def test_what_waits_for_a_host_that_is_done_before_the_look_is_asks_for_another(
     assert (len(alone.sent), alone.woken) == (2, 1)
 
 
+def test_a_look_hands_over_nothing_any_more_when_the_worker_has_ended(alone: Alone) -> None:
+    orders = alone.paid("N1", "N2")
+    alone.is_over = True
+    assert alone.outbox.look() == 0
+    assert (alone.pool, alone.tries(orders)) == ([], [0, 0])
+
+
 def test_what_waited_at_the_look_before_and_is_told_by_now_is_forgotten(alone: Alone) -> None:
     orders = alone.paid("N1", "N2", "N3")
     alone.outbox.look()
@@ -338,6 +345,14 @@ def test_what_goes_to_a_webhook_endpoint_is_left_to_the_loop_which_is_asked_to_l
     assert alone.outbox.look() == 0
     alone.work_off()
     assert alone.sent[1:] == [HOOK_URL]
+
+
+def test_what_is_held_for_an_endpoint_that_is_paused_asks_for_no_look(alone: Alone) -> None:
+    listen(alone, HOOK_URL)
+    with alone.shop.store.transaction() as db:
+        deliveries.pause(db, "whk_0", "hand", START)
+    alone.paid("N1", at_once=True)
+    assert (len(alone.pool), alone.woken) == (1, 0)
 
 
 def test_a_courier_that_has_ended_is_logged_and_the_message_keeps_no_place(
