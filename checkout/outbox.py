@@ -43,9 +43,7 @@ class Outbox:
         self._courier, self.collect, self.ring = courier, courier.turn, courier.ring
         self._tried: dict[str, int] = {}  # webhook endpoints, when each was tried last
         self._passed: dict[str, deque[Delivery]] = {}  # what waits for its lane
-        self._meanwhile: deque[tuple[str, Delivery]] = deque(
-            maxlen=_REMEMBERED
-        )  # passed over since the last look began
+        self._meanwhile: deque[tuple[str, Delivery]] = deque(maxlen=_REMEMBERED)  # since the last look began
         self._is_behind = False  # more waits than is remembered, or than there is room for
         self._lock = threading.Lock()
 
