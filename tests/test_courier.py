@@ -37,6 +37,17 @@ def get(port: int, host: str = "127.0.0.1") -> Outgoing:
     return Outgoing("GET", f"http://{host}:{port}/")
 
 
+def held_until(let_go: threading.Event) -> Callable[[socket.socket], None]:
+    """A server that answers then."""
+
+    def answer(sock: socket.socket) -> None:
+        read_request(sock)
+        let_go.wait(PATIENCE_S)
+        sock.sendall(ok())
+
+    return answer
+
+
 def all_of(courier: Courier[str], count: int) -> dict[str, Reply]:
     came: dict[str, Reply] = {}
     ends = time.monotonic() + PATIENCE_S
@@ -56,13 +67,7 @@ def test_a_reply_comes_back_with_what_it_is_about(courier: Courier[str]) -> None
 
 def test_servers_that_hang_delay_no_other(courier: Courier[str]) -> None:
     let_go = threading.Event()
-
-    def hang(sock: socket.socket) -> None:
-        read_request(sock)
-        let_go.wait(PATIENCE_S)
-        sock.sendall(ok())
-
-    with serving(hang) as slow, serving(answering(ok())) as quick:
+    with serving(held_until(let_go)) as slow, serving(answering(ok())) as quick:
         for number in range(20):
             courier.carry(f"slow {number}", get(slow.port))
         for number in range(20):
@@ -176,13 +181,7 @@ def test_ringing_ends_the_wait_and_ringing_often_does_no_harm(courier: Courier[s
 
 def test_of_many_replies_a_few_come_at_a_time(courier: Courier[str]) -> None:
     let_go = threading.Event()
-
-    def answer(sock: socket.socket) -> None:
-        read_request(sock)
-        let_go.wait(PATIENCE_S)
-        sock.sendall(ok())
-
-    with serving(answer) as server:
+    with serving(held_until(let_go)) as server:
         for number in range(20):
             courier.carry(str(number), get(server.port))
         let_go.set()
@@ -299,13 +298,7 @@ def test_what_was_dealt_with_keeps_nobody_from_the_end_during_the_next_turn(cour
 
 def test_it_ends_when_nothing_is_under_way_and_what_came_was_dealt_with(courier: Courier[str]) -> None:
     let_go = threading.Event()
-
-    def hang(sock: socket.socket) -> None:
-        read_request(sock)
-        let_go.wait(PATIENCE_S)
-        sock.sendall(ok())
-
-    with serving(hang) as server:
+    with serving(held_until(let_go)) as server:
         courier.carry("a", get(server.port))
         assert not courier.close()
         let_go.set()
