@@ -76,7 +76,7 @@ def accounts_of(db: Rows, device_id: str, method: str | None = None) -> list[str
     """The ids of the accounts that a device watches, of one method or all; disabled ones too: money still comes."""
     rows = db.all(
         "SELECT accounts.id FROM device_accounts JOIN accounts ON accounts.id = device_accounts.account"
-        " WHERE device_accounts.device = :device AND (:method IS NULL OR accounts.method = :method)"
+        " WHERE device_accounts.device = :device AND (accounts.method = :method OR :method IS NULL)"
         " ORDER BY accounts.id",
         device=device_id, method=method,
     )  # fmt: skip

@@ -17,6 +17,7 @@ import psycopg
 from psycopg.abc import Buffer
 from psycopg.adapt import Loader
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.types.numeric import Int8Dumper
 
 from checkout.errors import StoreError
 from checkout.interfaces import Row
@@ -113,11 +114,12 @@ class Lines:
     def _opened(self, setting: str) -> Line:
         since = time.monotonic()
         with self.outage.looking(), in_our_words():
-            line = Line.connect(self._conninfo, autocommit=True, cursor_factory=psycopg.ClientCursor)
+            line = Line.connect(self._conninfo, autocommit=True)
             try:
                 line.owner, line.since = (self if self._serving else None), since
                 line.add_notice_handler(line.notice)
                 line.adapters.register_loader("numeric", _Whole)
+                line.adapters.register_dumper(int, Int8Dumper)  # else a statement is prepared for each size of number
                 line.execute(setting.encode())
                 with suppress(psycopg.errors.Error):
                     line.execute(_NOTICING)

@@ -77,7 +77,7 @@ def count(db: Rows, merchant_id: int, *, since: int = 0, until: int | None = Non
     """How many orders the merchant made from `since` on and before `until` (None: to this day)."""
     row = db.one(
         "SELECT count(*) FROM orders WHERE merchant = :merchant"
-        " AND created_at >= :since AND (:until IS NULL OR created_at < :until)",
+        " AND created_at >= :since AND (created_at < :until OR :until IS NULL)",
         merchant=merchant_id, since=since, until=until,
     )  # fmt: skip
     assert row is not None

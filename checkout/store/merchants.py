@@ -54,7 +54,7 @@ def update(db: Rows, merchant: Merchant) -> None:
         " previous_key_until = :previous_key_until, mode = :mode, guard_param = :guard_param, reuse = :reuse,"
         " notify_url = :notify_url, return_url = :return_url, allow_hosts = :allow_hosts,"
         " disabled_at = :disabled_at, rsa_platform = :rsa_platform, rsa_merchant = :rsa_merchant"
-        " WHERE id = :id AND :created_at IS NOT NULL",
+        " WHERE id = :id",
         **_values(merchant),
     )
 

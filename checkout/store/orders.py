@@ -87,8 +87,8 @@ def listed(db: Rows, wanted: Filter) -> list[Order]:
     """One page of the orders that the filter lets through, newest first."""
     at, token = wanted.before or (1 << 62, "")
     rows = db.all(
-        f"SELECT {_COLUMNS} FROM orders WHERE (:merchant IS NULL OR merchant = :merchant)"
-        " AND (:state IS NULL OR state = :state) AND (:text IS NULL OR token = :text OR number = :text)"
+        f"SELECT {_COLUMNS} FROM orders WHERE (merchant = :merchant OR :merchant IS NULL)"
+        " AND (state = :state OR :state IS NULL) AND (token = :text OR number = :text OR :text IS NULL)"
         " AND (created_at, token) < (:at, :token)"
         " ORDER BY created_at DESC, token DESC LIMIT :limit",
         merchant=wanted.merchant, state=wanted.state, text=wanted.text, at=at, token=token, limit=wanted.limit,
@@ -141,7 +141,7 @@ def picked(
     rows = db.all(
         f"SELECT {_COLUMNS} FROM orders WHERE created_at >= :since AND (created_at, token) < (:at, :token)"
         " AND (:method = '' OR method = :method) AND (:late = 0 OR late = 1)"
-        " AND (:merchant IS NULL OR merchant + 0 = :merchant) AND (:state = '' OR :state ="
+        " AND (merchant + 0 = :merchant OR :merchant IS NULL) AND (:state = '' OR :state ="
         " CASE WHEN state || '' = 'pending' AND expires_at <= :now THEN 'expired' ELSE state || '' END)"
         " ORDER BY created_at DESC, token DESC LIMIT :limit",
         since=since, at=at, token=token, method=method, late=int(late), merchant=merchant, state=state, now=now,

@@ -191,7 +191,7 @@ class PostgresStore:
 
 def _lock(line: Line, lock: str, rows: int) -> Line:
     with in_our_words():
-        done = line.execute(lock.encode())
+        done = line.execute(lock.encode(), prepare=False)  # two statements
         done.nextset()
         if done.rowcount != rows:
             raise StoreError("The table of turns is incomplete; restart Checkout, which fills it.")
@@ -203,7 +203,7 @@ def _commit(line: Line) -> None:
     written may be lost with this server, and nobody may be told that it is safe."""
     line.warned = False
     with in_our_words():
-        done = line.execute("COMMIT")
+        done = line.execute("COMMIT", prepare=False)
     if done.statusmessage != "COMMIT":  # it says ROLLBACK when an error was passed over in between
         raise StoreError("The database undid the transaction; try again.")
     if line.warned:

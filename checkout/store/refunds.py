@@ -148,8 +148,8 @@ def listed(
     """Newest first."""
     at, last = before or (None, None)
     rows = db.all(
-        f"SELECT {_COLUMNS} FROM refunds WHERE (:state IS NULL OR state = :state)"
-        " AND (:at IS NULL OR created_at < :at OR (created_at = :at AND id < :last))"
+        f"SELECT {_COLUMNS} FROM refunds WHERE (state = :state OR :state IS NULL)"
+        " AND (created_at < :at OR (created_at = :at AND id < :last) OR :at IS NULL)"
         " ORDER BY created_at DESC, id DESC LIMIT :limit",
         state=state, at=at, last=last, limit=limit,
     )  # fmt: skip

@@ -103,9 +103,27 @@ def test_it_leans_on_nothing_that_relatives_of_postgresql_lack() -> None:
     assert re.findall(lacking, statements + schema) == []
 
 
+def test_of_what_kind_a_value_is_stands_before_the_question_whether_there_is_one() -> None:
+    """PostgreSQL takes the kind from what a value is compared with first, and refuses to guess it from IS NULL."""
+    statements = [path.read_text() for path in Path("checkout/store").glob("*.py")]
+    asked = [(text, found) for text in statements for found in re.finditer(r":(\w+) IS (?:NOT )?NULL", text)]
+    before = [(found[0], rf"[=<>] :{found[1]}\b", text[: found.start()][-200:]) for text, found in asked]
+    assert asked
+    assert [words for words, known, text in before if not re.search(known, text)] == []
+
+
+def test_a_statement_that_is_asked_often_is_planned_once_whatever_the_size_of_its_numbers(store: Store) -> None:
+    with store.read() as db:
+        for number in range(20):
+            db.one("SELECT name FROM merchants WHERE id = :id", id=7**number)
+        prepared = db.all("SELECT 1 FROM pg_prepared_statements WHERE statement LIKE :those", those="SELECT name%")
+    assert len(prepared) == 1
+
+
 def test_values_come_back_as_they_went_in(store: Store) -> None:
     with store.read() as db:
-        assert db.one("SELECT :a IS NULL, :b", a=None, b="it's 100% \\ :c 支付宝") == (True, "it's 100% \\ :c 支付宝")
+        text = "it's 100% \\ :c 支付宝"
+        assert db.one("SELECT CAST(:a AS TEXT) IS NULL, :b", a=None, b=text) == (True, text)
         assert db.one("SELECT sum(x) FROM (VALUES (:big), (1)) AS t (x)", big=1 << 61) == ((1 << 61) + 1,)
 
 
