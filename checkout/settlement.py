@@ -82,8 +82,10 @@ def _as_paid(db: Rows, paid: Order, payment: Payment, now: int) -> Order:
     """The order with the account and amount that the money came by: the buyer may have switched the method, or a
     gateway that the order had moved away from was paid."""
     used = (payment.account, payment.amount)
+    if used == (paid.account, paid.really_price) or payment.amount is None:
+        return paid
     account = store.accounts.get(db, payment.account)
-    if used == (paid.account, paid.really_price) or account is None or payment.amount is None:
+    if account is None:
         return paid
     if account.channel != payment.channel and used not in store.slots.of_order(db, paid.token, now):
         return paid

@@ -84,14 +84,20 @@ def accounts_of(db: Rows, device_id: str, method: str | None = None) -> list[str
 
 
 def beat(db: Rows, device_id: str, now: int) -> None:
-    silences.end(db, device_id, now)
-    db.run("UPDATE devices SET beat_at = :now WHERE id = :id", id=device_id, now=now)
+    _heard(db, device_id, "beat_at = :now", now)
 
 
 def pushed(db: Rows, device_id: str, now: int) -> None:
     """A push is a sign of life too."""
-    silences.end(db, device_id, now)
-    db.run("UPDATE devices SET push_at = :now, beat_at = :now WHERE id = :id", id=device_id, now=now)
+    _heard(db, device_id, "push_at = :now, beat_at = :now", now)
+
+
+def _heard(db: Rows, device_id: str, noted: str, now: int) -> None:
+    """One statement for a phone that was heard of a moment ago: it has not been silent."""
+    update = f"UPDATE devices SET {noted} WHERE id = :id"
+    if not db.run(f"{update} AND beat_at >= :early", id=device_id, now=now, early=now - silences.LEAST_S):
+        silences.end(db, device_id, now)
+        db.run(update, id=device_id, now=now)
 
 
 def revoke(db: Rows, device_id: str, now: int) -> bool:
