@@ -11,6 +11,18 @@ def now() -> int:
     return time.time_ns() // 1_000_000_000
 
 
+_SLICE = 24  # a bit of the clock's nanoseconds: 17 ms, after which the next tokens lie a little further on
+
+
+def new_token() -> str:
+    """32 hex digits that name an order or a receipt to whoever holds them: 112 random bits behind 16 of the clock,
+    which come round again every 18 minutes.
+
+    So what comes together lies together in every index over tokens. With 128 random bits each order was written to
+    pages of its own, and had to read them first where the database was large."""
+    return f"{time.time_ns() >> _SLICE & 0xFFFF:04x}{secrets.token_hex(14)}"
+
+
 def new_id(prefix: str) -> str:
     """`prefix_` and 28 hex digits: milliseconds since 1970 (12), so that later ids sort later, and 64 random bits."""
     return f"{prefix}_{time.time_ns() // 1_000_000:012x}{secrets.token_hex(8)}"

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import secrets
 from collections.abc import Callable
 from functools import partial
 
 from msgspec import Struct
 
-from checkout import accounts, logs, orders, store, turns
+from checkout import accounts, ids, logs, orders, store, turns
 from checkout.amounts import Limits
 from checkout.errors import Code, Refusal
 from checkout.interfaces import Rows, Store
@@ -140,7 +139,7 @@ def _answers(before: Order, ask: Ask, now: int) -> bool:
 
 def _new_order(ask: Ask, limits: Limits, now: int, attempt: int) -> Order:
     return Order(
-        token=secrets.token_hex(16), merchant=ask.merchant.id, dialect=ask.dialect, number=ask.number,
+        token=ids.new_token(), merchant=ask.merchant.id, dialect=ask.dialect, number=ask.number,
         attempt=attempt, state=State.PENDING, late=False, method="", account="", channel="", price=ask.price,
         really_price=None, title=ask.title, content=ask.content, param=ask.param, buyer=ask.buyer,
         price_text=ask.price_text, notify_url=ask.notify_url, return_url=ask.return_url, extra=ask.extra,

@@ -5,11 +5,10 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
-import secrets
 
 from msgspec import Struct
 
-from checkout import money_back, store
+from checkout import ids, money_back, store
 from checkout.errors import Code, Refusal
 from checkout.interfaces import Rows
 from checkout.model.orders import Order
@@ -117,7 +116,7 @@ def fulfil(db: Rows, order: Order, now: int) -> Receipt:
         if deliver == "keys":
             keys = store.products.take_keys(db, product.id, order.token, order.quantity, now)
             goods, short = "\n".join(keys), order.quantity - len(keys)
-    receipt = Receipt(secrets.token_hex(16), order.token, deliver, goods, short, now)
+    receipt = Receipt(ids.new_token(), order.token, deliver, goods, short, now)
     store.receipts.add(db, receipt)
     store.receipts.settle_claims(db, order.token, now)
     return receipt
