@@ -167,6 +167,42 @@ def test_a_body_is_read_in_each_framing(answer: bytes) -> None:
     assert ask(answering(*(answer[i : i + 1] for i in range(len(answer))))).body == b"success"
 
 
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"get-ban-to-cache-result/forum.php: userdata not support\r\n",  # club.huawei.com, behind nginx
+        b"X[a]@(b): c\r\n",
+        b"X-A : b\r\n",
+        b"X: a\x0bb\r\n",
+        "X: 支付\r\n".encode(),
+        "X: 支付\r\n".encode("gbk"),
+        b"X: a\r\n b\r\n",
+        b"X:\r\n",
+        b"Content-Length: 7\r\n",
+        b"Transfer-Encoding: identity\r\n",
+    ],
+)
+def test_heads_that_servers_should_not_send_and_do_are_read_as_curl_and_requests_read_them(head: bytes) -> None:
+    """A shop that has said "success" must not be told again for the sake of a header that nobody looks at."""
+    for length in (b"Content-Length: 7\r\n", b""):
+        assert ask(answering(HTTP + b"200 OK\r\n" + head + length + b"\r\nsuccess")).body == b"success"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        HTTP + "200 支付成功\r\nContent-Length: 7\r\n\r\nsuccess".encode(),
+        HTTP + b"200 OK\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n7\r\nsuccess\r\n0\r\n\r\n",
+        HTTP + b"200 OK\r\nTransfer-Encoding: chunked\r\nContent-Length: 9\r\n\r\n7\r\nsuccess\r\n0\r\n\r\n",
+        HTTP + b"200 OK\r\nTransfer-Encoding: chunked\r\n\r\n7  \r\nsuccess\r\n0  \r\n\r\n",
+        HTTP + b"200 OK\r\nTransfer-Encoding: chunked\r\n\r\n7 ;x=y\r\nsuccess\r\n0\r\n\r\n",
+        HTTP + b"200 OK\r\nTransfer-Encoding: chunked\r\n\r\n7\nsuccess\r\n0\n\r\n",
+    ],
+)
+def test_framing_that_servers_should_not_send_and_do_is_read_as_curl_and_requests_read_it(answer: bytes) -> None:
+    assert ask(answering(answer)).body == b"success"
+
+
 def test_a_body_is_not_decoded() -> None:
     coded = b"\x1f\x8b\x08\x00"
     head = HTTP + b"200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\n"
