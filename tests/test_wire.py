@@ -89,6 +89,8 @@ def read_at_once(data: bytes, max_body: int) -> tuple[int, list[Any], bytes] | N
     try:
         response = HTTPResponse(cast(socket.socket, File(data)), method="POST")
         response.begin()
+        if not is_framed(response):
+            return None
         body = response.read(max_body) if response.length != 0 else b""  # else it looks for chunks in a 204 too
     except (HTTPException, ValueError, OverflowError, OSError):
         return None
@@ -97,9 +99,19 @@ def read_at_once(data: bytes, max_body: int) -> tuple[int, list[Any], bytes] | N
     return response.status, response.getheaders(), body
 
 
+def is_framed(response: HTTPResponse) -> bool:
+    """Whether it can be read in one way only. Knows of chunks what http.client does not."""
+    codings = ",".join(response.headers.get_all("Transfer-Encoding", ())).lower().replace(" ", "").split(",")
+    if response.status in (204, 304) or "chunked" not in codings:
+        return True
+    response.chunked, response.chunk_left, response.length = True, None, None
+    return {*codings, "chunked", "identity", ""} == {"chunked", "identity", ""}
+
+
 HEAD_ENDS = re.compile(rb"\n\r?\n")
 ODD = [
     b"Transfer-Encoding: identity\r\n", b"Transfer-Encoding: gzip, chunked\r\n", b"Content-Length : 3\r\n",
+    b"Transfer-Encoding: , Chunked \r\n", b"Transfer-Encoding: chunked,identity,chunked\r\n",
     b"Content-Length: +7\r\n", b"X: a\rContent-Length: 3\r\n", b"no header\r\n", b"7\nsuccess\r\n0\n",
 ]  # fmt: skip
 STARTS = [b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1  204 \n", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"]
@@ -270,6 +282,51 @@ def test_an_answer_is_whole_with_its_last_byte_and_the_close_is_not_waited_for(
     answer: bytes, method: str, body: bytes
 ) -> None:
     assert after(answer, method, 20) == (len(answer), body)
+
+
+CHUNKS_OF_SUCCESS = b"3\r\nsuc\r\n4\r\ncess\r\n0\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"Transfer-Encoding: chunked, chunked\r\n",
+        b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n",
+        b"Transfer-Encoding: \t Chunked \r\n",
+        b"Transfer-Encoding:\r\n chunked\r\n",
+        b"Transfer-Encoding: identity\r\nTransfer-Encoding: chunked\r\n",
+        b"Transfer-Encoding: , chunked,\r\n",
+        b"Transfer-Encoding: chunked,chunked\r\nContent-Length: 0\r\n",
+        b"Content-Length: 3\r\nTransfer-Encoding: chunked\r\n",
+    ],
+)
+def test_chunks_are_told_from_the_body_however_it_is_said_that_there_are_some(head: bytes) -> None:
+    """A shop whose "success" is taken for something else is told again and again."""
+    answer = OK + head + b"\r\n" + CHUNKS_OF_SUCCESS
+    assert after(answer, "POST", 20) == (len(answer), b"success")
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"Transfer-Encoding: gzip, chunked\r\n",
+        b"Transfer-Encoding: chunked\r\nTransfer-Encoding: gzip\r\n",
+        b"Transfer-Encoding: chunked;q=1\r\n",
+        b"Transfer-Encoding: xchunked\r\n",
+    ],
+)
+def test_chunks_of_what_we_cannot_decode_are_no_answer_unless_there_is_no_body(head: bytes) -> None:
+    with pytest.raises(HTTPException):
+        after(OK + head + b"\r\n", "POST", 20)
+    assert received([b"HTTP/1.1 204 No Content\r\n" + head + b"\r\n"])[2] == b""
+    assert received([b"HTTP/1.1 304 Not Modified\r\n" + head + b"\r\n"])[2] == b""
+    assert after(OK + head + b"\r\n", "HEAD", 20) == (len(OK + head) + 2, b"")
+
+
+def test_a_coding_without_chunks_does_not_change_where_the_body_ends() -> None:
+    """Shops say "binary" where they mean Content-Transfer-Encoding."""
+    answer = OK + b"Transfer-Encoding: binary\r\nContent-Length: 7\r\n\r\nsuccess"
+    assert after(answer, "POST", 20) == (len(answer), b"success")
 
 
 @pytest.mark.parametrize("start", [b"", b"HTTP/1.1 103 Early Hints\r\n\r\n"])
