@@ -99,6 +99,7 @@ class _Answer:
         self._data = bytearray()
         self._response: HTTPResponse | None = None  # once its head is there
         self._is_chunked = False
+        self._length: int | None = 0  # of its body; None: up to the end
         self._at = 0  # where the head begins, then the next chunk
         self._seen = 0  # of a head whose end is not there
         self._interim = 0
@@ -109,7 +110,7 @@ class _Answer:
         """Takes what has come, nothing at its end; gives the answer when it is whole. Raises as `receive`."""
         self._data += piece
         response = self._response or self._begun()
-        if response is not None and self._is_whole(response, is_end=not piece):
+        if response is not None and self._is_whole(is_end=not piece):
             return response
         if not piece:
             raise self._cut_off()
@@ -127,9 +128,10 @@ class _Answer:
             head, self._at = bytes(self._data[self._at : end.end()]), end.end()
             response = self._read(head)
             if response is not None:
-                has_body = self._method != "HEAD" and response.status not in _WITHOUT_BODY
-                self._is_chunked = has_body and _is_chunked(response)
                 self._response = response
+                if self._method != "HEAD" and response.status not in _WITHOUT_BODY:
+                    self._is_chunked = _is_chunked(response)
+                    self._length = None if self._is_chunked else _length(response)
                 return response
         raise HTTPException("no HTTP")
 
@@ -145,11 +147,11 @@ class _Answer:
             raise HTTPException("got more than 100 interim answers")
         return None
 
-    def _is_whole(self, response: HTTPResponse, *, is_end: bool) -> bool:
+    def _is_whole(self, *, is_end: bool) -> bool:
         if self._is_chunked:
             return self._has_last_chunk(is_end=is_end)
-        length = self._max_body if response.length is None else min(response.length, self._max_body)
-        if len(self._data) - self._at < length and not (is_end and response.length is None):
+        length = self._max_body if self._length is None else min(self._length, self._max_body)
+        if len(self._data) - self._at < length and not (is_end and self._length is None):
             return False
         self.body += self._data[self._at : self._at + length]
         return True
@@ -193,6 +195,18 @@ def _is_chunked(response: HTTPResponse) -> bool:
     if not codings <= {"chunked", "identity"}:
         raise HTTPException("chunks of what is coded")
     return True
+
+
+def _length(response: HTTPResponse) -> int | None:
+    """What is no length counts for nothing; two of them are none to rely on (RFC 9112, section 6.3): HTTPException."""
+    lengths = _listed(response, "Content-Length")
+    if len(lengths) > 1:
+        raise HTTPException("more than one length")
+    try:
+        length = int("".join(lengths))
+    except ValueError:
+        return None
+    return length if length >= 0 else None
 
 
 def _listed(response: HTTPResponse, name: str) -> set[str]:

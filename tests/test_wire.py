@@ -100,10 +100,14 @@ def read_at_once(data: bytes, max_body: int) -> tuple[int, list[Any], bytes] | N
 
 
 def is_framed(response: HTTPResponse) -> bool:
-    """Whether it can be read in one way only. Knows of chunks what http.client does not."""
+    """Whether it can be read in one way only. Knows of chunks and repeated lengths what http.client does not."""
     codings = ",".join(response.headers.get_all("Transfer-Encoding", ())).lower().replace(" ", "").split(",")
-    if response.status in (204, 304) or "chunked" not in codings:
+    if response.status in (204, 304):
         return True
+    if "chunked" not in codings:
+        lengths = {one.strip() for one in ",".join(response.headers.get_all("Content-Length", ())).split(",")} - {""}
+        response.length = 7 if lengths == {"7"} else response.length
+        return len(lengths) < 2
     response.chunked, response.chunk_left, response.length = True, None, None
     return {*codings, "chunked", "identity", ""} == {"chunked", "identity", ""}
 
@@ -111,6 +115,7 @@ def is_framed(response: HTTPResponse) -> bool:
 HEAD_ENDS = re.compile(rb"\n\r?\n")
 ODD = [
     b"Transfer-Encoding: identity\r\n", b"Transfer-Encoding: gzip, chunked\r\n", b"Content-Length : 3\r\n",
+    b"Content-Length: 7, 7\r\n", b"Content-Length: 8\r\n", b"Content-Length:\r\n", b"Content-Length: ,\r\n",
     b"Transfer-Encoding: , Chunked \r\n", b"Transfer-Encoding: chunked,identity,chunked\r\n",
     b"Content-Length: +7\r\n", b"X: a\rContent-Length: 3\r\n", b"no header\r\n", b"7\nsuccess\r\n0\n",
 ]  # fmt: skip
@@ -151,7 +156,7 @@ CHUNKS = b"1\r\nx\r\n" * 5000 + b"99999\r\n"
 @pytest.mark.parametrize(
     "answer",
     [
-        b"HTTP/1.1 200 OK\r\nX: a\rContent-Length: 60000\r\nContent-Length: 0\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nX: a\rContent-Length: 60000\r\n\r\n",
         b"HTTP/1.1 200 OK\r\nX: a\rTransfer-Encoding: chunked\r\nContent-Length: 0\r\n\r\n" + CHUNKS,
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + CHUNKS + b"\n0\r\n\r\n",
     ],
@@ -327,6 +332,40 @@ def test_a_coding_without_chunks_does_not_change_where_the_body_ends() -> None:
     """Shops say "binary" where they mean Content-Transfer-Encoding."""
     answer = OK + b"Transfer-Encoding: binary\r\nContent-Length: 7\r\n\r\nsuccess"
     assert after(answer, "POST", 20) == (len(answer), b"success")
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"Content-Length: 7\r\ncontent-length: 7 \r\n",
+        b"Content-Length: 7, 7\r\n",
+        b"Content-Length:\r\nContent-Length: 7\r\n",
+    ],
+)
+def test_one_length_may_be_given_twice(head: bytes) -> None:
+    answer = OK + head + b"\r\nsuccess"
+    assert after(answer, "POST", 20) == (len(answer), b"success")
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"Content-Length: 7\r\nContent-Length: 8\r\n",
+        b"Content-Length: 7, 8\r\n",
+        b"Content-Length: 7\r\nContent-Length: seven\r\n",
+    ],
+)
+def test_of_two_lengths_neither_is_relied_on_but_chunks_end_by_themselves(head: bytes) -> None:
+    with pytest.raises(HTTPException):
+        after(OK + head + b"\r\n", "POST", 20)
+    answer = OK + head + b"Transfer-Encoding: chunked\r\n\r\n" + CHUNKS_OF_SUCCESS
+    assert after(answer, "POST", 20) == (len(answer), b"success")
+    assert received([b"HTTP/1.1 204 No Content\r\n" + head + b"\r\n"])[2] == b""
+
+
+@pytest.mark.parametrize("length", [b"", b"-1", b"seven", b"9" * 5000])
+def test_what_is_no_length_counts_for_nothing(length: bytes) -> None:
+    assert received([OK + b"Content-Length: " + length + b"\r\n\r\nsuccess"])[2] == b"success"
 
 
 @pytest.mark.parametrize("start", [b"", b"HTTP/1.1 103 Early Hints\r\n\r\n"])
