@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import IO, Any
 
+_AT_ONCE = int(socket.MSG_DONTWAIT)  # a plain number: joining flags of an enum takes 0.5 µs, a hundredth of a poll
 _PIECE = 256 * 1024  # of a file, so that one fast client does not keep the loop
 _MOST_KEPT = 4 * 1024 * 1024  # bytes in memory; whoever writes more than that in one answer waits after all
 
@@ -35,7 +36,7 @@ class PatientSocket(socket.socket):
 
     def sendall(self, data: Any, flags: int = 0) -> None:
         try:
-            sent = 0 if self._left else self.send(data, flags | socket.MSG_DONTWAIT)
+            sent = 0 if self._left else self.send(data, flags | _AT_ONCE)
         except BlockingIOError:
             sent = 0
         if sent < len(data):
