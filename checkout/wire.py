@@ -19,7 +19,7 @@ from typing import cast
 
 from checkout.steps import READ, WRITE, Deadline, Steps, Wait, ready
 
-_HEAD = 65536  # bytes of an answer's head
+_HEAD = 65536  # bytes of an answer's head; http.client takes 100 fields of it, which cannot be set for one call
 _FRAMING = 8  # bytes read for each byte of a body in the worst honest case, chunks of one byte
 _PIECE = 16384
 _LINE = 65536  # bytes of a line about a chunk
