@@ -7,6 +7,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 
 import pytest
 
@@ -100,13 +101,36 @@ def test_a_name_whose_lookup_may_never_end_is_asked_about_anew(monkeypatch: pyte
             return ["1.1.1.1"]
         return ["8.8.8.8"]
 
+    clock = SimpleNamespace(monotonic=lambda: 100.0)
+    monkeypatch.setattr(lookups, "time", clock)
     made, ask = lookups_of(resolve)
     assert ask("a.example") == Reason.DNS
-    monkeypatch.setattr(lookups, "_SHARED_S", 0)
+    clock.monotonic = lambda: 114.5
+    assert ask("a.example") == Reason.DNS
+    clock.monotonic = lambda: 115.0
     assert ask("a.example") == ["8.8.8.8"]
     over.set()
     assert ask("a.example") == ["8.8.8.8"]
     assert made._asked == {}
+
+
+def test_32_names_are_resolved_at_once_and_the_next_one_waits() -> None:
+    over, others = threading.Event(), set(threading.enumerate())
+
+    def resolve(host: str) -> Sequence[str]:
+        over.wait(10)
+        return [f"address of {host}"]
+
+    many = lookups.Lookups(resolve)
+    asking = [many.of(f"{number}", Deadline(10)) for number in range(33)]
+    for steps in asking:
+        next(steps)
+    threads = set(threading.enumerate()) - others
+    assert len(threads) == 32
+    over.set()
+    assert [alone(steps) for steps in asking] == [[f"address of {number}"] for number in range(33)]
+    for thread in threads:
+        thread.join()
 
 
 def test_a_name_that_had_to_wait_is_resolved_when_another_has_been(monkeypatch: pytest.MonkeyPatch) -> None:
