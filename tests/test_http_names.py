@@ -156,6 +156,7 @@ def test_a_name_that_had_to_wait_is_resolved_when_another_has_been(monkeypatch: 
     thread.join()
     assert many._running == 0
     assert len(os.listdir("/proc/self/fd")) == open_before
+    assert alone(many.of("b", Deadline(3))) == ["address of b"], "who asks later waits for no answer that nobody seeks"
 
 
 @pytest.mark.parametrize(

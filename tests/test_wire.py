@@ -217,6 +217,20 @@ def test_a_deadline_ends(monkeypatch: pytest.MonkeyPatch) -> None:
             deadline.left()
 
 
+def test_after_the_deadline_nothing_is_done_but_what_may_be_late_and_need_not_wait() -> None:
+    called: list[str] = []
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        ours.setblocking(False)
+        with pytest.raises(TimeoutError):
+            alone(steps.ready(lambda: called.append("late"), ours, WRITE, Deadline(0)))
+        with pytest.raises(TimeoutError):
+            alone(steps.ready(lambda: ours.recv(1), ours, READ, Deadline(0), even_late=True))
+        theirs.sendall(b"x")
+        assert alone(steps.ready(lambda: ours.recv(1), ours, READ, Deadline(0), even_late=True)) == b"x"
+    assert called == []
+
+
 def test_who_has_nothing_else_to_do_waits_for_what_is_asked_for_and_not_beyond_the_deadline(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
