@@ -137,7 +137,7 @@ class _Answer:
 
     def _read(self, head: bytes) -> HTTPResponse | None:
         # http.client asks of a socket only that it makes a file.
-        response = HTTPResponse(cast(socket.socket, _File(head)), method=self._method)
+        response = HTTPResponse(cast(socket.socket, _File(head)))
         with suppress(RemoteDisconnected):  # it looks for what follows 100 Continue
             response.begin()
             if response.status >= 200:
