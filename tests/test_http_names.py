@@ -103,14 +103,16 @@ def test_a_name_whose_lookup_may_never_end_is_asked_about_anew(monkeypatch: pyte
 
     clock = SimpleNamespace(monotonic=lambda: 100.0)
     monkeypatch.setattr(lookups, "time", clock)
-    made, ask = lookups_of(resolve)
-    assert ask("a.example") == Reason.DNS
+    made = lookups.Lookups(resolve)
+    hanging, sharing = (made.of("a.example", Deadline(10)) for _ in range(2))
+    next(hanging)
     clock.monotonic = lambda: 114.5
-    assert ask("a.example") == Reason.DNS
+    next(sharing)
     clock.monotonic = lambda: 115.0
-    assert ask("a.example") == ["8.8.8.8"]
+    assert alone(made.of("a.example", Deadline(3))) == ["8.8.8.8"]
     over.set()
-    assert ask("a.example") == ["8.8.8.8"]
+    assert alone(hanging) == alone(sharing) == ["1.1.1.1"]
+    assert alone(made.of("a.example", Deadline(3))) == ["8.8.8.8"]
     assert made._asked == {}
 
 

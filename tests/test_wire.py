@@ -421,6 +421,14 @@ def test_as_much_as_is_read_of_a_body_is_enough_where_its_chunks_go_on() -> None
     assert body == b"success"
 
 
+def test_an_answer_that_is_there_is_read_though_the_deadline_has_passed() -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        ours.setblocking(False)
+        theirs.sendall(OK + b"Content-Length: 7\r\n\r\nsuccess")
+        assert alone(wire.receive(ours, "POST", 100, Deadline(0)))[1] == b"success"
+
+
 def test_what_comes_behind_an_answer_without_a_body_is_not_read() -> None:
     """A server may not chunk what has no body (RFC 9112, section 6.1); some do."""
     ours, theirs = socket.socketpair()
