@@ -294,6 +294,7 @@ def after(data: bytes, method: str, max_body: int) -> tuple[int, bytes] | None:
         (CHUNKED + b"7\r\nsuccess\r\n0\r\n\r\n", "GET", b"success"),
         (OK + b"transfer-encoding:chunked\r\n\r\n0\r\n\r\n", "GET", b""),
         (CHUNKED + b"7\r\nsuccess\r\n0\r\nA: b\r\nC: d\r\n\r\n", "GET", b"success"),
+        (CHUNKED + b"10\r\n" + b"x" * 16 + b"\r\n0\r\n\r\n", "GET", b"x" * 16),
         (CHUNKED + b"9\r\na\n0\r\n\r\nbc\r\n0\r\n\r\n", "GET", b"a\n0\r\n\r\nbc"),
         (OK + b"\r\n" + b"x" * 20, "GET", b"x" * 20),
         (OK + b"Content-Length: 21\r\n\r\n" + b"x" * 20, "GET", b"x" * 20),
