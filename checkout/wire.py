@@ -19,7 +19,8 @@ from typing import cast
 
 from checkout.steps import READ, WRITE, Deadline, Steps, Wait, ready
 
-_HEAD = 65536  # bytes of an answer's head; http.client takes 100 fields of it, which cannot be set for one call
+_HEAD = 65536  # bytes of an answer's head
+_LINES = 128  # of it; http.client takes 100 fields, which cannot be set for one call
 _FRAMING = 8  # bytes read for each byte of a body in the worst honest case, chunks of one byte
 _PIECE = 16384
 _LINE = 65536  # bytes of a line about a chunk
@@ -27,6 +28,7 @@ _INTERIM = 100  # answers before the final one
 _WITHOUT_BODY = (204, 304)  # statuses, whatever the head says
 
 _HEAD_ENDS = re.compile(rb"\n\r?\n")
+_FIELD = re.compile(rb"[!-9;-~]*:|\r?\Z")  # or the end of the head
 _HTTP = b"HTTP/"
 
 
@@ -137,7 +139,7 @@ class _Answer:
 
     def _read(self, head: bytes) -> HTTPResponse | None:
         # http.client asks of a socket only that it makes a file.
-        response = HTTPResponse(cast(socket.socket, _File(head)))
+        response = HTTPResponse(cast(socket.socket, _File(_legible(head))))
         with suppress(RemoteDisconnected):  # it looks for what follows 100 Continue
             response.begin()
             if response.status >= 200:
@@ -184,6 +186,19 @@ class _Answer:
         if len(self._data) == self._at:
             return ConnectionResetError("closed without an answer")
         return HTTPException("cut off within the head")
+
+
+def _legible(head: bytes) -> bytes:
+    """Without the lines at which http.client would stop: what stands behind them says how long the answer is."""
+    if head.count(b"\n") > _LINES:
+        raise HTTPException("more lines of head than are read")
+    status, *lines = head.split(b"\n")
+    kept, is_kept = [status], True
+    for line in lines:
+        is_kept = _FIELD.match(line) is not None if line[:1] not in (b" ", b"\t") else is_kept
+        if is_kept:
+            kept.append(line)
+    return b"\n".join(kept)
 
 
 def _is_chunked(response: HTTPResponse) -> bool:

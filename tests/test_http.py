@@ -173,6 +173,11 @@ def test_a_body_is_read_in_each_framing(answer: bytes) -> None:
         b"get-ban-to-cache-result/forum.php: userdata not support\r\n",  # club.huawei.com, behind nginx
         b"X[a]@(b): c\r\n",
         b"X-A : b\r\n",
+        b"X A: b\r\n",
+        b"X-A : b\r\n folded\r\n",
+        b"no colon\r\n",
+        b": no name\r\n",
+        "支付: yes\r\n".encode(),
         b"X: a\x0bb\r\n",
         "X: 支付\r\n".encode(),
         "X: 支付\r\n".encode("gbk"),
@@ -186,6 +191,8 @@ def test_heads_that_servers_should_not_send_and_do_are_read_as_curl_and_requests
     """A shop that has said "success" must not be told again for the sake of a header that nobody looks at."""
     for length in (b"Content-Length: 7\r\n", b""):
         assert ask(answering(HTTP + b"200 OK\r\n" + head + length + b"\r\nsuccess")).body == b"success"
+    chunks = b"Transfer-Encoding: chunked\r\n\r\n7\r\nsuccess\r\n0\r\n\r\n"
+    assert ask(answering(HTTP + b"200 OK\r\n" + head + chunks)).body == b"success"
 
 
 @pytest.mark.parametrize(
@@ -269,6 +276,7 @@ def test_a_body_in_chunks_of_one_byte_is_read_up_to_the_limit() -> None:
         HTTP + b"200 OK\r\nTransfer-Encoding: chunked\r\n\r\nsuccess\r\n0\r\n\r\n",
         HTTP + b"200 OK\r\nX: " + b"y" * 70_000 + b"\r\n\r\n",
         HTTP + b"200 OK\r\n" + b"X: y\r\n" * 200 + b"\r\n",
+        HTTP + b"200 OK\r\n" + b"no field\r\n" * 200 + b"\r\n",
     ],
 )
 def test_garbage_and_cut_answers_are_no_answers(answer: bytes) -> None:
