@@ -85,7 +85,11 @@ class File(io.BytesIO):
 
 
 def read_at_once(data: bytes, max_body: int) -> tuple[int, list[Any], bytes] | None:
-    """What http.client makes of it; None: a fault."""
+    """What http.client makes of it, without the lines of the head at which it would stop; None: a fault."""
+    if (end := HEAD_ENDS.search(data)) is None:
+        return None
+    status, rest, body = *data[: end.end()].partition(b"\n")[::2], data[end.end() :]
+    data = status + b"\n" + ILLEGIBLE.sub(b"", rest) + body
     try:
         response = HTTPResponse(cast(socket.socket, File(data)), method="POST")
         response.begin()
@@ -94,7 +98,7 @@ def read_at_once(data: bytes, max_body: int) -> tuple[int, list[Any], bytes] | N
         body = response.read(max_body) if response.length != 0 else b""  # else it looks for chunks in a 204 too
     except (HTTPException, ValueError, OverflowError, OSError):
         return None
-    if (response.length and len(body) < max_body) or not HEAD_ENDS.search(data):
+    if response.length and len(body) < max_body:
         return None
     return response.status, response.getheaders(), body
 
@@ -106,13 +110,16 @@ def is_framed(response: HTTPResponse) -> bool:
         return True
     if "chunked" not in codings:
         lengths = {one.strip() for one in ",".join(response.headers.get_all("Content-Length", ())).split(",")} - {""}
-        response.length = 7 if lengths == {"7"} else response.length
+        with suppress(ValueError):
+            length = int("".join(lengths))
+            response.length = length if length >= 0 else None
         return len(lengths) < 2
     response.chunked, response.chunk_left, response.length = True, None, None
     return {*codings, "chunked", "identity", ""} == {"chunked", "identity", ""}
 
 
 HEAD_ENDS = re.compile(rb"\n\r?\n")
+ILLEGIBLE = re.compile(rb"^(?![!-9;-~]*:|[ \t]|\r?\n).*\n(?:[ \t].*\n)*", re.MULTILINE)  # with what is folded behind it
 ODD = [
     b"Transfer-Encoding: identity\r\n", b"Transfer-Encoding: gzip, chunked\r\n", b"Content-Length : 3\r\n",
     b"Content-Length: 7, 7\r\n", b"Content-Length: 8\r\n", b"Content-Length:\r\n", b"Content-Length: ,\r\n",
