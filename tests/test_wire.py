@@ -108,7 +108,7 @@ def is_framed(response: HTTPResponse) -> bool:
     codings = ",".join(response.headers.get_all("Transfer-Encoding", ())).lower().replace(" ", "").split(",")
     if response.status in (204, 304):
         return True
-    if "chunked" not in codings:
+    if not any("chunked" in coding for coding in codings):
         lengths = {one.strip() for one in ",".join(response.headers.get_all("Content-Length", ())).split(",")} - {""}
         with suppress(ValueError):
             length = int("".join(lengths))
