@@ -16,7 +16,6 @@ from typing import Any
 import psycopg
 from psycopg.abc import Buffer
 from psycopg.adapt import Loader
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.types.numeric import Int8Dumper
 
 from checkout.errors import StoreError
@@ -29,16 +28,6 @@ PATIENCE_S = 5  # of a server for its turn, for the lock, and for the end of a s
 ANSWER_S = 8  # of a server for one answer; PostgreSQL itself ends a statement before
 LONGEST_USE_S = 60  # then a line is made anew: who only reads must find the server that has taken over, too
 BUSY = "The database is busy; try again in a moment."
-NAME = "checkout"  # by which PostgreSQL lists our lines
-_CONNECTION = {  # a machine that was cut off is noticed within seconds; any of them may be set in the address
-    "connect_timeout": "5",
-    "keepalives_idle": "10",
-    "keepalives_interval": "5",
-    "keepalives_count": "3",
-    "tcp_user_timeout": "15000",
-    "application_name": NAME,
-    "client_encoding": "UTF8",
-}
 # A writer that stopped in the middle of its transaction must not hold up everybody for ever.
 _WRITING = {
     False: "SET lock_timeout = '10s'; SET idle_in_transaction_session_timeout = '30s'",
@@ -222,20 +211,6 @@ class _Whole(Loader):
 
     def load(self, data: Buffer) -> int:
         return int(bytes(data))
-
-
-def conninfo_of(address: str) -> str:
-    """With our defaults for what the address leaves open. Raises `StoreError`."""
-    try:
-        given = conninfo_to_dict(address)
-    except psycopg.ProgrammingError:  # its text repeats the address, which may hold a password
-        raise StoreError(
-            "CHECKOUT_DATABASE is not understood: write postgresql://user:password@host:5432/name, with %XX for"
-            " special characters in the password."
-        ) from None
-    if "," in str(given.get("host") or ""):
-        given.setdefault("target_session_attrs", "read-write")  # of several servers, the one that writes
-    return make_conninfo(**{**_CONNECTION, **{name: str(value) for name, value in given.items() if value is not None}})
 
 
 def _until(conversation: Generator[Any, Any, Any], seconds: float) -> Generator[Any, Any, Any]:

@@ -21,7 +21,8 @@ import psycopg
 from checkout.errors import Conflict, StoreError
 from checkout.interfaces import Rows, T
 from checkout.store import dumps, forks
-from checkout.store.lines import BUSY, Line, Lines, conninfo_of
+from checkout.store.conninfo import conninfo_of
+from checkout.store.lines import BUSY, Line, Lines
 from checkout.store.migrations import postgres as migrations
 from checkout.store.postgres_errors import READ_ONLY, Silent, in_each_others_way, in_our_words, may_pass, state_of
 from checkout.store.postgres_rows import LineRows, ReadingRows

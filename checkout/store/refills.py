@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 
 from checkout.errors import StoreError
 from checkout.interfaces import Rows
-from checkout.store import copies, dumps, lines, moving
+from checkout.store import conninfo, copies, dumps, moving
 from checkout.store.migrations import postgres as migrations
 from checkout.store.postgres import PostgresStore
 from checkout.store.sqlite import SqliteStore
@@ -86,7 +86,7 @@ def _expect_alone(store: PostgresStore) -> None:
     deadline = time.monotonic() + _PATIENCE_S
     while True:
         with store.read() as db:
-            row = db.one(_OTHERS, ours=lines.NAME)
+            row = db.one(_OTHERS, ours=conninfo.NAME)
         if row is None or not row[0]:
             return
         if time.monotonic() > deadline:
