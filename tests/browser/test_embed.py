@@ -504,11 +504,11 @@ def test_with_the_dialog_open_the_keyboard_does_not_reach_the_form_behind_it(
     expect(behind.get_by_role("button", name="WeChat Pay")).to_be_visible()
     page.click("#buy")
     expect(page.frame_locator("dialog iframe").get_by_role("button", name="WeChat Pay")).to_be_visible()
-    for key, times in (("Tab", 8), ("Shift+Tab", 4)):
+    for key, times in (("Tab", 12), ("Shift+Tab", 16)):  # a round is eight
         for _ in range(times):
             page.keyboard.press(key)
             assert page.evaluate("document.activeElement.closest('div, #buy, #after')") is None
-    expect(behind.locator(":focus")).to_have_count(0)
+            assert behind.locator(":focus").count() == 0
     page.keyboard.press("Escape")
     expect(page.locator("dialog")).to_have_count(0)
     expect(page.locator("#buy")).to_be_focused()
