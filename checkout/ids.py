@@ -24,5 +24,6 @@ def new_token() -> str:
 
 
 def new_id(prefix: str) -> str:
-    """`prefix_` and 28 hex digits: milliseconds since 1970 (12), so that later ids sort later, and 64 random bits."""
-    return f"{prefix}_{time.time_ns() // 1_000_000:012x}{secrets.token_hex(8)}"
+    """`prefix_` and 28 hex digits: nanoseconds since 1970 (16), so that what is made later sorts later, also of two
+    that one second or one millisecond saw, and 48 random bits. It is a name, no secret."""
+    return f"{prefix}_{time.time_ns():016x}{secrets.token_hex(6)}"

@@ -37,6 +37,11 @@ def test_whoever_knows_the_moment_knows_no_other_digit_of_a_token(monkeypatch: p
 def test_an_id_made_later_sorts_later(monkeypatch: pytest.MonkeyPatch) -> None:
     at(monkeypatch, 1_800_000_000_000_000_000)
     earlier = ids.new_id("pay")
-    at(monkeypatch, 1_800_000_000_001_000_000)
+    at(monkeypatch, 1_800_000_000_000_000_001)
     assert earlier < ids.new_id("pay")
     assert re.fullmatch("pay_[0-9a-f]{28}", earlier)
+
+
+def test_ids_made_one_after_the_other_are_in_order() -> None:
+    made = [ids.new_id("pay") for _ in range(10_000)]
+    assert made == sorted(made) and len(set(made)) == 10_000
