@@ -44,4 +44,5 @@ def test_an_id_made_later_sorts_later(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_ids_made_one_after_the_other_are_in_order() -> None:
     made = [ids.new_id("pay") for _ in range(10_000)]
-    assert made == sorted(made) and len(set(made)) == 10_000
+    assert made == sorted(made)
+    assert len(set(made)) == 10_000
