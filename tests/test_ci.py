@@ -23,6 +23,10 @@ case "$2" in
   *) shift 2; for one; do printf 'ii %s 1.2-3\\nrc %s-old 1.1\\n' "$one" "$one"; done; exit 1 ;;
 esac
 """
+_DEV = """#!/bin/sh
+echo "ran $1"
+[ "$1" != "$FAILS" ] || { [ -n "$ONCE" ] && ! rm "$ONCE" 2>/dev/null; }
+"""
 _APT = """#!/bin/sh
 case "$*" in *" install "*) what=--simulate ;; esac
 exec /usr/bin/apt-get $what "$@"
@@ -40,7 +44,7 @@ def folder(tmp_path: Path) -> Path:
     shutil.copy(ROOT / ".ci" / "run", tmp_path / ".ci" / "run")
     (tmp_path / ".ci" / "debian.versions").write_text("# as they were\ncaddy 1.2-3\nchromium 1.2-2\n")
     write(tmp_path / "bin" / "dpkg-query", _QUERY)
-    write(tmp_path / "dev", '#!/bin/sh\necho "ran $1"\n[ "$1" != "$FAILS" ]\n')
+    write(tmp_path / "dev", _DEV)
     return tmp_path
 
 
@@ -124,7 +128,15 @@ def test_the_versions_that_passed_are_in_the_form_that_a_run_prints() -> None:
 def test_all_run_to_the_end_and_one_that_fails_fails_the_run(folder: Path, fails: str) -> None:
     status, told = run(folder, fails)
     assert status == 1
-    assert re.findall("ran ([a-z]+)", told) == ["check", "audit", "coverage", "binary", "test"]
+    watched = ["coverage"] * (2 if fails == "coverage" else 1)
+    assert re.findall("ran ([a-z]+)", told) == ["check", "audit", *watched, "binary", "test"]
+
+
+@pytest.mark.parametrize(("fails", "status"), [("coverage", 0), ("check", 1), ("audit", 1), ("binary", 1)])
+def test_only_watched_tests_that_failed_once_may_run_once_more(folder: Path, fails: str, status: int) -> None:
+    """As the others may, which this knows by what pytest has left."""
+    (folder / "once").touch()
+    assert run(folder, fails, ONCE=str(folder / "once"))[0] == status
 
 
 def required() -> set[str]:
