@@ -1,5 +1,24 @@
-"""`python -m checkout` is the `checkout` command."""
+"""The `checkout` command, also as `python -m checkout`."""
 
-from checkout.cli import main
+from __future__ import annotations
 
-main()
+import sys
+
+
+def main() -> None:
+    """A server's first process is one that watches: it leaves the command line to those that it starts."""
+    if sys.argv[1:2] == ["serve"]:
+        from checkout import watch
+
+        sys.exit(watch.run(_command))
+    _command()
+
+
+def _command() -> None:
+    from checkout.cli import main
+
+    main()
+
+
+if __name__ == "__main__":
+    main()

@@ -105,7 +105,7 @@ class _Within:
     def free_bytes(self) -> int | None:
         return self._outer.free_bytes()
 
-    def guard(self) -> None:
+    def guard(self, server: int = 0) -> None:
         raise AssertionError("A transaction is no server.")
 
     def check(self) -> None:

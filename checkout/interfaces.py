@@ -115,8 +115,9 @@ class Store(Protocol):
         """Free space on the disk; None where that is another machine's concern."""
         ...
 
-    def guard(self) -> None:
-        """For a server, before it answers. `StoreError`: the database is damaged, or another server has it."""
+    def guard(self, server: int = 0) -> None:
+        """For a server, before it answers; `server` is the process that stands for it, where that is another one.
+        `StoreError`: the database is damaged, or another server has it."""
         ...
 
     def check(self) -> None:

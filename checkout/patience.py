@@ -12,6 +12,7 @@ from __future__ import annotations
 import selectors
 import socket
 import time
+from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
 from functools import partial
@@ -47,9 +48,10 @@ _REFUSALS = {
 
 
 class PatientWorker(ThreadWorker):  # type: ignore[misc]
-    """Everything here but `handle` runs in the loop's thread."""
+    """Everything here but `handle` runs in the loop's thread. `signed` is called once a second while it turns."""
 
     shortcuts: Shortcuts | None = None
+    signed: Callable[[], object] | None = None
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -61,11 +63,15 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]
         self.shortcuts = Shortcuts(self.wsgi, store, post, lambda served: self.method_queue.defer(self._answer, served))
 
     def notify(self) -> None:
-        """Tells the arbiter that the loop turns: once a second will do, not after every event."""
+        """Tells whoever watches that the loop turns: once a second will do, not after every event."""
         now = time.monotonic()
         if now >= self._next_sign:
             self._next_sign = now + 1
-            super().notify()
+            (self.signed or super().notify)()
+
+    def is_parent_alive(self) -> bool:
+        self.alive &= super().is_parent_alive()  # so that no client is told to stay
+        return bool(self.alive)
 
     def accept(self, listener: Any) -> None:
         try:

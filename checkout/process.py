@@ -10,18 +10,20 @@ from checkout.errors import Code, Refusal
 
 _CONNECTIONS = 2000
 _OTHER_FILES = 512  # callbacks, database, log
+_BACKLOG = 2048  # that are connected and wait for a worker to look
 _M_ARENA_MAX = -8  # <malloc.h>
 
 
-def try_address(host: str, port: int) -> None:
-    """Refused: BAD_REQUEST. gunicorn would try five times and then give up without saying what to do."""
+def listener(host: str, port: int) -> socket.socket:
+    """Refused: BAD_REQUEST."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        with socket.socket(family) as trial:
-            trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            trial.bind((host, port))
+        return socket.create_server(
+            (host, port), family=family, backlog=_BACKLOG,
+            dualstack_ipv6=family == socket.AF_INET6 and socket.has_dualstack_ipv6(),
+        )  # fmt: skip
     except (OSError, OverflowError) as error:
-        why = getattr(error, "strerror", None) or str(error)
+        why, _, _ = (getattr(error, "strerror", None) or str(error)).partition(" (while")  # the address, once more
         raise Refusal(
             Code.BAD_REQUEST, f"Nothing can listen on {host}:{port} ({why}); choose another with --host and --port."
         ) from error
@@ -41,7 +43,7 @@ def share_one_heap() -> None:
     """Before a worker makes threads. glibc gives them heaps of their own lest they wait for each other; ours wait
     for Python's lock anyway, and what one heap has free another cannot use: 6 MB of a worker after an hour. Other C
     libraries know no such thing."""
-    import ctypes  # the master does without
+    import ctypes  # whoever makes no threads does without
 
     with suppress(AttributeError):
         ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1)

@@ -1,5 +1,5 @@
 """The first file of the frozen program."""
 
-from checkout.cli import main
+from checkout.__main__ import main
 
 main()

@@ -115,13 +115,16 @@ class Server:
             self.process.wait()
 
     def children(self) -> list[int]:
-        found = []
+        """Its workers: all processes below it, the oldest first."""
+        parents = {}
         for stat in Path("/proc").glob("[0-9]*/stat"):
             with suppress(OSError):
                 fields = re.sub(r"\(.*\)", "x", stat.read_text()).split()
-                if int(fields[3]) == self.process.pid:
-                    found.append(int(fields[0]))
-        return found
+                parents[int(fields[0])] = int(fields[3])
+        found = [self.process.pid]
+        for one in found:
+            found += sorted(child for child, parent in parents.items() if parent == one)
+        return found[1:]
 
 
 @contextmanager

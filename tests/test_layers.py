@@ -14,8 +14,21 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 LAYERS = [  # from the ground up; a module imports from its own layer and those above it in this list
-    {"beijing", "boot", "client", "cpus", "errors", "inline", "log_files", "logs", "money", "places", "records", "toml"}
-    | {"turns"},
+    {
+        "beijing",
+        "client",
+        "cpus",
+        "crews",
+        "errors",
+        "inline",
+        "log_files",
+        "logs",
+        "money",
+        "places",
+        "records",
+        "toml",
+    }
+    | {"turns", "watch"},
     {"events", "grants", "ids", "model", "qr", "rates", "signing", "xml"},
     {"authorities", "framing", "http", "lookups", "outgoing", "patient_socket", "resources", "setting_values"}
     | {"settings", "steps", "targets", "wire"},
@@ -35,7 +48,7 @@ LAYERS = [  # from the ground up; a module imports from its own layer and those 
     {"pages", "admin", "health", "metrics"},
     {"app", "failures"},
     {"connections", "desk", "doctor", "install", "machine", "ordinary", "patience", "process", "serve"}
-    | {"shortcuts", "upgrade"},
+    | {"shortcuts", "terms", "upgrade"},
     {"demo"},
     {"cli", "wsgi", "__main__"},
 ]
@@ -213,7 +226,13 @@ def test_only_the_store_knows_databases(tree: list[Module]) -> None:
 
 def test_only_http_talks_to_the_network(tree: list[Module]) -> None:
     assert (
-        users(tree, NETWORK, {"client", "connections", "http", "patience", "patient_socket", "process", "wire"}) == []
+        users(
+            tree,
+            NETWORK,
+            {"client", "connections", "http", "patience", "patient_socket", "process"}
+            | {"crews", "serve", "watch", "wire"},
+        )
+        == []
     )
 
 

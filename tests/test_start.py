@@ -21,24 +21,21 @@ def test_the_server_starts_without_the_libraries_that_it_may_need_later() -> Non
     assert loaded("checkout.cli.server, checkout.serve, checkout.app") == set()
 
 
-def test_the_process_that_watches_the_workers_does_without_what_they_need() -> None:
-    program = "import sys, checkout.cli.server, checkout.serve; print(*sys.modules)"
-    run = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
-    unneeded = {
-        "checkout.app",
-        "checkout.store",
-        "ctypes",
-        "difflib",
-        "flask",
-        "gunicorn.glogging",
-        "jinja2",
-        "logging.config",
-        "logging.handlers",
-        "sqlite3",
-        "sysconfig",
-        "zoneinfo",
-    }
-    assert not unneeded & set(run.stdout.split())
+def test_the_process_that_watches_the_workers_loads_next_to_nothing() -> None:
+    program = """import sys
+before = set(sys.modules)
+import checkout.__main__
+from checkout import watch
+print(*(set(sys.modules) - before))
+"""
+    command = [sys.executable, "-S", "-c", program]
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    loaded = {name.partition(".")[0] for name in run.stdout.split() if not name.startswith("_")}
+    assert {name for name in run.stdout.split() if name.startswith("checkout")} == {
+        "checkout", "checkout.__main__", "checkout.crews", "checkout.watch"
+    }  # fmt: skip
+    assert loaded - {"checkout"} <= set(sys.stdlib_module_names)
+    assert not loaded & {"ast", "dataclasses", "email", "inspect", "json", "logging", "pathlib", "re", "ssl", "typing"}
 
 
 def test_a_picture_of_a_code_is_drawn_without_pillow() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -38,7 +39,7 @@ def demo(port: int, shop_port: int | None, data: Path | None, official: bool) ->
         )
 
     folder = demos.folder_for(data, official=official)
-    demos.run(port, shop_port or port % 65535 + 1, folder, tell, official=official)
+    sys.exit(demos.run(port, shop_port or port % 65535 + 1, folder, tell, official=official))
 
 
 def _admin_url(stage: Stage) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import signal
+import sys
 from typing import TYPE_CHECKING
 
 import click
@@ -32,23 +33,25 @@ _HEARD = {*_STOPPING, signal.SIGHUP}
 def serve(desk: Desk, host: str, port: int) -> None:
     """Run the server, with the worker loop in it; Ctrl+C or SIGTERM ends it gracefully, SIGHUP reads checkout.toml
     again."""
+    from checkout import crews, watch
+
+    if crews.line is None:  # called by another program
+        sys.exit(watch.run(lambda: _serve(desk, host, port)))
+    _serve(desk, host, port)
+
+
+def _serve(desk: Desk, host: str, port: int) -> None:
     from checkout import serve as server
 
-    def make() -> Flask:
+    def make(settings: Settings) -> Flask:
         from checkout.app import create_app
 
-        return create_app(desk.settings, work=False)
-
-    def renew() -> tuple[Flask, Settings]:
-        from checkout.app import create_app
-
-        settings = load(desk.environ, desk.cwd)
-        return create_app(settings, work=False), settings
+        return create_app(settings, work=False)
 
     def ready() -> None:
         click.echo(f"Checkout {__version__} listens on {host}:{port} for {desk.settings.base_url} (Ctrl+C ends it).")
 
-    server.run(make, desk.settings, host, port, ready=ready, greet=lambda app: _invite(app, desk), renew=renew)
+    server.run(lambda: desk.settings, make, host, port, ready=ready, greet=lambda app: _invite(app, desk))
 
 
 def _invite(app: Flask, desk: Desk) -> None:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from checkout import ids, process, serve
+from checkout import ids, process, serve, watch
 from checkout.app import create_app
 from checkout.demo import bar, street
 from checkout.demo.phone import Phone
@@ -31,14 +31,14 @@ HOST = "127.0.0.1"
 _SCALE = 0.02  # seconds of the demo for one of the schedules by which gateways repeat their notices
 
 
-def run(port: int, shop_port: int, folder: Path, tell: Callable[[Stage], None], *, official: bool = False) -> None:
-    """Serves until a signal ends it; `tell` is given what there is to open when all of it listens. With `official` the
-    shop is paid through official accounts, at simulated gateways.
+def run(port: int, shop_port: int, folder: Path, tell: Callable[[Stage], None], *, official: bool = False) -> int:
+    """Serves until a signal ends it, and gives the status to exit with; `tell` is given what there is to open when all
+    of it listens. With `official` the shop is paid through official accounts, at simulated gateways.
 
     Refused: BAD_REQUEST (a port is taken, another demo runs in `folder`).
     """
-    process.try_address(HOST, port)
-    process.try_address(HOST, shop_port)
+    for number in (port, shop_port):
+        process.listener(HOST, number).close()
     settings = settings_for(f"http://{HOST}:{port}", folder)
     town = None
     if official:
@@ -49,13 +49,13 @@ def run(port: int, shop_port: int, folder: Path, tell: Callable[[Stage], None], 
     stage = set_up(settings, f"http://{HOST}:{shop_port}")
     neighbours = street.start(stage, HOST, shop_port, town)
 
-    def make() -> Flask:
+    def make(settings: Settings) -> Flask:
         app = create_app(settings, work=False)
         bar.install(app, Phone(settings.base_url, stage.device_key), town)
         return app
 
     try:
-        serve.run(make, settings, HOST, port, ready=lambda: tell(stage))
+        return watch.run(lambda: serve.run(lambda: settings, make, HOST, port, ready=lambda: tell(stage)))
     finally:
         with suppress(ProcessLookupError):
             os.kill(neighbours, signal.SIGTERM)

@@ -24,11 +24,11 @@ _DAMAGE = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLI
 class Lock:
     """Held by a server and the workers that it forks until the last of them has ended, however it ended."""
 
-    def __init__(self, database: Path, *, alone: bool = False) -> None:
-        """Raises `StoreError`, naming the process, while another server holds it; `alone`: while any does."""
+    def __init__(self, database: Path, *, server: int = 0, alone: bool = False) -> None:
+        """Raises `StoreError`, naming the process, while another `server` holds it; `alone`: while any does."""
         self._alone = alone
         self._path = database.with_name(database.name + ".lock")
-        self._owner = _owner()
+        self._owner = server or _owner()
         self.file = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
         deadline = time.monotonic() + _DYING_S
         try:

@@ -96,7 +96,7 @@ class PostgresStore:
     def free_bytes(self) -> int | None:
         return None
 
-    def guard(self) -> None:
+    def guard(self, server: int = 0) -> None:
         """Any number of servers may share it."""
 
     def check(self) -> None:

@@ -108,10 +108,10 @@ class SqliteStore:
             raise StoreError(guard.gone(self.path)) from error
         return disk.f_bavail * disk.f_frsize
 
-    def guard(self) -> None:
+    def guard(self, server: int = 0) -> None:
         self._is_unread = not guard.check_at_start(self.path)
         if self._server_lock is None:
-            self._server_lock = guard.Lock(self.path)
+            self._server_lock = guard.Lock(self.path, server=server)
             self._writer.turnstile = Turnstile(self._server_lock.file)
 
     def check(self) -> None:

@@ -1,0 +1,267 @@
+"""The process that `checkout serve` is: it watches those that answer, and starts others in their place.
+
+It is there for as long as the server is and does next to nothing, so it loads next to nothing either: 11 MB. gunicorn's
+master, with what it takes to make workers, was 28 MB of a server of 74.
+
+Workers come as crews (`checkout.serve`): processes that share what one of them, the leader, has loaded. A crew is
+started by a fork from here, loads everything anew, and ends as a whole. Another takes its place when one of its workers
+ends or gives no sign of life for a minute, and when SIGHUP asks for new settings: the one before is told to end when
+the new one is ready, and the socket that both listen on stays open. SIGTERM ends the server after the requests under
+way, SIGINT and SIGQUIT at once.
+"""
+
+from __future__ import annotations
+
+import os
+import selectors
+import signal
+import socket
+import sys
+import time
+from contextlib import suppress
+
+from checkout import crews
+from checkout.crews import Crew, Line
+
+TYPE_CHECKING = False  # as in typing, which takes 0.8 MB
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import NoReturn
+
+HANGS_S = 60  # without a sign of life
+COMES_S = 120  # for a crew to be ready, except the first: it may have tables to bring up to date
+LEAVES_S = 30  # for its last requests and callbacks: it takes less, unless it hangs
+_LOOK_S = 5
+_AGAIN_S = 1
+
+_HEARD = (signal.SIGHUP, signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGCHLD)
+_UNHEARD = (signal.SIGUSR1, signal.SIGUSR2)  # which end a process that does not know them
+_SPOKEN = (0, 1, 2)  # statuses of a command that has said by itself what there was to say
+_SPEECHLESS = "The server ended while it started and could not say why; see the log, and the system's for its memory."
+
+
+def run(serve: Callable[[], object]) -> int:
+    """Watches crews until a signal ends them; the status to exit with. Each is a process that calls `serve`, where
+    `crews.line` is its own. No thread may run."""
+    return _Watcher(serve).run()
+
+
+class _Watcher:
+    def __init__(self, serve: Callable[[], object]) -> None:
+        self._serve = serve
+        self._crews: list[Crew] = []
+        self._selector = selectors.DefaultSelector()
+        self._listener: socket.socket | None = None
+        self._terms = ""  # once a crew was ready
+        self._launch_at: float | None = None  # the next crew
+        self._news = ""
+        self._status: int | None = None  # once the server ends
+
+    def run(self) -> int:
+        self._hear_signals()
+        self._launch()
+        while self._crews or self._status is None:
+            for key, _ in self._selector.select(self._patience()):
+                if key.data is None:
+                    for number in os.read(key.fd, 4096):
+                        self._heed(number)
+                else:
+                    self._hear(key.data)
+            self._reap()
+            self._look()
+        return self._status
+
+    # Signals
+
+    def _hear_signals(self) -> None:
+        reading, writing = self._pipe = os.pipe()
+        os.set_blocking(writing, False)
+        self._selector.register(reading, selectors.EVENT_READ)
+        signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
+        for number in _HEARD:
+            signal.signal(number, lambda *_: None)  # it is read from the pipe
+        for number in _UNHEARD:
+            signal.signal(number, signal.SIG_IGN)
+
+    def _heed(self, number: int) -> None:
+        if number == signal.SIGHUP:
+            self._want("")
+        elif number != signal.SIGCHLD:
+            self._end(signal.SIGTERM if number == signal.SIGTERM else signal.SIGQUIT)
+
+    def _end(self, how: signal.Signals) -> None:
+        self._status, self._launch_at = 0, None
+        if self._listener is not None:
+            self._listener.close()  # whoever comes now is refused at once
+        for crew in self._crews:
+            self._dismiss(crew, how if crew.is_up else signal.SIGTERM)
+
+    # Crews
+
+    def _want(self, news: str, after_s: float = 0) -> None:
+        """One more crew, once no other is coming."""
+        if self._status is None:
+            self._launch_at, self._news = time.monotonic() + after_s, news
+
+    def _launch(self) -> None:
+        self._launch_at = None
+        ours, theirs = socket.socketpair()
+        signal.pthread_sigmask(signal.SIG_BLOCK, _HEARD)  # the child must not write into our pipe
+        leader = os.fork()
+        if not leader:
+            ours.close()
+            self._become_crew(theirs)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _HEARD)
+        theirs.close()
+        crew = Crew(leader, ours, self._news)
+        self._crews.append(crew)
+        self._selector.register(ours, selectors.EVENT_READ, crew)
+
+    def _become_crew(self, sock: socket.socket) -> NoReturn:
+        signal.set_wakeup_fd(-1)
+        for number in (*_HEARD, *_UNHEARD):
+            signal.signal(number, signal.SIG_DFL)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _HEARD)
+        self._selector.close()
+        for end in self._pipe:
+            os.close(end)
+        for crew in self._crews:
+            crew.sock.close()
+        crews.line = Line(sock, self._listener, self._terms, self._news)
+        carry_out(self._serve)
+
+    def _dismiss(self, crew: Crew, how: signal.Signals = signal.SIGTERM) -> None:
+        crew.leaves_by = time.monotonic() + LEAVES_S
+        crew.kill(how)
+
+    def _hear(self, crew: Crew) -> None:
+        said, files = crew.heard()
+        for file in files:
+            self._listener = socket.socket(fileno=file)
+        for what, *rest in said:
+            if what == "alive":
+                crew.seen[int(rest[0])] = time.monotonic()
+            elif what == "refused":
+                crew.why = rest[0]
+            elif what == "ready":
+                self._is_ready(crew, rest[0])
+            elif what == "short" and crew.is_serving:
+                self._want("A worker has ended.")
+        if not crew.is_linked:
+            self._selector.unregister(crew.sock)
+            crew.sock.close()
+
+    def _is_ready(self, crew: Crew, terms: str) -> None:
+        crew.is_up, crew.seen[crew.leader] = True, time.monotonic()
+        if not self._terms:
+            _tell_manager("READY=1")
+        self._terms = terms
+        for other in self._crews:
+            if other is not crew and other.is_serving:
+                self._dismiss(other)
+
+    def _reap(self) -> None:
+        with suppress(ChildProcessError):
+            while (ended := os.waitpid(-1, os.WNOHANG))[0]:
+                for crew in self._crews:
+                    if crew.leader == ended[0]:
+                        self._has_ended(crew, os.waitstatus_to_exitcode(ended[1]))
+
+    def _has_ended(self, crew: Crew, code: int) -> None:
+        if crew.is_linked:
+            self._hear(crew)  # its last words
+        crew.has_leader = False
+        if crew.leaves_by is not None:
+            return
+        crew.leaves_by = time.monotonic() + LEAVES_S  # its other workers see that it has gone
+        if crew.is_up:
+            how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"has ended with status {code}"
+            self._want(f"A worker (process {crew.leader}) {how}.")
+        elif self._terms:
+            self._has_failed(crew)
+        else:
+            self._status = code
+            if crew.why or code not in _SPOKEN:
+                _say(f"checkout: {crew.why or _SPEECHLESS}")
+                self._status = 1
+
+    def _has_failed(self, crew: Crew) -> None:
+        """It was to take another's place."""
+        why = crew.why or _SPEECHLESS
+        serving = [other for other in self._crews if other.is_serving]
+        if serving and not crew.after:
+            sentence = f"The settings were not taken over, those from before stay in force: {why}"
+        else:
+            news = crew.after or "The workers have ended."
+            sentence = f"{news} None can take its place; it is tried again: {why}"
+            self._want(news, _AGAIN_S)
+        for other in serving:
+            other.tell(sentence)
+        if not serving:
+            _say(sentence)
+
+    # Time
+
+    def _patience(self) -> float:
+        now = time.monotonic()
+        moments = [crew.leaves_by for crew in self._crews if crew.leaves_by is not None]
+        if self._launch_at is not None and not self._is_one_coming():
+            moments.append(self._launch_at)
+        return min([_LOOK_S, *(max(0, moment - now) for moment in moments)])
+
+    def _look(self) -> None:
+        now = time.monotonic()
+        if self._launch_at is not None and now >= self._launch_at and not self._is_one_coming():
+            self._launch()
+        for crew in self._crews:
+            if crew.is_serving:
+                self._look_after(crew, now)
+            elif crew.is_coming:
+                if self._terms and now >= crew.seen[crew.leader] + COMES_S:
+                    crew.kill(signal.SIGKILL)
+            elif crew.leaves_by is not None and now >= crew.leaves_by:
+                crew.leaves_by = now + _AGAIN_S
+                crew.kill(signal.SIGKILL)
+        self._crews = [crew for crew in self._crews if crew.has_leader or crew.is_linked]
+
+    def _is_one_coming(self) -> bool:
+        return any(crew.is_coming for crew in self._crews)
+
+    def _look_after(self, crew: Crew, now: float) -> None:
+        for process, at in crew.seen.items():
+            if now >= at + HANGS_S:
+                _say(f"A worker (process {process}) has given no sign of life for {HANGS_S} seconds and is ended.")
+                crew.kill(signal.SIGKILL, process)
+                crew.seen[process] = now - HANGS_S + _LOOK_S  # should it not be ours any more, its crew says so
+
+
+def carry_out(work: Callable[[], object]) -> NoReturn:
+    """Does the work of a process that was forked, and ends it there: what stands behind the fork is its parent's."""
+    status = 1
+    try:
+        work()
+        status = 0
+    except SystemExit as ended:
+        status = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+    except BaseException:
+        sys.excepthook(*sys.exc_info())
+    finally:
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(Exception):
+                stream.flush()
+        os._exit(status)
+
+
+def _say(sentence: str) -> None:
+    with suppress(OSError, ValueError):
+        print(sentence, file=sys.stderr, flush=True)
+
+
+def _tell_manager(words: str) -> None:
+    """sd_notify(3)."""
+    address = os.environ.get("NOTIFY_SOCKET", "")
+    if address:
+        with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+            manager.connect(f"\0{address[1:]}" if address.startswith("@") else address)
+            manager.sendall(words.encode())
