@@ -181,7 +181,7 @@ class _Watcher:
         elif self._terms:
             self._has_failed(crew)
         else:
-            self._status = code
+            self._status, self._launch_at = code, None
             if crew.why or code not in _SPOKEN:
                 _say(f"checkout: {crew.why or _SPEECHLESS}")
                 self._status = 1

@@ -61,9 +61,12 @@ def serve():
         raise ZeroDivisionError("for nothing")
     elif what == "never":
         time.sleep(60)
-    elif what == "late":
+    elif what.startswith("late"):
         while Path("do").exists():
             time.sleep(0.01)
+        if what == "late refusal":
+            line.refused("port is taken; do this")
+            sys.exit(1)
     ready()
     note("ready")
     os.set_blocking(line._sock.fileno(), False)
@@ -200,6 +203,17 @@ def test_a_server_that_is_told_to_end_while_it_starts_ends(watched: Watched) -> 
     watched.signal(signal.SIGTERM)
     assert watched.process.wait(60) == 0
     assert is_gone(leader)
+
+
+def test_a_start_that_was_refused_is_not_tried_again_for_settings_that_were_written_meanwhile(watched: Watched) -> None:
+    watched.do("do", "late refusal")
+    watched.start()
+    watched.leader(1)
+    watched.signal(signal.SIGHUP)
+    time.sleep(0.3)
+    watched.undo("do")
+    assert watched.process.wait(60) == 1
+    assert not watched.crew(2)
 
 
 def test_the_first_crew_may_take_its_time_and_the_next_ones_may_not(watched: Watched) -> None:
