@@ -61,7 +61,7 @@ class Line:
 
 class Crew:
     """The watcher's end, and what it knows of a crew: `seen` is when each worker gave the last sign of life, `after`
-    the news with which it was started."""
+    the news with which it was started, `lack` why another is to take its place, "" while it is whole."""
 
     def __init__(self, leader: int, sock: socket.socket, after: str) -> None:
         self.leader, self.sock, self.after = leader, sock, after
@@ -69,7 +69,7 @@ class Crew:
         self.is_up = False
         self.leaves_by: float | None = None  # once it is to end, or its leader has
         self.has_leader = self.is_linked = True
-        self.why = ""
+        self.why = self.lack = ""
         self._said = b""
         sock.setblocking(False)
 

@@ -99,9 +99,10 @@ class _Watcher:
     # Crews
 
     def _want(self, news: str, after_s: float = 0) -> None:
-        """One more crew, once no other is coming."""
-        if self._status is None:
-            self._launch_at, self._news = time.monotonic() + after_s, news
+        """One more crew, once no other is coming. That settings are to be read again is not forgotten over a loss."""
+        if self._status is not None or (self._launch_at is not None and not self._news):
+            return
+        self._launch_at, self._news = time.monotonic() + after_s, news
 
     def _launch(self) -> None:
         self._launch_at = None
@@ -147,7 +148,8 @@ class _Watcher:
             elif what == "ready":
                 self._is_ready(crew, rest[0])
             elif what == "short" and crew.is_serving:
-                self._want("A worker has ended.")
+                crew.lack = "A worker has ended."
+                self._want(crew.lack)
         if not crew.is_linked:
             self._selector.unregister(crew.sock)
             crew.sock.close()
@@ -198,6 +200,8 @@ class _Watcher:
             self._want(news, _AGAIN_S)
         for other in serving:
             other.tell(sentence)
+            if other.lack:
+                self._want(other.lack, _AGAIN_S)
         if not serving:
             _say(sentence)
 

@@ -62,7 +62,7 @@ def serve():
     elif what == "never":
         time.sleep(60)
     elif what.startswith("late"):
-        while Path("do").exists():
+        while Path("do").exists() and Path("do").read_text() in ("", what):
             time.sleep(0.01)
         if what == "late refusal":
             line.refused("port is taken; do this")
@@ -306,6 +306,34 @@ def test_a_crew_in_which_a_worker_has_ended_is_replaced_and_then_told_to_end(wat
     watched.up(2)
     until(lambda: "SIGTERM" in watched.crew(1))
     assert watched.crew(2).splitlines()[1] == "news A worker has ended."
+
+
+def test_settings_that_are_written_while_no_crew_comes_up_by_the_old_ones_are_read(watched: Watched) -> None:
+    watched.start()
+    watched.up(1)
+    watched.do("do", "late refusal")
+    os.kill(watched.leader(1), signal.SIGKILL)
+    watched.leader(2)
+    watched.signal(signal.SIGHUP)
+    time.sleep(0.3)
+    watched.undo("do")
+    watched.up(3)
+    assert watched.crew(3).splitlines()[1] == "news "
+
+
+def test_a_crew_that_lacks_a_worker_is_replaced_though_new_settings_cannot_be_used(watched: Watched) -> None:
+    watched.start()
+    watched.up(1)
+    watched.do("do", "late refusal")
+    watched.do("short")
+    watched.leader(2)
+    watched.undo("short")
+    watched.signal(signal.SIGHUP)
+    time.sleep(0.3)
+    watched.do("do", "refuse")
+    until(lambda: "The settings were not taken over" in watched.crew(1))
+    watched.undo("do")
+    until(lambda: "SIGTERM" in watched.crew(1))
 
 
 def test_other_signals_are_not_heard(watched: Watched) -> None:
