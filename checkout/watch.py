@@ -37,6 +37,7 @@ _AGAIN_S = 1
 _HEARD = (signal.SIGHUP, signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGCHLD)
 _UNHEARD = (signal.SIGUSR1, signal.SIGUSR2)  # which end a process that does not know them
 _SPOKEN = (0, 1, 2)  # statuses of a command that has said by itself what there was to say
+_POOR = "The system starts no other process ({}); allow it more processes and open files, or give it more memory."
 _SPEECHLESS = "The server ended while it started and could not say why; see the log, and the system's for its memory."
 
 
@@ -106,19 +107,30 @@ class _Watcher:
 
     def _launch(self) -> None:
         self._launch_at = None
+        try:
+            self._fork()
+        except OSError as error:
+            self._has_not_started(self._news, _POOR.format(error.strerror))
+
+    def _fork(self) -> None:
         ours, theirs = socket.socketpair()
         signal.pthread_sigmask(signal.SIG_BLOCK, _HEARD)  # the child must not write into our pipe
-        leader = os.fork()
-        if not leader:
+        try:
+            leader = os.fork()
+            if not leader:
+                ours.close()
+                carry_out(lambda: self._be_crew(theirs))
+        except OSError:
             ours.close()
-            self._become_crew(theirs)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, _HEARD)
-        theirs.close()
+            raise
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _HEARD)
+            theirs.close()
         crew = Crew(leader, ours, self._news)
         self._crews.append(crew)
         self._selector.register(ours, selectors.EVENT_READ, crew)
 
-    def _become_crew(self, sock: socket.socket) -> NoReturn:
+    def _be_crew(self, sock: socket.socket) -> None:
         signal.set_wakeup_fd(-1)
         for number in (*_HEARD, *_UNHEARD):
             signal.signal(number, signal.SIG_DFL)
@@ -130,7 +142,7 @@ class _Watcher:
         for crew in self._crews:
             crew.sock.close()
         crews.line = Line(sock, self._listener, self._terms, self._news)
-        carry_out(self._serve)
+        self._serve()
 
     def _dismiss(self, crew: Crew, how: signal.Signals = signal.SIGTERM) -> None:
         crew.leaves_by = time.monotonic() + LEAVES_S
@@ -180,22 +192,22 @@ class _Watcher:
         if crew.is_up:
             how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"has ended with status {code}"
             self._want(f"A worker (process {crew.leader}) {how}.")
-        elif self._terms:
-            self._has_failed(crew)
+        elif self._terms or crew.why or code not in _SPOKEN:
+            self._has_not_started(crew.after, crew.why or _SPEECHLESS)
         else:
             self._status, self._launch_at = code, None
-            if crew.why or code not in _SPOKEN:
-                _say(f"checkout: {crew.why or _SPEECHLESS}")
-                self._status = 1
 
-    def _has_failed(self, crew: Crew) -> None:
-        """It was to take another's place."""
-        why = crew.why or _SPEECHLESS
+    def _has_not_started(self, news: str, why: str) -> None:
+        """A crew that was to take another's place; the first one ends the server."""
+        if not self._terms:
+            self._status, self._launch_at = 1, None
+            _say(f"checkout: {why}")
+            return
         serving = [other for other in self._crews if other.is_serving]
-        if serving and not crew.after:
+        if serving and not news:
             sentence = f"The settings were not taken over, those from before stay in force: {why}"
         else:
-            news = crew.after or "The workers have ended."
+            news = news or "The workers have ended."
             sentence = f"{news} None can take its place; it is tried again: {why}"
             self._want(news, _AGAIN_S)
         for other in serving:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -334,6 +335,22 @@ def test_a_crew_that_lacks_a_worker_is_replaced_though_new_settings_cannot_be_us
     until(lambda: "The settings were not taken over" in watched.crew(1))
     watched.undo("do")
     until(lambda: "SIGTERM" in watched.crew(1))
+
+
+def test_a_server_for_which_the_system_can_start_no_process_serves_on_with_those_it_has(watched: Watched) -> None:
+    watched.start()
+    watched.up(1)
+    pid = watched.process.pid
+    _, most = resource.prlimit(pid, resource.RLIMIT_NOFILE, (3, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+    watched.signal(signal.SIGHUP)
+    until(lambda: "told The settings were not taken over" in watched.crew(1))
+    assert "allow it more processes and open files" in watched.crew(1)
+    os.kill(watched.leader(1), signal.SIGKILL)
+    until(lambda: "None can take its place" in watched.said)
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (100, most))
+    watched.up(2)
+    watched.signal(signal.SIGTERM)
+    assert watched.process.wait(60) == 0
 
 
 def test_other_signals_are_not_heard(watched: Watched) -> None:
