@@ -60,6 +60,7 @@ class _Watcher:
 
     def run(self) -> int:
         self._hear_signals()
+        self._looked_at = time.monotonic()
         self._launch()
         while self._crews or self._status is None:
             for key, _ in self._selector.select(self._patience()):
@@ -228,6 +229,10 @@ class _Watcher:
 
     def _look(self) -> None:
         now = time.monotonic()
+        if now >= self._looked_at + 2 * _LOOK_S:  # stopped, or in a container that was paused: so were the others
+            for crew in self._crews:
+                crew.forgive(now - self._looked_at)
+        self._looked_at = now
         if self._launch_at is not None and now >= self._launch_at and not self._is_one_coming():
             self._launch()
         for crew in self._crews:

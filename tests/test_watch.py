@@ -353,6 +353,17 @@ def test_a_server_for_which_the_system_can_start_no_process_serves_on_with_those
     assert watched.process.wait(60) == 0
 
 
+def test_time_in_which_all_of_it_stood_still_is_nobody_s_silence(watched: Watched) -> None:
+    """As with Ctrl+Z, or in a container that was paused."""
+    watched.start()
+    watched.up(1)
+    for number in (signal.SIGSTOP, signal.SIGCONT):
+        os.killpg(watched.process.pid, number)
+        time.sleep(2)  # twice what a worker may be silent
+    assert watched.said == ""
+    assert not watched.crew(2)
+
+
 def test_other_signals_are_not_heard(watched: Watched) -> None:
     watched.start()
     watched.up(1)
