@@ -13,6 +13,7 @@ way, SIGINT and SIGQUIT at once.
 from __future__ import annotations
 
 import os
+import select
 import selectors
 import signal
 import socket
@@ -275,8 +276,11 @@ def carry_out(work: Callable[[], object]) -> NoReturn:
 
 
 def _say(sentence: str) -> None:
-    with suppress(OSError, ValueError):
-        print(sentence, file=sys.stderr, flush=True)
+    """Where somebody reads it: a pipe that is full must not stop the one that watches."""
+    with suppress(OSError, ValueError, AttributeError):
+        words = sentence.encode(sys.stderr.encoding, "backslashreplace")
+        if select.select([], [sys.stderr], [], 0)[1]:
+            os.write(sys.stderr.fileno(), words[: select.PIPE_BUF - 1] + b"\n")
 
 
 def _tell_manager(words: str) -> None:

@@ -97,10 +97,10 @@ class Watched:
         assert self._process is not None
         return self._process
 
-    def start(self, environ: dict[str, str] | None = None) -> None:
-        with (self.folder / "errors").open("wb") as errors:
+    def start(self, environ: dict[str, str] | None = None, *, errors: int | None = None) -> None:
+        with (self.folder / "errors").open("wb") as file:
             self._process = subprocess.Popen(
-                [sys.executable, "-c", PROGRAM], cwd=self.folder, stderr=errors, start_new_session=True,
+                [sys.executable, "-c", PROGRAM], cwd=self.folder, stderr=errors or file, start_new_session=True,
                 env={**os.environ, "PYTHONPATH": str(ROOT), **(environ or {})},
             )  # fmt: skip
 
@@ -362,6 +362,22 @@ def test_time_in_which_all_of_it_stood_still_is_nobody_s_silence(watched: Watche
         time.sleep(2)  # twice what a worker may be silent
     assert watched.said == ""
     assert not watched.crew(2)
+
+
+def test_a_pipe_that_nobody_reads_does_not_stop_the_one_that_watches(watched: Watched) -> None:
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    with suppress(BlockingIOError):
+        while True:
+            os.write(writing, bytes(4096))
+    os.set_blocking(writing, True)
+    watched.do("silent")
+    watched.start(errors=writing)
+    watched.up(2)
+    watched.signal(signal.SIGTERM)
+    assert watched.process.wait(60) == 0
+    os.close(reading)
+    os.close(writing)
 
 
 def test_other_signals_are_not_heard(watched: Watched) -> None:
