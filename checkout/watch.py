@@ -147,7 +147,8 @@ class _Watcher:
         self._serve()
 
     def _dismiss(self, crew: Crew, how: signal.Signals = signal.SIGTERM) -> None:
-        crew.leaves_by = time.monotonic() + LEAVES_S
+        if crew.leaves_by is None:
+            crew.leaves_by = time.monotonic() + LEAVES_S
         crew.kill(how)
 
     def _hear(self, crew: Crew) -> None:

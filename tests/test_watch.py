@@ -380,6 +380,17 @@ def test_a_pipe_that_nobody_reads_does_not_stop_the_one_that_watches(watched: Wa
     os.close(writing)
 
 
+def test_a_crew_that_does_not_end_gains_no_time_from_being_told_again(watched: Watched) -> None:
+    watched.do("deaf")
+    watched.start()
+    watched.up(1)
+    asked = time.monotonic()
+    while watched.process.poll() is None:
+        watched.signal(signal.SIGTERM)
+        time.sleep(0.1)
+        assert time.monotonic() < asked + 20
+
+
 def test_other_signals_are_not_heard(watched: Watched) -> None:
     watched.start()
     watched.up(1)
