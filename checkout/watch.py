@@ -193,7 +193,7 @@ class _Watcher:
             return
         crew.leaves_by = time.monotonic() + LEAVES_S  # its other workers see that it has gone
         if crew.is_up:
-            how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"has ended with status {code}"
+            how = f"was ended by {_named(-code)}" if code < 0 else f"has ended with status {code}"
             self._want(f"A worker (process {crew.leader}) {how}.")
         elif self._terms or crew.why or code not in _SPOKEN:
             self._has_not_started(crew.after, crew.why or _SPEECHLESS)
@@ -274,6 +274,14 @@ def carry_out(work: Callable[[], object]) -> NoReturn:
             with suppress(Exception):
                 stream.flush()
         os._exit(status)
+
+
+def _named(number: int) -> str:
+    """Those between the first and the last of real time have no names."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
 
 
 def _say(sentence: str) -> None:

@@ -391,6 +391,14 @@ def test_a_crew_that_does_not_end_gains_no_time_from_being_told_again(watched: W
         assert time.monotonic() < asked + 20
 
 
+def test_a_worker_that_was_ended_by_a_signal_without_a_name_is_replaced(watched: Watched) -> None:
+    watched.start()
+    watched.up(1)
+    os.kill(watched.leader(1), signal.SIGRTMIN + 1)
+    watched.up(2)
+    assert f"was ended by signal {signal.SIGRTMIN + 1}." in watched.crew(2)
+
+
 def test_other_signals_are_not_heard(watched: Watched) -> None:
     watched.start()
     watched.up(1)
