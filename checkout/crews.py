@@ -56,7 +56,7 @@ class Line:
     def _say(self, words: str) -> None:
         """A watcher that was stopped must not stop a worker."""
         with suppress(OSError):
-            self._sock.send(f"{words}\n".encode(), socket.MSG_DONTWAIT)
+            self._sock.send(f"{words}\n".encode(errors="backslashreplace"), socket.MSG_DONTWAIT)
 
 
 class Crew:

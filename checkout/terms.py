@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
@@ -22,11 +23,12 @@ class Terms(Struct, frozen=True):
     settings: Settings
 
     def written(self) -> str:
-        return msgspec.json.encode(self, enc_hook=_plain).decode()
+        """By `json`, as names of folders may hold what is no text to msgspec's own."""
+        return json.dumps(msgspec.to_builtins(self, enc_hook=_plain))
 
     @classmethod
     def read(cls, written: str) -> Terms:
-        return msgspec.json.decode(written, type=cls, dec_hook=_typed)
+        return msgspec.convert(json.loads(written), cls, dec_hook=_typed)
 
 
 def settings(line: Line, read: Callable[[], Settings]) -> Settings:
@@ -34,7 +36,7 @@ def settings(line: Line, read: Callable[[], Settings]) -> Settings:
     force: what was written since may be half of it. Raises SettingsError."""
     if not line.terms:
         return read()
-    version = msgspec.json.decode(line.terms)["version"]
+    version = json.loads(line.terms)["version"]
     if line.news:
         return Terms.read(line.terms).settings if version == __version__ else read()
     if version != __version__:

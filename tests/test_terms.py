@@ -61,6 +61,15 @@ def test_every_setting_is_passed_on_as_it_is(tmp_path: Path) -> None:
     assert "b@example" not in repr(Terms.read(written(found)))
 
 
+def test_a_folder_whose_name_is_no_text_is_passed_on_as_it_is(tmp_path: Path) -> None:
+    odd = tmp_path / os.fsdecode(b"\xff")
+    odd.mkdir()
+    found = settings(odd)
+    assert Terms.read(written(found)).settings == found
+    with line(written(found)) as one:
+        assert terms.settings(one, lambda: found) is found
+
+
 def test_who_takes_the_place_of_one_that_died_keeps_to_what_was_in_force(tmp_path: Path) -> None:
     found = settings(tmp_path, EVERYTHING)
     with line(written(found), "A worker has ended.") as one:

@@ -450,6 +450,13 @@ def test_words_that_come_in_pieces_are_heard_whole() -> None:
         assert not crew.is_linked
 
 
+def test_a_reason_that_names_what_is_no_text_is_told() -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        Line(theirs, None, "", "").refused(f"{os.fsdecode(bytes([255]))} is missing")
+        assert Crew(os.getpid(), ours, "").heard() == ([["refused", "\\udcff is missing"]], [])
+
+
 def test_a_number_that_is_another_group_s_by_now_is_not_killed() -> None:
     ours, theirs = socket.socketpair()
     with ours, theirs, subprocess.Popen([sys.executable, "-c", "input()"], stdin=-1, start_new_session=True) as other:
