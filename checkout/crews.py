@@ -43,6 +43,10 @@ class Line:
             self._next_sign = now + _SIGN_S
             self._say(f"alive {os.getpid()}")
 
+    def started(self, worker: int) -> None:
+        """Before it says so itself: it may hang before."""
+        self._say(f"alive {worker}")
+
     def short(self) -> None:
         self._say("short")
 

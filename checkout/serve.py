@@ -120,6 +120,7 @@ class _Crew:
         for number in range(1, workers):
             if mate := os.fork():
                 self._mates.append(mate)
+                self._line.started(mate)
             else:
                 self._mates, self._number = [], number
                 watch.carry_out(self.work)

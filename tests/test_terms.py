@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import socket
@@ -11,9 +12,11 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from flask import Flask
 
 from checkout import __version__, terms
-from checkout.crews import Line
+from checkout.crews import Crew, Line
+from checkout.serve import _Crew
 from checkout.settings import Settings, SettingsError, load
 from checkout.terms import Terms
 from tests.servers import CHECKOUT, ask, serving
@@ -109,6 +112,16 @@ def test_half_written_settings_do_not_keep_a_worker_from_being_replaced(tmp_path
         assert server.children() != [worker]
         assert "First name" in ask(f"{url}/").text
         assert server.stop() == 0
+
+
+def test_the_watcher_knows_each_worker_before_that_says_a_word(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    numbers = iter((101, 102))
+    monkeypatch.setattr(os, "fork", lambda: next(numbers))
+    monkeypatch.setattr(gc, "freeze", lambda: None)
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        _Crew(Flask("app"), settings(tmp_path), ours, Line(theirs, None, "", "")).muster(3)
+        assert Crew(os.getpid(), ours, "").heard() == ([["alive", "101"], ["alive", "102"]], [])
 
 
 def test_a_worker_of_several_that_died_is_replaced_with_its_crew(tmp_path: Path) -> None:

@@ -68,13 +68,20 @@ def serve():
         if what == "late refusal":
             line.refused("port is taken; do this")
             sys.exit(1)
+    if Path("mate").exists() and number == 1:
+        mate = os.fork()
+        if not mate:
+            while True:
+                time.sleep(60)
+        Path("mate").write_text(str(mate))
+        line.started(mate)
     ready()
     note("ready")
     os.set_blocking(line._sock.fileno(), False)
     while True:
         if not Path("silent").exists() or number > 1:
             line.alive()
-        if Path("short").exists() and number == 1:
+        if number == 1 and (Path("short").exists() or (Path("mate").exists() and os.waitpid(mate, os.WNOHANG)[0])):
             line.short()
         try:
             note("told " + line._sock.recv(4096).decode().strip())
@@ -397,6 +404,15 @@ def test_a_worker_that_was_ended_by_a_signal_without_a_name_is_replaced(watched:
     os.kill(watched.leader(1), signal.SIGRTMIN + 1)
     watched.up(2)
     assert f"was ended by signal {signal.SIGRTMIN + 1}." in watched.crew(2)
+
+
+def test_a_worker_that_hangs_before_its_first_sign_of_life_is_ended(watched: Watched) -> None:
+    watched.do("mate")
+    watched.start()
+    watched.up(2)
+    assert "has given no sign of life" in watched.said
+    mate = int((watched.folder / "mate").read_text())
+    until(lambda: is_gone(mate))
 
 
 def test_other_signals_are_not_heard(watched: Watched) -> None:
