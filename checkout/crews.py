@@ -20,11 +20,14 @@ line: Line | None = None  # in the processes of a crew
 
 
 class Line:
-    """A crew's end. `listener`: what the crew before listened on, None for the first one; `terms`: on which it served,
-    in its own words; `news`: why a crew was started in the place of another, "" for new settings."""
+    """A crew's end. `server`: the process that watches; `listener`: what the crew before listened on, None for the
+    first one; `terms`: on which it served, in its own words; `news`: why a crew was started in the place of another, ""
+    for new settings."""
 
-    def __init__(self, sock: socket.socket, listener: socket.socket | None, terms: str, news: str) -> None:
-        self._sock, self.server = sock, os.getppid()
+    def __init__(
+        self, sock: socket.socket, server: int, listener: socket.socket | None, terms: str, news: str
+    ) -> None:  # fmt: skip
+        self._sock, self.server = sock, server
         self.listener, self.terms, self.news = listener, terms, news
         self._next_sign = 0.0
 
@@ -70,7 +73,7 @@ class Crew:
     def __init__(self, leader: int, sock: socket.socket, after: str) -> None:
         self.leader, self.sock, self.after = leader, sock, after
         self.seen = {leader: time.monotonic()}
-        self.is_up = False
+        self.up_at: float | None = None  # once it was ready
         self.leaves_by: float | None = None  # once it is to end, or its leader has
         self.has_leader = self.is_linked = True
         self.why = self.lack = ""
@@ -79,11 +82,11 @@ class Crew:
 
     @property
     def is_coming(self) -> bool:
-        return not self.is_up and self.leaves_by is None
+        return self.up_at is None and self.leaves_by is None
 
     @property
     def is_serving(self) -> bool:
-        return self.is_up and self.leaves_by is None
+        return self.up_at is not None and self.leaves_by is None
 
     def heard(self) -> tuple[list[list[str]], list[int]]:
         """What it has said, each a word and the rest, and the descriptors that came with it."""

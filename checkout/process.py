@@ -1,12 +1,22 @@
-"""What the server asks of the system: an address to listen on, room for its clients, one heap for its threads."""
+"""What the server asks of the system: an address to listen on, room for its clients, one heap for its threads, words
+for whoever started it. The process that watches loads this too, and should stay small."""
 
 from __future__ import annotations
 
+import os
 import resource
+import select
+import signal
 import socket
+import sys
 from contextlib import suppress
 
 from checkout.errors import Code, Refusal
+
+TYPE_CHECKING = False  # as in typing, which takes 0.8 MB
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import NoReturn
 
 _CONNECTIONS = 2000
 _OTHER_FILES = 512  # callbacks, database, log
@@ -47,3 +57,45 @@ def share_one_heap() -> None:
 
     with suppress(AttributeError):
         ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1)
+
+
+def carry_out(work: Callable[[], object]) -> NoReturn:
+    """Does the work of a process that was forked, and ends it there: what stands behind the fork is its parent's."""
+    status = 1
+    try:
+        work()
+        status = 0
+    except SystemExit as ended:
+        status = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+    except BaseException:
+        sys.excepthook(*sys.exc_info())
+    finally:
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(Exception):
+                stream.flush()
+        os._exit(status)
+
+
+def signal_name(number: int) -> str:
+    """Those between the first and the last of real time have no names."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
+def say(sentence: str) -> None:
+    """Where somebody reads it: a pipe that is full must not stop the one that watches."""
+    with suppress(OSError, ValueError, AttributeError):
+        words = sentence.encode(sys.stderr.encoding, "backslashreplace")
+        if select.select([], [sys.stderr], [], 0)[1]:
+            os.write(sys.stderr.fileno(), words[: select.PIPE_BUF - 1] + b"\n")
+
+
+def tell_manager(words: str) -> None:
+    """sd_notify(3)."""
+    address = os.environ.get("NOTIFY_SOCKET", "")
+    if address:
+        with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+            manager.connect(f"\0{address[1:]}" if address.startswith("@") else address)
+            manager.sendall(words.encode())

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from gunicorn.config import Config  # type: ignore[import-untyped]
 
-from checkout import __version__, cpus, crews, logs, process, terms, watch
+from checkout import __version__, cpus, crews, logs, process, terms
 from checkout.errors import Code, Refusal, StoreError
 from checkout.patience import PatientWorker
 from checkout.settings import Settings, SettingsError
@@ -110,27 +110,28 @@ class _Crew:
     def __init__(self, app: Flask, settings: Settings, listener: socket.socket, line: Line) -> None:
         self._app, self._settings, self._listener, self._line = app, settings, listener, line
         self._mates: list[int] = []
-        self._number = 0
+        self._number, self._parent = 0, line.server
 
     def muster(self, workers: int) -> None:
         """In the leader: forks the others. What is there now is left alone by the collector of garbage, whose marks
         would make each worker's memory its own."""
         gc.collect()
         gc.freeze()
+        leader = os.getpid()
         for number in range(1, workers):
             if mate := os.fork():
                 self._mates.append(mate)
                 self._line.started(mate)
             else:
-                self._mates, self._number = [], number
-                watch.carry_out(self.work)
+                self._mates, self._number, self._parent = [], number, leader
+                process.carry_out(self.work)
 
     def work(self) -> None:
         """Is a worker, until it is told to end."""
         cpus.pin(self._number, self._line.server)
         process.share_one_heap()
         threading.Thread(target=self._listen, name="watch", daemon=True).start()
-        worker = PatientWorker(self._number, os.getppid(), [self._listener], self, None, self._configuration(), _Log())
+        worker = PatientWorker(self._number, self._parent, [self._listener], self, None, self._configuration(), _Log())
         worker.pid, worker.signed = os.getpid(), self._sign
         try:
             worker.init_process()

@@ -13,25 +13,23 @@ way, SIGINT and SIGQUIT at once.
 from __future__ import annotations
 
 import os
-import select
 import selectors
 import signal
 import socket
-import sys
 import time
 from contextlib import suppress
 
-from checkout import crews
+from checkout import crews, process
 from checkout.crews import Crew, Line
 
 TYPE_CHECKING = False  # as in typing, which takes 0.8 MB
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import NoReturn
 
 HANGS_S = 60  # without a sign of life
 COMES_S = 120  # for a crew to be ready, except the first: it may have tables to bring up to date
-LEAVES_S = 30  # for its last requests and callbacks: it takes less, unless it hangs
+LEAVES_S = 25  # for its last requests and callbacks; systemd waits for 30
+BRIEF_S = 5  # a crew that has served no longer is not replaced at once: it may fail always
 _LOOK_S = 5
 _AGAIN_S = 1
 
@@ -50,7 +48,7 @@ def run(serve: Callable[[], object]) -> int:
 
 class _Watcher:
     def __init__(self, serve: Callable[[], object]) -> None:
-        self._serve = serve
+        self._serve, self._own = serve, os.getpid()
         self._crews: list[Crew] = []
         self._selector = selectors.DefaultSelector()
         self._listener: socket.socket | None = None
@@ -65,11 +63,9 @@ class _Watcher:
         self._launch()
         while self._crews or self._status is None:
             for key, _ in self._selector.select(self._patience()):
-                if key.data is None:
-                    for number in os.read(key.fd, 4096):
-                        self._heed(number)
-                else:
+                if key.data is not None:
                     self._hear(key.data)
+            self._heed()
             self._reap()
             self._look()
         return self._status
@@ -78,7 +74,8 @@ class _Watcher:
 
     def _hear_signals(self) -> None:
         reading, writing = self._pipe = os.pipe()
-        os.set_blocking(writing, False)
+        for file in self._pipe:
+            os.set_blocking(file, False)
         self._selector.register(reading, selectors.EVENT_READ)
         signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
         for number in _HEARD:
@@ -86,18 +83,21 @@ class _Watcher:
         for number in _UNHEARD:
             signal.signal(number, signal.SIG_IGN)
 
-    def _heed(self, number: int) -> None:
-        if number == signal.SIGHUP:
-            self._want("")
-        elif number != signal.SIGCHLD:
-            self._end(signal.SIGTERM if number == signal.SIGTERM else signal.SIGQUIT)
+    def _heed(self) -> None:
+        """Those that have come."""
+        with suppress(BlockingIOError):
+            for number in os.read(self._pipe[0], 4096):
+                if number == signal.SIGHUP:
+                    self._want("")
+                elif number != signal.SIGCHLD:
+                    self._end(signal.SIGTERM if number == signal.SIGTERM else signal.SIGQUIT)
 
     def _end(self, how: signal.Signals) -> None:
         self._status, self._launch_at = 0, None
         if self._listener is not None:
             self._listener.close()  # whoever comes now is refused at once
         for crew in self._crews:
-            self._dismiss(crew, how if crew.is_up else signal.SIGTERM)
+            self._dismiss(crew, how if crew.is_serving else signal.SIGTERM)
 
     # Crews
 
@@ -121,7 +121,7 @@ class _Watcher:
             leader = os.fork()
             if not leader:
                 ours.close()
-                carry_out(lambda: self._be_crew(theirs))
+                process.carry_out(lambda: self._be_crew(theirs))
         except OSError:
             ours.close()
             raise
@@ -139,11 +139,11 @@ class _Watcher:
         signal.signal(signal.SIGINT, signal.default_int_handler)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _HEARD)
         self._selector.close()
-        for end in self._pipe:
-            os.close(end)
+        for file in self._pipe:
+            os.close(file)
         for crew in self._crews:
             crew.sock.close()
-        crews.line = Line(sock, self._listener, self._terms, self._news)
+        crews.line = Line(sock, self._own, self._listener, self._terms, self._news)
         self._serve()
 
     def _dismiss(self, crew: Crew, how: signal.Signals = signal.SIGTERM) -> None:
@@ -170,9 +170,9 @@ class _Watcher:
             crew.sock.close()
 
     def _is_ready(self, crew: Crew, terms: str) -> None:
-        crew.is_up, crew.seen[crew.leader] = True, time.monotonic()
+        crew.up_at = crew.seen[crew.leader] = time.monotonic()
         if not self._terms:
-            _tell_manager("READY=1")
+            process.tell_manager("READY=1")
         self._terms = terms
         for other in self._crews:
             if other is not crew and other.is_serving:
@@ -189,12 +189,14 @@ class _Watcher:
         if crew.is_linked:
             self._hear(crew)  # its last words
         crew.has_leader = False
+        self._heed()  # the signal that ended it may be ours too
         if crew.leaves_by is not None:
             return
-        crew.leaves_by = time.monotonic() + LEAVES_S  # its other workers see that it has gone
-        if crew.is_up:
-            how = f"was ended by {_named(-code)}" if code < 0 else f"has ended with status {code}"
-            self._want(f"A worker (process {crew.leader}) {how}.")
+        now = time.monotonic()
+        crew.leaves_by = now + LEAVES_S  # its other workers see that it has gone
+        if crew.up_at is not None:
+            how = f"was ended by {process.signal_name(-code)}" if code < 0 else f"has ended with status {code}"
+            self._want(f"A worker (process {crew.leader}) {how}.", 0 if now >= crew.up_at + BRIEF_S else _AGAIN_S)
         elif self._terms or crew.why or code not in _SPOKEN:
             self._has_not_started(crew.after, crew.why or _SPEECHLESS)
         else:
@@ -204,7 +206,7 @@ class _Watcher:
         """A crew that was to take another's place; the first one ends the server."""
         if not self._terms:
             self._status, self._launch_at = 1, None
-            _say(f"checkout: {why}")
+            process.say(f"checkout: {why}")
             return
         serving = [other for other in self._crews if other.is_serving]
         if serving and not news:
@@ -218,7 +220,7 @@ class _Watcher:
             if other.lack:
                 self._want(other.lack, _AGAIN_S)
         if not serving:
-            _say(sentence)
+            process.say(sentence)
 
     # Time
 
@@ -252,50 +254,10 @@ class _Watcher:
         return any(crew.is_coming for crew in self._crews)
 
     def _look_after(self, crew: Crew, now: float) -> None:
-        for process, at in crew.seen.items():
+        for worker, at in list(crew.seen.items()):
             if now >= at + HANGS_S:
-                _say(f"A worker (process {process}) has given no sign of life for {HANGS_S} seconds and is ended.")
-                crew.kill(signal.SIGKILL, process)
-                crew.seen[process] = now - HANGS_S + _LOOK_S  # should it not be ours any more, its crew says so
-
-
-def carry_out(work: Callable[[], object]) -> NoReturn:
-    """Does the work of a process that was forked, and ends it there: what stands behind the fork is its parent's."""
-    status = 1
-    try:
-        work()
-        status = 0
-    except SystemExit as ended:
-        status = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
-    except BaseException:
-        sys.excepthook(*sys.exc_info())
-    finally:
-        for stream in (sys.stdout, sys.stderr):
-            with suppress(Exception):
-                stream.flush()
-        os._exit(status)
-
-
-def _named(number: int) -> str:
-    """Those between the first and the last of real time have no names."""
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"
-
-
-def _say(sentence: str) -> None:
-    """Where somebody reads it: a pipe that is full must not stop the one that watches."""
-    with suppress(OSError, ValueError, AttributeError):
-        words = sentence.encode(sys.stderr.encoding, "backslashreplace")
-        if select.select([], [sys.stderr], [], 0)[1]:
-            os.write(sys.stderr.fileno(), words[: select.PIPE_BUF - 1] + b"\n")
-
-
-def _tell_manager(words: str) -> None:
-    """sd_notify(3)."""
-    address = os.environ.get("NOTIFY_SOCKET", "")
-    if address:
-        with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
-            manager.connect(f"\0{address[1:]}" if address.startswith("@") else address)
-            manager.sendall(words.encode())
+                process.say(
+                    f"A worker (process {worker}) has given no sign of life for {HANGS_S} seconds and is ended."
+                )
+                crew.kill(signal.SIGKILL, worker)
+                del crew.seen[worker]

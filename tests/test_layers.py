@@ -28,7 +28,7 @@ LAYERS = [  # from the ground up; a module imports from its own layer and those 
         "records",
         "toml",
     }
-    | {"turns", "watch"},
+    | {"process", "turns", "watch"},
     {"events", "grants", "ids", "model", "qr", "rates", "signing", "xml"},
     {"authorities", "framing", "http", "lookups", "outgoing", "patient_socket", "resources", "setting_values"}
     | {"settings", "steps", "targets", "wire"},
@@ -47,7 +47,7 @@ LAYERS = [  # from the ground up; a module imports from its own layer and those 
     {"protocols", "channels", "monitors"},
     {"pages", "admin", "health", "metrics"},
     {"app", "failures"},
-    {"connections", "desk", "doctor", "install", "machine", "ordinary", "patience", "process", "serve"}
+    {"connections", "desk", "doctor", "install", "machine", "ordinary", "patience", "serve"}
     | {"shortcuts", "terms", "upgrade"},
     {"demo"},
     {"cli", "wsgi", "__main__"},

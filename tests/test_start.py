@@ -32,7 +32,7 @@ print(*(set(sys.modules) - before))
     run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     loaded = {name.partition(".")[0] for name in run.stdout.split() if not name.startswith("_")}
     assert {name for name in run.stdout.split() if name.startswith("checkout")} == {
-        "checkout", "checkout.__main__", "checkout.crews", "checkout.watch"
+        "checkout", "checkout.__main__", "checkout.crews", "checkout.errors", "checkout.process", "checkout.watch"
     }  # fmt: skip
     assert loaded - {"checkout"} <= set(sys.stdlib_module_names)
     assert not loaded & {"ast", "dataclasses", "email", "inspect", "json", "logging", "pathlib", "re", "ssl", "typing"}

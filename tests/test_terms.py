@@ -36,7 +36,7 @@ def never() -> Settings:
 def line(left: str, news: str = "") -> Iterator[Line]:
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        yield Line(theirs, ours, left, news)
+        yield Line(theirs, 0, ours, left, news)
 
 
 def written(found: Settings) -> str:
@@ -120,7 +120,7 @@ def test_the_watcher_knows_each_worker_before_that_says_a_word(tmp_path: Path, m
     monkeypatch.setattr(gc, "freeze", lambda: None)
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        _Crew(Flask("app"), settings(tmp_path), ours, Line(theirs, None, "", "")).muster(3)
+        _Crew(Flask("app"), settings(tmp_path), ours, Line(theirs, 0, None, "", "")).muster(3)
         assert Crew(os.getpid(), ours, "").heard() == ([["alive", "101"], ["alive", "102"]], [])
 
 

@@ -62,6 +62,9 @@ def serve():
         raise ZeroDivisionError("for nothing")
     elif what == "never":
         time.sleep(60)
+    elif what == "brief":
+        ready()
+        sys.exit(3)
     elif what.startswith("late"):
         while Path("do").exists() and Path("do").read_text() in ("", what):
             time.sleep(0.01)
@@ -295,13 +298,40 @@ def test_a_crew_that_died_is_replaced_as_soon_as_that_can_be(watched: Watched) -
     assert watched.said == sentence * watched.said.count("\n")
 
 
+def test_a_crew_that_dies_as_soon_as_it_is_ready_is_not_replaced_without_a_pause(watched: Watched) -> None:
+    watched.do("do", "brief")
+    began = time.monotonic()
+    watched.start()
+    watched.leader(10)
+    assert time.monotonic() - began > 9 * 0.1
+    assert "has ended with status 3" in watched.crew(10)
+    watched.undo("do")
+    until(lambda: any("ready" in watched.crew(number) for number in range(10, 100)))
+
+
+@pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT, signal.SIGQUIT])
+def test_a_signal_to_all_processes_of_a_start_ends_it_as_one_to_the_server(
+    watched: Watched, sent: signal.Signals
+) -> None:
+    watched.do("do", "never")
+    watched.start()
+    leader = watched.leader(1)
+    watched.signal(signal.SIGSTOP)  # it sees that its crew has died when it sees the signal
+    os.kill(leader, signal.SIGKILL)
+    until(lambda: is_gone(leader))
+    watched.signal(sent)
+    watched.signal(signal.SIGCONT)
+    assert watched.process.wait(60) == 0
+    assert watched.said == ""
+
+
 def test_a_worker_that_gives_no_sign_of_life_is_replaced(watched: Watched) -> None:
     watched.do("silent")
     watched.start()
     watched.up(2)
     leader = watched.leader(1)
     assert is_gone(leader)
-    assert f"(process {leader}) has given no sign of life" in watched.said
+    assert watched.said.count(f"(process {leader}) has given no sign of life") == 1
     assert f"(process {leader}) was ended by SIGKILL" in watched.crew(2)
     time.sleep(1.5)
     assert not watched.crew(3), "the next one gives them"
@@ -443,7 +473,7 @@ def test_the_system_is_told_once_that_the_server_is_ready(watched: Watched) -> N
 def test_a_watcher_that_was_stopped_stops_no_worker() -> None:
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        line = Line(theirs, None, "", "")
+        line = Line(theirs, 0, None, "", "")
         for _ in range(100_000):
             line.short()
         theirs.settimeout(0)
@@ -469,7 +499,7 @@ def test_words_that_come_in_pieces_are_heard_whole() -> None:
 def test_a_reason_that_names_what_is_no_text_is_told() -> None:
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        Line(theirs, None, "", "").refused(f"{os.fsdecode(bytes([255]))} is missing")
+        Line(theirs, 0, None, "", "").refused(f"{os.fsdecode(bytes([255]))} is missing")
         assert Crew(os.getpid(), ours, "").heard() == ([["refused", "\\udcff is missing"]], [])
 
 
