@@ -115,7 +115,6 @@ class _Crew:
     def muster(self, workers: int) -> None:
         """In the leader: forks the others. What is there now is left alone by the collector of garbage, whose marks
         would make each worker's memory its own."""
-        gc.collect()
         gc.freeze()
         leader = os.getpid()
         for number in range(1, workers):
