@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 HANGS_S = 60  # without a sign of life
 COMES_S = 120  # for a crew to be ready, except the first: it may have tables to bring up to date
 LEAVES_S = 25  # for its last requests and callbacks; systemd waits for 30
-BRIEF_S = 5  # a crew that has served no longer is not replaced at once: it may fail always
+BRIEF_S = 1  # a crew that has served no longer is not replaced at once: it may fail always
 _LOOK_S = 5
 _AGAIN_S = 1
 
