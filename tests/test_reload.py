@@ -6,9 +6,8 @@ import fcntl
 import json
 import signal
 import threading
-import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,7 +18,7 @@ from urllib.parse import urlencode, urlsplit
 import pytest
 
 from checkout.store import turnstile
-from tests.servers import CHECKOUT, Server, ask, serving
+from tests.servers import CHECKOUT, Server, ask, serving, until
 from tests.soak import crash
 from tests.world import MERCHANT_KEY, md5
 
@@ -62,13 +61,6 @@ def load(url: str) -> Iterator[Load]:
         found.stop.set()
         for thread in threads:
             thread.join()
-
-
-def until(holds: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 60
-    while not holds():
-        assert time.monotonic() < deadline, "it never came to be"
-        time.sleep(0.02)
 
 
 def name_of_shop(url: str) -> str:

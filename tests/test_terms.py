@@ -19,8 +19,7 @@ from checkout.crews import Crew, Line
 from checkout.serve import _Crew
 from checkout.settings import Settings, SettingsError, load
 from checkout.terms import Terms
-from tests.servers import CHECKOUT, ask, serving
-from tests.test_watch import until
+from tests.servers import CHECKOUT, ask, serving, until
 
 
 def settings(folder: Path, text: str = "") -> Settings:

@@ -9,14 +9,14 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from checkout.crews import Crew, Line
-from tests.servers import ROOT
+from tests.servers import ROOT, until
 
 # A crew says in a file of its own number what becomes of it; files say what the crews are to do.
 PROGRAM = """
@@ -147,13 +147,6 @@ def watched(tmp_path: Path) -> Iterator[Watched]:
     with suppress(ProcessLookupError):
         os.killpg(made.process.pid, signal.SIGKILL)
     made.process.wait()
-
-
-def until(holds: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 60
-    while not holds():
-        assert time.monotonic() < deadline, "it never came to be"
-        time.sleep(0.01)
 
 
 def is_gone(process: int) -> bool:
