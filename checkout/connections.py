@@ -12,6 +12,7 @@ from checkout.framing import Place
 from checkout.patient_socket import PatientSocket
 
 STALLED_S = 10  # for a client to take a piece of its answer where a thread waits: one that is made while it is sent
+_STALLED = struct.pack("ll", STALLED_S, 0)
 _SEND_BUFFER = 256 * 1024  # our pages fit
 
 
@@ -28,11 +29,6 @@ class Connection(TConn):  # type: ignore[misc]
         self.place = Place()
         self.is_closing = False
         self.is_heard = False  # the loop would learn that something has come
-        # For the threads; the loop asks not to wait in each call, which is cheaper than switching twice a request.
-        self.sock.setblocking(True)
-        for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
-            self.sock.setsockopt(socket.SOL_SOCKET, option, struct.pack("ll", STALLED_S, 0))
-        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
 
     def take_received(self) -> bytes:
         received = bytes(self.received)
@@ -41,6 +37,12 @@ class Connection(TConn):  # type: ignore[misc]
         return received
 
     def hand_to_parser(self, received: bytes) -> None:
+        """For a thread, which waits where the loop asks not to in each call: that is cheaper than switching twice a
+        request, and many connections never need a thread."""
+        if not self.initialized:
+            for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
+                self.sock.setsockopt(socket.SOL_SOCKET, option, _STALLED)
+            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
         self.init()
         self.parser.unreader.unread(received)
 

@@ -80,7 +80,11 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]
             return
         self._make_room()
         self.nr_conns += 1
-        self._wait(Connection(self.cfg, sock, client, listener.getsockname()), self.cfg.keepalive)
+        conn = Connection(self.cfg, sock, client, listener.getsockname())
+        self._bear(conn, self.cfg.keepalive)
+        self._readable(conn, sock)  # most send their request with the first packet, and it is here by now
+        if conn in self._waiting:
+            self._hear(conn)
 
     def finish_request(self, conn: Connection, fs: Future[Any]) -> None:
         self._finish(conn, not fs.cancelled() and fs.exception() is None and bool(fs.result()))
@@ -138,8 +142,14 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]
                 conn.timeout = min(conn.timeout, deadline)
 
     def _wait(self, conn: Connection, seconds: float) -> None:
+        self._bear(conn, seconds)
+        self._hear(conn)
+
+    def _bear(self, conn: Connection, seconds: float) -> None:
         conn.timeout = time.monotonic() + seconds
         self._waiting[conn] = None
+
+    def _hear(self, conn: Connection) -> None:
         if not conn.is_heard:
             self.poller.register(conn.sock, selectors.EVENT_READ, partial(self._readable, conn))
             conn.is_heard = True
