@@ -125,13 +125,13 @@ def _closed(db_store: Store, channel: Channel, notice: Notice, new_id: NewId, no
 def _judge(db: Rows, channel: Channel, order: Order, payment: Payment, mismatch: str, new_id: NewId, now: int) -> None:
     doubt = mismatch or _mismatch(db, channel, order, payment)
     if doubt:
-        _file(db, payment, Judgement.UNMATCHED, doubt, now, order.token)
+        _file(db, payment, Judgement.UNMATCHED, doubt, now, order)
         announcements.of_payment(db, payment.id, order, new_id=new_id, now=now)
         return
     payment = replace(payment, account=_account(db, channel, order))
     paid = settlement.settle(db, order, payment, Judgement.MATCHED, note="", new_id=new_id, now=now)
     if paid is None:
-        _file(db, payment, Judgement.SUSPECTED, _double(db, order), now, order.token)
+        _file(db, payment, Judgement.SUSPECTED, _double(db, order), now, order)
         announcements.of_payment(db, payment.id, order, new_id=new_id, now=now)
     elif store.gateways.places(db, order.token) in ([], [channel.name]):
         store.gateways.forget(db, order.token)
@@ -176,8 +176,8 @@ def _account(db: Rows, channel: Channel, order: Order) -> str:
     return found[0] if found else order.account
 
 
-def _file(db: Rows, payment: Payment, judgement: Judgement, note: str, now: int, token: str = "") -> None:
-    store.payments.judge(db, payment.id, judgement, token=token, account="", note=note, now=now)
+def _file(db: Rows, payment: Payment, judgement: Judgement, note: str, now: int, order: Order) -> None:
+    store.payments.judge(db, payment, judgement, order=order, account="", note=note, now=now)
 
 
 def _payment(channel: Channel, paid: Paid, text: str, new_id: NewId, now: int) -> Payment:

@@ -118,7 +118,7 @@ def _words_of(db: Rows, payment: Payment, now: int) -> list[str]:
 
 def _book(db: Rows, report: Report, payment: Payment, owed: Owed, new_id: NewId, now: int, turn: Turn) -> Outcome:
     owed.begin()
-    if not store.payments.add(db, payment):
+    if store.payments.is_known(db, payment):
         return Outcome(payment, None, repeated=True)
     store.devices.pushed(db, report.device.id, now)
     return Outcome(payment, _judge(db, report, payment, owed, new_id, now, turn), repeated=False)
@@ -171,8 +171,7 @@ def _doubt(db: Rows, report: Report, payment: Payment, order: Order, now: int) -
 def _file(
     db: Rows, payment: Payment, judgement: Judgement, note: str, new_id: NewId, now: int, order: Order | None = None
 ) -> None:
-    token = order.token if order else ""
-    store.payments.judge(db, payment.id, judgement, token=token, account="", note=note, now=now)
+    store.payments.judge(db, payment, judgement, order=order, account="", note=note, now=now)
     announcements.of_payment(db, payment.id, order, new_id=new_id, now=now)
 
 

@@ -63,7 +63,7 @@ def settle(
         judgement = Judgement.LATE
     account = payment.account or paid.account
     _rest_after_payment(db, paid, judgement, now)
-    store.payments.judge(db, payment.id, judgement, token=paid.token, account=account, note=note, now=now)
+    store.payments.judge(db, payment, judgement, order=paid, account=account, note=note, now=now)
     receipt = products.fulfil(db, paid, now)
     deliveries.owe(db, paid, "order.paid", receipt=receipt.token, owed=owed, new_id=new_id, now=now)
     for message in announcements.of_order(db, paid, "order.paid", new_id=new_id, now=now):

@@ -437,7 +437,7 @@ def test_an_order_cannot_be_settled_by_two_payments_even_past_the_rules(shop: Sh
     shop.push(990)
     other = unmatched(shop)
     with pytest.raises(Conflict), shop.store.transaction() as db:
-        stores.payments.judge(db, other.id, Judgement.LINKED, token=order.token, account="wx-main", note="", now=START)
+        stores.payments.judge(db, other, Judgement.LINKED, order=order, account="wx-main", note="", now=START)
 
 
 def test_pages_of_payments_hold_each_once_newest_first(shop: Shop) -> None:

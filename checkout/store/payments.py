@@ -5,17 +5,33 @@ from __future__ import annotations
 from collections.abc import Iterable
 from itertools import product
 
+from msgspec.structs import replace
+
 from checkout.interfaces import Row, Rows
+from checkout.model.orders import Order
 from checkout.model.payments import Judgement, Payment
 from checkout.store.mapping import columns, insert, values
 
 _COLUMNS = columns(Payment)
 _JUDGEMENT = Payment.__struct_fields__.index("judgement")
+_SETTLING = "('matched', 'late', 'linked')"
+_JUDGED = "ON CONFLICT (id) DO UPDATE SET " + ", ".join(
+    f"{name} = excluded.{name}" for name in ("judgement", "order_token", "merchant", "account", "note", "judged_at")
+)
 
 
 def add(db: Rows, payment: Payment) -> bool:
     """False when the channel has reported this reference before: nothing is stored twice."""
     return db.run(insert(Payment, "payments") + " ON CONFLICT (channel, reference) DO NOTHING", **values(payment)) > 0
+
+
+def is_known(db: Rows, payment: Payment) -> bool:
+    """Whether the channel has reported this reference before."""
+    row = db.one(
+        "SELECT 1 FROM payments WHERE channel = :channel AND reference = :reference",
+        channel=payment.channel, reference=payment.reference,
+    )  # fmt: skip
+    return row is not None
 
 
 def of_device_at(db: Rows, device_id: str, at: int) -> Payment | None:
@@ -33,18 +49,28 @@ def get(db: Rows, payment_id: str) -> Payment | None:
 
 
 def of_order(db: Rows, token: str) -> list[Payment]:
-    rows = db.all(f"SELECT {_COLUMNS} FROM payments WHERE order_token = :token ORDER BY received_at, id", token=token)
-    return [_payment(row) for row in rows]
+    """What settles the order is in one index, what else may belong to it in another."""
+    rows = db.all(
+        f"SELECT {_COLUMNS} FROM payments WHERE order_token = :token AND judgement IN {_SETTLING}"
+        f" UNION ALL SELECT {_COLUMNS} FROM payments"
+        f" WHERE order_token = :token AND order_token <> '' AND judgement NOT IN {_SETTLING}",
+        token=token,
+    )
+    return sorted(map(_payment, rows), key=lambda one: (one.received_at, one.id))
 
 
-def judge(db: Rows, payment_id: str, judgement: Judgement, *, token: str, account: str, note: str, now: int) -> None:
-    """Raises `Conflict` when the order is settled by another payment."""
-    db.run(
-        "UPDATE payments SET judgement = :judgement, order_token = :token, account = :account, note = :note,"
-        " merchant = coalesce((SELECT orders.merchant FROM orders WHERE orders.token = :token), 0),"
-        " judged_at = :now WHERE id = :id",
-        id=payment_id, judgement=judgement.value, token=token, account=account, note=note, now=now,
+def judge(
+    db: Rows, payment: Payment, judgement: Judgement, *, order: Order | None, account: str, note: str, now: int
+) -> None:
+    """Stores a payment with its judgement; one that is stored already is given it. `order`: whose money it may be.
+
+    Raises `Conflict` when the order is settled by another payment, or the channel has reported the reference before.
+    """
+    judged = replace(
+        payment, judgement=judgement, order_token=order.token if order else "", merchant=order.merchant if order else 0,
+        account=account, note=note, judged_at=now,
     )  # fmt: skip
+    db.run(f"{insert(Payment, 'payments')} {_JUDGED}", **values(judged))
 
 
 def set_aside(db: Rows, payment_id: str, note: str, now: int) -> bool:

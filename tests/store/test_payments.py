@@ -65,10 +65,11 @@ def test_a_reference_is_stored_once_in_each_channel(shop: Shop, put: Callable[..
 
 
 def test_payments_of_an_order_come_in_the_order_in_which_they_came(shop: Shop, put: Callable[..., Payment]) -> None:
-    for name, at, token in (("c", 1, "T"), ("b", 2, "T"), ("a", 2, "T"), ("d", 1, "U")):
+    for name, at, token in (("c", 1, "T"), ("b", 2, "T"), ("a", 2, "T"), ("d", 1, "U"), ("e", 1, "")):
         put(name, received_at=at, order_token=token)
+    put("settling", received_at=2, order_token="T", judgement=MATCHED)
     with shop.store.read() as db:
-        assert names(stores.payments.of_order(db, "T")) == ["c", "a", "b"]
+        assert names(stores.payments.of_order(db, "T")) == ["c", "a", "b", "settling"]
 
 
 def test_a_judgement_names_the_order_its_merchant_and_the_reason(shop: Shop, put: Callable[..., Payment]) -> None:
@@ -76,19 +77,44 @@ def test_a_judgement_names_the_order_its_merchant_and_the_reason(shop: Shop, put
         stores.merchants.add(db, merchant(id=1002))
     order = shop.open()
     before, other = put("a"), put("b")
-    words: dict[str, Any] = {"token": order.token, "account": "wx-main", "note": "seen", "now": START + 5}
+    words: dict[str, Any] = {"order": order, "account": "wx-main", "note": "seen", "now": START + 5}
     with shop.store.transaction() as db:
-        stores.payments.judge(db, "a", LINKED, **words)
+        stores.payments.judge(db, before, LINKED, **words)
     assert stored(shop, "a") == replace(
         before, judgement=LINKED, order_token=order.token, account="wx-main", note="seen", judged_at=START + 5,
         merchant=1001,
     )  # fmt: skip
     assert stored(shop, "b") == other
     with pytest.raises(Conflict), shop.store.transaction() as db:
-        stores.payments.judge(db, "b", MATCHED, **words)
+        stores.payments.judge(db, other, MATCHED, **words)
     with shop.store.transaction() as db:
-        stores.payments.judge(db, "b", SUSPECTED, token="", account="", note="", now=START)
+        stores.payments.judge(db, other, SUSPECTED, order=None, account="", note="", now=START)
     assert stored(shop, "b").merchant == 0
+
+
+def test_a_payment_may_be_stored_with_its_judgement(shop: Shop, put: Callable[..., Payment]) -> None:
+    order, before = shop.open(), put("a")
+    fresh = replace(before, id="b", reference="another", raw="said", amount=5)
+    words: dict[str, Any] = {"order": order, "account": "wx-main", "note": "", "now": START + 5}
+    with shop.store.transaction() as db:
+        stores.payments.judge(db, fresh, MATCHED, **words)
+    assert stored(shop, "b") == replace(
+        fresh, judgement=MATCHED, order_token=order.token, merchant=1001, account="wx-main", judged_at=START + 5
+    )
+    assert stored(shop, "a") == before
+
+
+def test_no_judgement_stores_a_reference_twice(shop: Shop, put: Callable[..., Payment]) -> None:
+    before = put("a")
+    again, elsewhere = replace(before, id="b"), replace(before, id="c", channel="alipay")
+    words: dict[str, Any] = {"order": None, "account": "", "note": "", "now": START}
+    with shop.store.read() as db:
+        assert stores.payments.is_known(db, again)
+        assert not stores.payments.is_known(db, elsewhere)
+        assert not stores.payments.is_known(db, replace(before, reference="another"))
+    with pytest.raises(Conflict), shop.store.transaction() as db:
+        stores.payments.judge(db, again, SUSPECTED, **words)
+    assert stored(shop, "a") == before
 
 
 @pytest.mark.parametrize("judgement", list(Judgement))

@@ -58,6 +58,8 @@ ASKED: dict[str, Callable[[Rows], object]] = {
     "open": lambda db: stores.deliveries.open_of(db, "whk"),
     "of an endpoint": lambda db: stores.deliveries.listed(db, state=None, endpoint="whk"),
     "of an order": lambda db: stores.deliveries.of_order(db, "token"),
+    "payments of an order": lambda db: stores.payments.of_order(db, "token"),
+    "reported before": lambda db: stores.payments.is_known(db, _PAYMENT),
     "echoes": lambda db: stores.payments.echoes(db, _PAYMENT, START, 3),
     "attempts": lambda db: stores.deliveries.try_after(db, (1, "x", 1), START, 50),
     "forget attempts": lambda db: stores.deliveries.forget_tries(db, (1, "x", 1), (2, "y", 1), START),

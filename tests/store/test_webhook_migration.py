@@ -4,39 +4,23 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
-from importlib import resources
 from pathlib import Path
 
 from checkout import store as stores
 from checkout.model.deliveries import DeliveryState, Try
-from checkout.store import migrations, open_store
+from checkout.store import open_store
+from tests.store import former
 
 OURS = "0008_webhooks_alerts.sql"
 
 
 def old_database(path: Path) -> None:
     """As it was: the scripts before ours, a paid order, two messages, three tries."""
-    folder = resources.files(migrations)
-    names = sorted(file.name for file in folder.iterdir() if file.name.endswith(".sql") and file.name < OURS)
     with closing(sqlite3.connect(path)) as db:
-        db.execute(
-            "CREATE TABLE _sqlite_migrations (id INTEGER PRIMARY KEY, migration_set TEXT, name TEXT, applied_at TEXT)"
-        )
-        for name in names:
-            for statement in migrations.statements((folder / name).read_text(encoding="utf-8")):
-                db.execute(statement)
-            db.execute(
-                "INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES ('checkout', ?, '')", (name,)
-            )
-        db.execute("INSERT INTO merchants (id, name, key, created_at) VALUES (1001, 'shop', '0123456789abcdef', 1)")
+        former.migrate_until(db, OURS)
+        former.add_merchant(db)
         for token in ("a", "b"):
-            db.execute(
-                "INSERT INTO orders (token, merchant, dialect, number, state, method, account, channel, price, title,"
-                " content, param, buyer, price_text, notify_url, return_url, extra, asked, product, created_at,"
-                " expires_at, paid_at)"
-                " VALUES (?, 1001, 'vmq', ?, 'paid', '', '', '', 1, '', '', '', '', '', '', '', '', '', '', 1, 2, 2)",
-                (token, token),
-            )
+            former.add_paid_order(db, token)
             db.execute(
                 "INSERT INTO deliveries (id, order_token, merchant, dialect, event, url, state, attempts, due_at,"
                 " created_at, done_at) VALUES (?, ?, 1001, 'vmq', 'order.paid', 'https://x', ?, 2, 3, 2, ?)",
