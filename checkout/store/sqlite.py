@@ -72,7 +72,7 @@ class SqliteStore:
         self.path = Path(path)
         self._name, self._folder = str(self.path), str(self.path.parent)
         self._readers = Readers(self._connect, _SqliteRows)
-        self._checkpoints = Checkpoints(self._readers.lent)
+        self._checkpoints = Checkpoints(self._readers.lent, lambda: self._writer.paused())
         self._writer = Writer(
             self._connect_to_write, lambda error: StoreError(_sentence(error)), expect=self._expect_name,
             wrote=self._checkpoints.wrote,

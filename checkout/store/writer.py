@@ -111,9 +111,15 @@ class Writer:
     @contextmanager
     def alone(self) -> Iterator[sqlite3.Connection]:
         """The connection without a transaction, after those that are open have been committed."""
+        with self.paused():
+            yield self._commits.opened()
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """No thread of this process writes meanwhile; what is open has been committed."""
         with self._turns.apart():
             self._commits.commit()
-            yield self._commits.opened()
+            yield
 
     def close(self) -> None:
         """Commits what is open, then closes; the next use opens the connection again."""

@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
 from typing import cast
 from unittest.mock import Mock
@@ -17,8 +17,8 @@ from unittest.mock import Mock
 import pytest
 
 from checkout.errors import StoreError
-from checkout.interfaces import Rows
-from checkout.store.checkpoints import EVERY, Checkpoints
+from checkout.interfaces import Row, Rows
+from checkout.store.checkpoints import EVERY, FEW, Checkpoints
 from checkout.store.sqlite import SqliteStore
 
 PATIENCE_S = 10
@@ -97,6 +97,57 @@ def test_who_reads_an_older_state_holds_up_no_commit_and_the_next_checkpoint_bri
         assert eventually(lambda: in_database(counting) > EVERY)
 
 
+def coming_meanwhile(store: SqliteStore, monkeypatch: pytest.MonkeyPatch, times: int) -> None:
+    """So many transactions are written while the next checkpoint is made: too late for it."""
+    lent, meanwhile = store._checkpoints._lent, iter([times])
+
+    class Busy:
+        def __init__(self, db: Rows) -> None:
+            self._db = db
+
+        def one(self, sql: str) -> Row | None:
+            row = self._db.one(sql)
+            write(store, next(meanwhile, 0))
+            return row
+
+    @contextmanager
+    def busy() -> Iterator[Rows]:
+        with lent() as db:
+            yield cast(Rows, Busy(db))
+
+    monkeypatch.setattr(store._checkpoints, "_lent", busy)
+
+
+@pytest.mark.parametrize("times", [1, FEW])
+def test_the_few_that_come_during_a_checkpoint_are_brought_in_too(
+    counting: SqliteStore, monkeypatch: pytest.MonkeyPatch, times: int
+) -> None:
+    coming_meanwhile(counting, monkeypatch, times)
+    write(counting, EVERY)
+    assert eventually(lambda: in_database(counting) == EVERY + times)
+
+
+def test_many_that_come_during_a_checkpoint_are_left_to_the_next(
+    counting: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    coming_meanwhile(counting, monkeypatch, FEW + 1)
+    write(counting, EVERY)
+    assert eventually(lambda: in_database(counting) == EVERY)
+    counting._checkpoints.close()  # waits until it is over
+    assert in_database(counting) == EVERY
+
+
+def test_nobody_writes_while_what_came_last_is_brought_in(counting: SqliteStore) -> None:
+    with counting._writer.paused():
+        writing = threading.Thread(target=write, args=(counting, 1))
+        writing.start()
+        writing.join(0.1)
+        assert writing.is_alive()
+    writing.join(PATIENCE_S)
+    with counting.read() as db:
+        assert db.one("SELECT count FROM written") == (1,)
+
+
 def test_closing_ends_the_thread_and_the_next_commits_begin_anew(counting: SqliteStore) -> None:
     for _ in range(3):
         write(counting, EVERY)
@@ -115,7 +166,7 @@ def test_closing_waits_for_a_checkpoint_that_is_being_made() -> None:
         go_on.wait(PATIENCE_S)
         yield cast(Rows, Mock())
 
-    checkpoints = Checkpoints(lent)
+    checkpoints = Checkpoints(lent, nullcontext)
     checkpoints.wrote(EVERY)
     begun.wait(PATIENCE_S)
 
