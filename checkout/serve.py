@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from gunicorn.config import Config  # type: ignore[import-untyped]
 
-from checkout import __version__, cpus, crews, logs, process, terms
+from checkout import __version__, cpus, crews, logs, pages, process, terms
 from checkout.errors import Code, Refusal, StoreError
 from checkout.patience import PatientWorker
 from checkout.settings import Settings, SettingsError
@@ -115,6 +115,9 @@ class _Crew:
     def muster(self, workers: int) -> None:
         """In the leader: forks the others. What is there now is left alone by the collector of garbage, whose marks
         would make each worker's memory its own."""
+        if workers > 1:
+            pages.prepare(self._app)
+            gc.collect()
         gc.freeze()
         leader = os.getpid()
         for number in range(1, workers):

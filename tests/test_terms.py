@@ -14,7 +14,7 @@ import msgspec
 import pytest
 from flask import Flask
 
-from checkout import __version__, terms
+from checkout import __version__, pages, terms
 from checkout.crews import Crew, Line
 from checkout.serve import _Crew
 from checkout.settings import Settings, SettingsError, load
@@ -117,10 +117,30 @@ def test_the_watcher_knows_each_worker_before_that_says_a_word(tmp_path: Path, m
     numbers = iter((101, 102))
     monkeypatch.setattr(os, "fork", lambda: next(numbers))
     monkeypatch.setattr(gc, "freeze", lambda: None)
+    monkeypatch.setattr(pages, "prepare", lambda app: None)
     ours, theirs = socket.socketpair()
     with ours, theirs:
         _Crew(Flask("app"), settings(tmp_path), ours, Line(theirs, 0, None, "", "")).muster(3)
         assert Crew(os.getpid(), ours, "").heard() == ([["alive", "101"], ["alive", "102"]], [])
+
+
+@pytest.mark.parametrize(("workers", "done"), [(1, ["freeze"]), (2, ["prepare", "freeze", "fork"])])
+def test_what_several_workers_need_is_loaded_before_they_are_forked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, workers: int, done: list[str]
+) -> None:
+    heard: list[str] = []
+
+    def fork() -> int:
+        heard.append("fork")
+        return 101
+
+    monkeypatch.setattr(pages, "prepare", lambda app: heard.append("prepare"))
+    monkeypatch.setattr(gc, "freeze", lambda: heard.append("freeze"))
+    monkeypatch.setattr(os, "fork", fork)
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        _Crew(Flask("app"), settings(tmp_path), ours, Line(theirs, 0, None, "", "")).muster(workers)
+    assert heard == done
 
 
 def test_a_worker_of_several_that_died_is_replaced_with_its_crew(tmp_path: Path) -> None:

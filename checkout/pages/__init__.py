@@ -5,10 +5,11 @@ from __future__ import annotations
 from flask import Blueprint, Flask
 from flask.sansio.blueprints import BlueprintSetupState
 
+from checkout import qr
 from checkout.pages import assets, buy, gate, language, pay, receipt, site
 from checkout.pages.problems import BUSY, problem
 
-__all__ = ["BUSY", "blueprints", "furnish", "problem"]
+__all__ = ["BUSY", "blueprints", "furnish", "prepare", "problem"]
 
 
 def blueprints() -> list[Blueprint]:
@@ -21,6 +22,15 @@ def furnish(app: Flask) -> None:
     """Gives the templates of `app` their language and their files."""
     language.install(app)
     assets.install(app)
+
+
+def prepare(app: Flask) -> None:
+    """Loads now what the first pages would load: templates, texts, the drawing of QR codes. What is forked afterwards
+    shares it."""
+    for name in app.jinja_env.list_templates(filter_func=lambda name: "/" not in name):
+        app.jinja_env.get_template(name)
+    language.load()
+    qr.png("")
 
 
 def _install(state: BlueprintSetupState) -> None:

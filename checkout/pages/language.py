@@ -38,6 +38,12 @@ def install(app: Flask) -> None:
     env.globals.update(_=marked_up, language=current, languages=LANGUAGES)
 
 
+def load() -> None:
+    """Every catalogue, which a page would do for its own."""
+    for language in _CATALOGUES:
+        _catalogue(language)
+
+
 def current() -> str:
     """zh-CN, zh-TW or en. A page asks some thirty times, so the first answer is kept for the request."""
     try:
