@@ -18,7 +18,7 @@ from contextlib import contextmanager, suppress
 from checkout.interfaces import Rows
 
 KEPT = 4
-_CACHE_KIB = 256  # finds an order among 100,000 as fast as 2 MB do: a commit makes SQLite forget them anyway
+_CACHE_KIB = 128  # finds an order among 100,000 as fast as 2 MB do: a commit makes SQLite forget them anyway
 
 
 class Readers:
