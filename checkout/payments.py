@@ -1,4 +1,4 @@
-"""Money that came: stored as it was reported, then judged.
+"""Money that came: judged, and stored as it was reported.
 
 Only an exact amount that stands for exactly one order settles by itself. Everything else waits in the review inbox;
 nothing is ever dropped.
@@ -6,19 +6,22 @@ nothing is ever dropped.
 
 from __future__ import annotations
 
+import logging
 from functools import partial
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from checkout import announcements, audit, deliveries, logs, orders, refunds, settlement, store, turns
-from checkout.errors import Code, Refusal
+from checkout.errors import Code, Refusal, StoreError
 from checkout.interfaces import AtOnce, NewId, Owed, Rows, Store
 from checkout.model.accounts import PERSONAL
 from checkout.model.devices import Device
 from checkout.model.orders import Order, State
 from checkout.model.payments import Judgement, Payment
-from checkout.turns import Turn
+from checkout.turns import TooNarrow, Turn
+
+log = logging.getLogger(__name__)
 
 # One phone app repeats a push after a second, under a new time, when it did not see our answer.
 REPEAT_WINDOW_S = 3
@@ -55,12 +58,21 @@ class Outcome(Struct, frozen=True):
 
 
 def receive(db_store: Store, report: Report, *, new_id: NewId, now: int, at_once: AtOnce = deliveries.later) -> Outcome:
-    """Stores the report and judges it, in one transaction; in `Store.together` the commit comes after all."""
+    """Judges the report and stores it, in one transaction; in `Store.together` the commit comes after all.
+
+    One that cannot be judged for a fault of ours is stored for a person: many apps never repeat what was refused."""
     payment = _as_payment(report, new_id, now)
-    with at_once() as owed:
-        outcome = db_store.in_turn(
-            lambda db: _words_of(db, payment, now), lambda db, turn: _book(db, report, payment, owed, new_id, now, turn)
-        )
+    try:
+        with at_once() as owed:
+            outcome = db_store.in_turn(
+                lambda db: _words_of(db, payment, now),
+                lambda db, turn: _book(db, report, payment, owed, new_id, now, turn),
+            )
+    except (StoreError, TooNarrow):
+        raise
+    except Exception:
+        log.exception("Payment %s could not be judged; it waits in the review inbox", payment.id)
+        outcome = db_store.in_turn(lambda _: None, lambda db, _: _set_apart(db, report, payment, new_id, now))
     db_store.afterwards(partial(_tell, outcome))
     return outcome
 
@@ -122,6 +134,15 @@ def _book(db: Rows, report: Report, payment: Payment, owed: Owed, new_id: NewId,
         return Outcome(payment, None, repeated=True)
     store.devices.pushed(db, report.device.id, now)
     return Outcome(payment, _judge(db, report, payment, owed, new_id, now, turn), repeated=False)
+
+
+def _set_apart(db: Rows, report: Report, payment: Payment, new_id: NewId, now: int) -> Outcome:
+    """As `_book`, without judging."""
+    if store.payments.is_known(db, payment):
+        return Outcome(payment, None, repeated=True)
+    store.devices.pushed(db, report.device.id, now)
+    _file(db, payment, Judgement.UNMATCHED, "It could not be judged; the log says why.", new_id, now)
+    return Outcome(payment, None, repeated=False)
 
 
 def _judge(db: Rows, report: Report, payment: Payment, owed: Owed, new_id: NewId, now: int, turn: Turn) -> Order | None:

@@ -13,8 +13,9 @@ from msgspec.structs import replace
 
 from checkout import orders, payments
 from checkout import store as stores
-from checkout.errors import Code, Refusal
+from checkout.errors import Code, Refusal, StoreError
 from checkout.interfaces import Store
+from checkout.model.orders import State
 from checkout.model.payments import Judgement, Payment
 from checkout.payments import CLOCK_SLACK_S, ECHO_WINDOW_S, REPEAT_WINDOW_S, Outcome, Report
 from tests.hooks import Listener
@@ -124,6 +125,57 @@ def test_money_for_no_order_is_kept_with_the_reason(shop: Shop, events: Look) ->
 def test_an_amount_that_nobody_could_read_is_kept_with_the_reason(shop: Shop, note: str, kept: str) -> None:
     told = report(shop, amount=None, note=note)
     assert fields(shop, receive(shop, told)) == told_of(shop, told, judgement=Judgement.UNREADABLE, note=kept)
+
+
+def cannot(*_: object, **__: object) -> None:
+    raise AssertionError("a fault of ours")
+
+
+def test_money_that_cannot_be_judged_waits_for_a_person_and_changes_no_order(
+    shop: Shop, events: Look, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order = shop.open()
+    shop.go(7)
+    events()
+    told = report(shop)
+    monkeypatch.setattr(stores.receipts, "add", cannot)  # after the order was marked as paid
+    outcome = receive(shop, told)
+    assert (outcome.order, outcome.repeated) == (None, False)
+    assert fields(shop, outcome) == told_of(shop, told, note="It could not be judged; the log says why.")
+    assert shop.order(order.token).state is State.PENDING
+    assert "a fault of ours" in caplog.text
+    assert [name for name, _ in events() if name != "checkout.payments"] == ["payment.received"]
+    with shop.store.read() as db:
+        phone = stores.devices.get(db, "phone")
+        assert phone is not None
+        assert phone.push_at == START + 7
+    monkeypatch.undo()
+    assert receive(shop, told).repeated, "it is known"
+    payments.link(
+        shop.store, outcome.payment.id, order.token, reason="seen", actor="test", new_id=shop.new_id, now=shop.now
+    )
+    assert shop.order(order.token).state is State.PAID
+
+
+def test_a_repeated_report_that_cannot_be_judged_is_not_stored_again(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = report(shop)
+    first = receive(shop, told)
+    monkeypatch.setattr(stores.devices, "pushed", cannot)
+    monkeypatch.setattr(payments, "_book", cannot)
+    assert receive(shop, told).repeated
+    assert shop.payments() == [shop.payment(first)]
+
+
+def test_what_cannot_be_stored_is_no_success(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise StoreError("The disk is full.")
+
+    monkeypatch.setattr(stores.payments, "judge", full)
+    with pytest.raises(StoreError):
+        receive(shop, report(shop))
+    assert shop.payments() == []
 
 
 def test_an_amount_of_two_orders_names_neither(shop: Shop) -> None:

@@ -122,6 +122,7 @@ SENTENCES = (
     N_("No waiting order has this amount."),
     N_("Several waiting orders have this amount."),
     N_("The amount could not be read."),
+    N_("It could not be judged; the log says why."),
     N_("The money came before the order of this amount was opened."),
     N_("Another order of the same number is paid already."),
     N_("Its order was paid a moment ago: a repeat, or paid twice."),

@@ -1,4 +1,4 @@
-"""Payments: the evidence that money came, stored before it is judged."""
+"""Payments: the evidence that money came, and what it was judged to be."""
 
 from __future__ import annotations
 

@@ -172,7 +172,7 @@ def test_a_database_that_cannot_be_written_is_a_503_that_promises_nothing(
         raise StoreError("The database is locked by another program; try again in a moment.")
 
     before = dump(world)
-    monkeypatch.setattr("checkout.store.payments.add", fail)
+    monkeypatch.setattr("checkout.store.payments.judge", fail)
     message = {"method": "wechat", "amount": "9.90"} if kind == "generic" else good(world)
     reply = post(world, PATHS[kind], json.dumps(message).encode())
     assert reply.status == 503
