@@ -122,9 +122,15 @@ def _try(
     db: Rows, account: Account, price: int, token: str, rest: Rest, now: int, turn: Turn
 ) -> tuple[int | None, int]:
     """(amount taken, 0), or (None, seconds until one will be free)."""
-    low, high = amounts.span(price, account.offset, account.max_offset)
     neighbours = store.accounts.neighbours(db, account.id)
     turn.expect(turns.accounts(neighbours))
+    nearest = amounts.nearest(
+        price, account.offset, account.max_offset,
+        lambda low, high: store.slots.count_resting(db, neighbours, low, high, now),
+    )  # fmt: skip
+    if nearest is not None and store.slots.take(db, account.id, nearest, token, rest, now):
+        return nearest, 0
+    low, high = amounts.span(price, account.offset, account.max_offset)
     resting = store.slots.resting(db, neighbours, low, high, now)
     while True:
         amount = amounts.choose(amounts.candidates(price, account.offset, account.max_offset), resting, now)

@@ -16,7 +16,8 @@ Pure: amounts in fen, times in Unix seconds.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Mapping
 
 from msgspec import Struct
 
@@ -68,6 +69,29 @@ def span(price: int, offset: str, max_offset: int) -> tuple[int, int]:
     """The lowest and the highest of `candidates`."""
     low = price if offset == "up" else max(1, price - max_offset)
     return low, price if offset == "down" else price + max_offset
+
+
+def nearest(price: int, offset: str, max_offset: int, count: Callable[[int, int], int]) -> int | None:
+    """The first of `candidates` that is rested, None when there is none.
+
+    `count` says how many amounts from one to another, both included, have not rested: to count three hundred takes a
+    database a tenth of what it takes to give them out. Those that have not rested mostly lie without a gap behind the
+    price, and where they do two questions are enough.
+    """
+    low, high = span(price, offset, max_offset)
+    sides = []
+    if offset != "down":
+        sides.append(price + _run(high - price + 1, lambda n: count(price, price + n - 1)))
+    if offset != "up":
+        first = price if offset == "down" else price - 1
+        sides.append(first - _run(first - low + 1, lambda n: count(first - n + 1, first)))
+    return min((amount for amount in sides if low <= amount <= high), key=lambda one: abs(one - price), default=None)
+
+
+def _run(room: int, count: Callable[[int], int]) -> int:
+    """How many of the first of `room` amounts are among those that `count` counts, up to the first that is not."""
+    most = count(room) if room else 0
+    return most if not most or count(most) == most else bisect_left(range(most), True, key=lambda n: count(n + 1) <= n)
 
 
 def choose(wanted: Iterable[int], resting: Mapping[int, int], now: int) -> int | None:

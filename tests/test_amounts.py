@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import count, islice
 
 import pytest
@@ -12,6 +13,7 @@ from checkout.amounts import (
     Limits,
     candidates,
     choose,
+    nearest,
     rest_of_paid,
     rest_of_shown,
     rest_of_unshown,
@@ -117,3 +119,30 @@ def test_an_amount_is_free_from_its_very_second_on() -> None:
 def test_no_more_amounts_are_looked_at_than_needed() -> None:
     assert choose(count(990), {990: 10}, now=0) == 991
     assert list(islice(candidates(990, "nearest", 10**9), 3)) == [990, 991, 989]
+
+
+@given(st.integers(1, 60), OFFSETS, st.integers(0, 25), st.sets(st.integers(1, 90)), st.booleans())
+def test_the_nearest_rested_amount_is_the_first_of_the_candidates_that_is(
+    price: int, offset: str, width: int, resting: set[int], is_crowded: bool
+) -> None:
+    if is_crowded:  # as amounts are given out: without gaps
+        resting |= set(islice(candidates(price, offset, width), len(resting) // 2))
+    wanted = (amount for amount in candidates(price, offset, width) if amount not in resting)
+    assert nearest(price, offset, width, counting(resting)) == next(wanted, None)
+
+
+@pytest.mark.parametrize(("waiting", "asked"), [(0, 1), (1, 2), (300, 2)])
+def test_the_database_is_asked_once_or_twice_where_amounts_are_given_out_in_turn(waiting: int, asked: int) -> None:
+    asked_for: list[tuple[int, int]] = []
+    held = counting(set(range(990, 990 + waiting)), asked_for)
+    assert nearest(990, "up", 1000, held) == 990 + waiting
+    assert len(asked_for) == asked
+
+
+def counting(resting: set[int], asked_for: list[tuple[int, int]] | None = None) -> Callable[[int, int], int]:
+    def count(low: int, high: int) -> int:
+        if asked_for is not None:
+            asked_for.append((low, high))
+        return sum(low <= amount <= high for amount in resting)
+
+    return count

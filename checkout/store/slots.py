@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from checkout.interfaces import Rows
 from checkout.model.accounts import Rest
@@ -19,6 +19,19 @@ def resting(db: Rows, accounts: Iterable[str], low: int, high: int, now: int) ->
         )  # fmt: skip
         found = dict(rows) if not found else _later(found, dict(rows))
     return found
+
+
+def count_resting(db: Rows, accounts: Sequence[str], low: int, high: int, now: int) -> int:
+    """How many amounts `resting` would give."""
+    names = {f"account{number}": account for number, account in enumerate(accounts)}
+    row = db.one(
+        f"SELECT count({'*' if len(names) == 1 else 'DISTINCT amount'}) FROM slots"
+        f" WHERE account IN ({', '.join(f':{name}' for name in names)})"
+        " AND amount BETWEEN :low AND :high AND rested_at > :now",
+        low=low, high=high, now=now, **names,
+    )  # fmt: skip
+    assert row is not None
+    return int(row[0])
 
 
 def take(db: Rows, account: str, amount: int, token: str, rest: Rest, now: int) -> bool:

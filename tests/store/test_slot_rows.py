@@ -49,6 +49,22 @@ def test_resting_are_the_amounts_of_a_span_that_are_not_rested_yet(shop: Shop) -
         assert resting(db, [], 990, 992, NOW) == {}
 
 
+def test_resting_amounts_are_counted_once_on_however_many_accounts(shop: Shop) -> None:
+    put(
+        shop,
+        ("wx-main", 989, "t", NOW + 1, NOW + 9), ("wx-main", 990, "t", NOW - 5, NOW + 1),
+        ("wx-main", 991, "t", NOW - 5, NOW), ("wx-main", 992, "t", NOW + 7, NOW + 7),
+        ("wx-main", 993, "t", NOW + 1, NOW + 9), ("b", 991, "t", NOW + 3, NOW + 3),
+        ("b", 992, "t", NOW + 3, NOW + 3),
+    )  # fmt: skip
+    with shop.store.read() as db:
+        counted = [
+            stores.slots.count_resting(db, accounts, 990, 992, NOW)
+            for accounts in (["wx-main"], ["b"], ["wx-main", "b"], ["b", "wx-main"])
+        ]
+    assert counted == [2, 2, 3, 3]
+
+
 def test_of_an_amount_on_two_accounts_the_one_that_is_held_longer_counts(shop: Shop) -> None:
     put(
         shop,
