@@ -116,7 +116,10 @@ class _Crew:
         """In the leader: forks the others. What is there now is left alone by the collector of garbage, whose marks
         would make each worker's memory its own."""
         if workers > 1:
-            pages.prepare(self._app)
+            try:
+                pages.prepare(self._app)
+            except Exception:  # a template that is broken, or a catalogue: only the pages that need it shall fail
+                log.exception("What pages need could not be loaded before the workers are forked")
             gc.collect()
         gc.freeze()
         leader = os.getpid()

@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 import pytest
 from flask import Flask
+from jinja2 import TemplateSyntaxError
 
 from checkout import __version__, pages, terms
 from checkout.crews import Crew, Line
@@ -141,6 +142,23 @@ def test_what_several_workers_need_is_loaded_before_they_are_forked(
     with ours, theirs:
         _Crew(Flask("app"), settings(tmp_path), ours, Line(theirs, 0, None, "", "")).muster(workers)
     assert heard == done
+
+
+def test_workers_are_forked_also_where_a_page_cannot_be_loaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def prepare(app: Flask) -> None:
+        raise TemplateSyntaxError("Unknown tag.", 1, "pay.html~")
+
+    numbers = iter((101,))
+    monkeypatch.setattr(pages, "prepare", prepare)
+    monkeypatch.setattr(gc, "freeze", lambda: None)
+    monkeypatch.setattr(os, "fork", lambda: next(numbers))
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        _Crew(Flask("app"), settings(tmp_path), ours, Line(theirs, 0, None, "", "")).muster(2)
+    assert list(numbers) == []
+    assert "Unknown tag" in caplog.text
 
 
 def test_a_worker_of_several_that_died_is_replaced_with_its_crew(tmp_path: Path) -> None:
