@@ -5,7 +5,8 @@ others. It still does when this comes too late.
 
 The log begins anew once all of it is there, which the commits that come meanwhile prevent. So where they were few, they
 are brought in with the writer's turn: a log that stays short stays in place, and a commit that makes a file longer
-takes the disk half as long again.
+takes the disk half as long again. No other process of the server may write then either: where the log is begun anew
+during a checkpoint that comes right behind another, SQLite before 3.51.3 may lose what was written.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ _CHECKPOINT = "PRAGMA wal_checkpoint(PASSIVE)"
 
 
 class Checkpoints:
-    """`lent` lends a connection that is in no transaction; while `paused` nobody in this process writes. A thread
+    """`lent` lends a connection that is in no transaction; while `paused` nobody of this server writes. A thread
     begins with the first checkpoint."""
 
     def __init__(

@@ -116,10 +116,16 @@ class Writer:
 
     @contextmanager
     def paused(self) -> Iterator[None]:
-        """No thread of this process writes meanwhile; what is open has been committed."""
+        """No thread of this process writes meanwhile, and none of the server's other processes; what is open has been
+        committed."""
         with self._turns.apart():
             self._commits.commit()
-            yield
+            turnstile = self.turnstile
+            turnstile.enter()
+            try:
+                yield
+            finally:
+                turnstile.leave()
 
     def close(self) -> None:
         """Commits what is open, then closes; the next use opens the connection again."""

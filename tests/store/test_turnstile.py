@@ -115,6 +115,20 @@ def test_a_server_waits_for_its_other_process_and_other_programs_do_not(tmp_path
     program.close()
 
 
+def test_while_the_last_of_the_log_is_brought_in_the_other_process_waits(tmp_path: Path, file: int) -> None:
+    bench = Bench(tmp_path)
+    bench.writer.turnstile = Turnstile(file)
+    with another_process(tmp_path / "lock") as other:
+        with bench.writer.paused():
+            waiting = in_a_thread(lambda: heard(other))
+            waiting.join(0.5)
+            assert waiting.is_alive()
+        waiting.join(60)
+        assert not waiting.is_alive()
+        let_leave(other)
+    bench.writer.close()
+
+
 @pytest.mark.parametrize("fails", [[], ["BEGIN IMMEDIATE"], ["COMMIT"], ["COMMIT", "ROLLBACK"]])
 @pytest.mark.parametrize("work", [insert, insert_and_fail])
 def test_whatever_becomes_of_a_transaction_the_next_process_can_enter(
