@@ -78,7 +78,7 @@ class Checkpoints:
             try:
                 with self._lent() as db:
                     db.one(_CHECKPOINT)
-                    if self._written <= FEW:
+                    if self._written <= FEW and not self._due.is_set():  # else it has begun to count anew
                         with self._paused():
                             db.one(_CHECKPOINT)
             except StoreError as error:  # the next one may succeed; nothing is lost, the log only grows

@@ -137,6 +137,32 @@ def test_many_that_come_during_a_checkpoint_are_left_to_the_next(
     assert in_database(counting) == EVERY
 
 
+def test_so_many_that_the_next_is_due_are_left_to_it() -> None:
+    done: list[str] = []
+    begun, go_on, is_over = threading.Event(), threading.Event(), threading.Event()
+
+    class Slow:
+        def one(self, sql: str) -> None:
+            done.append("checkpoint")
+            begun.set()
+            go_on.wait(PATIENCE_S)
+
+    @contextmanager
+    def paused() -> Iterator[None]:
+        done.append("pause")
+        yield
+        is_over.set()
+
+    checkpoints = Checkpoints(lambda: nullcontext(cast(Rows, Slow())), paused)
+    checkpoints.wrote(EVERY)
+    begun.wait(PATIENCE_S)
+    checkpoints.wrote(EVERY)
+    go_on.set()
+    assert is_over.wait(PATIENCE_S)
+    checkpoints.close()
+    assert done == ["checkpoint", "checkpoint", "pause", "checkpoint"]
+
+
 def test_nobody_writes_while_what_came_last_is_brought_in(counting: SqliteStore) -> None:
     with counting._writer.paused():
         writing = threading.Thread(target=write, args=(counting, 1))
