@@ -79,6 +79,7 @@ class Life(RuleBasedStateMachine):
             return
         if isinstance(expected, Sale):
             assert got.token == expected.token
+            self.book.shows(expected, self.shop.now)
             return
         assert expected == "new"
         assert got.really_price == amount

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -40,8 +40,11 @@ def a_paid_amount_is_free_at_once(patch: pytest.MonkeyPatch) -> None:
 
 @bug
 def amounts_do_not_rest(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(amounts, "choose", lambda wanted, resting, now: next(
-        (one for one in wanted if resting.get(one, 0) <= now), None))  # fmt: skip
+    def count(db: Rows, accounts: Sequence[str], low: int, high: int, now: int) -> int:
+        resting = store.slots.resting(db, accounts, low, high, now)
+        return sum(free_at > now for free_at in resting.values())
+
+    patch.setattr(store.slots, "count_resting", count)
 
 
 @bug
@@ -51,12 +54,13 @@ def an_amount_that_another_order_holds_is_given_out(patch: pytest.MonkeyPatch) -
 
     store_take = store.slots.take
     patch.setattr(store.slots, "take", take)
-    patch.setattr(amounts, "choose", lambda wanted, resting, now: next(iter(wanted)))
+    patch.setattr(amounts, "nearest", lambda price, offset, most, count: price)
 
 
 @bug
 def the_offset_is_one_too_far(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(amounts, "candidates", lambda price, offset, most: range(price + 1, price + most + 1))
+    nearest = amounts.nearest
+    patch.setattr(amounts, "nearest", lambda price, offset, most, count: nearest(price + 1, offset, most - 1, count))
 
 
 @bug
@@ -71,8 +75,12 @@ def two_phones_count_twice(patch: pytest.MonkeyPatch) -> None:
 
 @bug
 def the_same_message_is_stored_twice(patch: pytest.MonkeyPatch) -> None:
-    add = store.payments.add
-    patch.setattr(store.payments, "add", lambda db, one: add(db, replace(one, reference=one.reference + one.id)))
+    def judge(db: Rows, payment: Payment, *values: Any, **more: Any) -> None:
+        whole(db, replace(payment, reference=payment.reference + payment.id), *values, **more)
+
+    whole = store.payments.judge
+    patch.setattr(store.payments, "judge", judge)
+    patch.setattr(store.payments, "is_known", lambda db, payment: False)
 
 
 @bug
