@@ -32,7 +32,7 @@ _PRAGMAS = (
     "PRAGMA foreign_keys = ON",
     "PRAGMA trusted_schema = OFF",
     "PRAGMA cell_size_check = ON",
-    "PRAGMA wal_autocheckpoint = 4000",  # pages, where `checkpoints` comes too late
+    "PRAGMA wal_autocheckpoint = 16000",  # pages, where `checkpoints` has no thread
     "PRAGMA journal_size_limit = 16777216",
 )
 _BUSY_TIMEOUT_S = 5

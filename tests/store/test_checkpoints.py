@@ -18,7 +18,7 @@ import pytest
 
 from checkout.errors import StoreError
 from checkout.interfaces import Row, Rows
-from checkout.store.checkpoints import EVERY, FEW, Checkpoints
+from checkout.store.checkpoints import EVERY, FEW, LONG, Checkpoints
 from checkout.store.sqlite import SqliteStore
 
 PATIENCE_S = 10
@@ -137,30 +137,76 @@ def test_many_that_come_during_a_checkpoint_are_left_to_the_next(
     assert in_database(counting) == EVERY
 
 
-def test_so_many_that_the_next_is_due_are_left_to_it() -> None:
-    done: list[str] = []
-    begun, go_on, is_over = threading.Event(), threading.Event(), threading.Event()
+class Slow:
+    """A database whose log has `length` pages; what is `done` to it goes on when it may."""
 
-    class Slow:
-        def one(self, sql: str) -> None:
-            done.append("checkpoint")
-            begun.set()
-            go_on.wait(PATIENCE_S)
+    def __init__(self, length: int) -> None:
+        self._length = length
+        self.done: list[str] = []
+        self.begun, self.go_on, self.is_over = threading.Event(), threading.Event(), threading.Event()
+        self.checkpoints = Checkpoints(lambda: nullcontext(cast(Rows, self)), self._paused)
+
+    def one(self, sql: str) -> Row:
+        self.done.append("checkpoint")
+        self.begun.set()
+        self.go_on.wait(PATIENCE_S)
+        return cast(Row, (0, self._length, self._length))
 
     @contextmanager
-    def paused() -> Iterator[None]:
-        done.append("pause")
+    def _paused(self) -> Iterator[None]:
+        self.done.append("pause")
         yield
-        is_over.set()
+        self.is_over.set()
 
-    checkpoints = Checkpoints(lambda: nullcontext(cast(Rows, Slow())), paused)
-    checkpoints.wrote(EVERY)
-    begun.wait(PATIENCE_S)
-    checkpoints.wrote(EVERY)
-    go_on.set()
-    assert is_over.wait(PATIENCE_S)
-    checkpoints.close()
-    assert done == ["checkpoint", "checkpoint", "pause", "checkpoint"]
+    def write_during_a_checkpoint(self, transactions: int) -> list[str]:
+        """What is done until nobody had to wait any more."""
+        self.checkpoints.wrote(EVERY)
+        self.begun.wait(PATIENCE_S)
+        self.checkpoints.wrote(transactions)
+        self.go_on.set()
+        assert self.is_over.wait(PATIENCE_S)
+        self.checkpoints.close()
+        return self.done
+
+
+def test_so_many_that_the_next_is_due_are_left_to_it() -> None:
+    assert Slow(LONG).write_during_a_checkpoint(EVERY) == ["checkpoint", "checkpoint", "pause", "checkpoint"]
+
+
+@pytest.mark.parametrize("transactions", [FEW + 1, EVERY, EVERY + FEW])
+def test_a_log_that_has_become_long_is_brought_in_while_nobody_writes_and_only_once(transactions: int) -> None:
+    assert Slow(LONG + 1).write_during_a_checkpoint(transactions) == ["checkpoint", "pause", "checkpoint"]
+
+
+def test_closing_while_all_is_brought_in_waits_for_it_and_no_longer() -> None:
+    slow = Slow(LONG + 1)
+    slow.checkpoints.wrote(EVERY)
+    slow.begun.wait(PATIENCE_S)
+    closing_thread = threading.Thread(target=slow.checkpoints.close)
+    closing_thread.start()
+    assert eventually(lambda: slow.checkpoints._is_over)
+    slow.go_on.set()
+    closing_thread.join(PATIENCE_S)
+    assert not closing_thread.is_alive()
+    assert threads() == []
+
+
+def test_a_checkpoint_that_fails_for_whatever_reason_is_not_the_last(caplog: pytest.LogCaptureFixture) -> None:
+    slow = Slow(0)
+    slow.go_on.set()
+    failing = iter([MemoryError("no room")])
+
+    def one(sql: str) -> Row:
+        if error := next(failing, None):
+            raise error
+        return Slow.one(slow, sql)
+
+    slow.one = one  # type: ignore[method-assign]
+    slow.checkpoints.wrote(EVERY)
+    assert eventually(lambda: "no room" in caplog.text)
+    slow.checkpoints.wrote(EVERY)
+    assert slow.is_over.wait(PATIENCE_S)
+    slow.checkpoints.close()
 
 
 def test_nobody_writes_while_what_came_last_is_brought_in(counting: SqliteStore) -> None:

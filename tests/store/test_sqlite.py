@@ -46,7 +46,7 @@ def is_there(store: Store, account_id: str) -> bool:
         ("foreign_keys", 1),
         ("trusted_schema", 0),
         ("cell_size_check", 1),
-        ("wal_autocheckpoint", 4000),
+        ("wal_autocheckpoint", 16000),
         ("journal_size_limit", 16_777_216),
     ],
 )
@@ -72,7 +72,7 @@ def test_what_a_migration_sorts_may_fill_the_disk_and_never_the_memory(
     store.close()
 
 
-@pytest.mark.parametrize(("writing", "kib"), [(True, 1024), (False, 256)])
+@pytest.mark.parametrize(("writing", "kib"), [(True, 1024), (False, 128)])
 def test_a_connection_keeps_few_pages_in_memory(store: Store, kib: int, *, writing: bool) -> None:
     assert pragma(store, "cache_size", writing=writing) == -kib
 
