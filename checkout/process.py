@@ -51,8 +51,9 @@ def connections() -> int:
 
 
 def share_one_heap() -> None:
-    """Before a worker makes threads. glibc gives them heaps of their own lest they wait for each other; ours wait
-    for Python's lock anyway, and what one heap has free another cannot use: 6 MB of a worker after an hour.
+    """Before a process, or those that it forks, make threads. glibc gives them heaps of their own lest they wait for
+    each other; ours wait for Python's lock anyway, and what one heap has free another cannot use: 6 MB of a worker
+    after an hour.
 
     What is free at its end goes back to the system, which glibc stops to do once a large block was freed: 3 MB of a
     worker after a quarter of an hour. Other C libraries know no such things."""

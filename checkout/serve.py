@@ -115,6 +115,7 @@ class _Crew:
     def muster(self, workers: int) -> None:
         """In the leader: forks the others. What is there now is left alone by the collector of garbage, whose marks
         would make each worker's memory its own."""
+        process.share_one_heap()
         if workers > 1:
             try:
                 pages.prepare(self._app)
@@ -134,7 +135,6 @@ class _Crew:
     def work(self) -> None:
         """Is a worker, until it is told to end."""
         cpus.pin(self._number, self._line.server)
-        process.share_one_heap()
         threading.Thread(target=self._listen, name="watch", daemon=True).start()
         worker = PatientWorker(self._number, self._parent, [self._listener], self, None, self._configuration(), _Log())
         worker.pid, worker.signed = os.getpid(), self._sign

@@ -1,7 +1,7 @@
 """The reading connections: each is one reader's at a time, and the one given back last is lent first.
 
 Threads that each kept one of their own would keep ten: a connection holds the database's schema, its statements and
-pages, 0.3 to 0.5 MB. Of eight threads that are all busy, hardly ever more than three read at the same moment.
+pages, 0.3 MB. Of eight threads that are all busy, hardly ever more than three read at the same moment.
 
 What is closed beside others keeps its descriptor of the database: to close that would drop the locks of all. SQLite
 opens the next connection with it, so that there are as many as have ever read at the same moment.
@@ -17,7 +17,7 @@ from contextlib import contextmanager, suppress
 
 from checkout.interfaces import Rows
 
-KEPT = 4
+KEPT = 3
 _CACHE_KIB = 128  # finds an order among 100,000 as fast as 2 MB do: a commit makes SQLite forget them anyway
 
 
