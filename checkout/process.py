@@ -29,10 +29,13 @@ def listener(host: str, port: int) -> socket.socket:
     """Refused: BAD_REQUEST."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return socket.create_server(
+        listening = socket.create_server(
             (host, port), family=family, backlog=_BACKLOG,
             dualstack_ipv6=family == socket.AF_INET6 and socket.has_dualstack_ipv6(),
         )  # fmt: skip
+        # Connections inherit it. An answer goes out in pieces, of which the last would wait 40 ms for the client.
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return listening
     except (OSError, OverflowError) as error:
         why, _, _ = (getattr(error, "strerror", None) or str(error)).partition(" (while")  # the address, once more
         raise Refusal(

@@ -18,6 +18,7 @@ from urllib.parse import urlencode
 
 import pytest
 
+from checkout import process
 from checkout import store as stores
 from checkout.store import open_store
 from tests import loopback
@@ -321,3 +322,11 @@ def test_programs_that_start_at_once_on_a_new_database_migrate_it_once(tmp_path:
     with closing(open_store(environ["CHECKOUT_DATABASE"])) as store, store.read() as db:
         names = [row[0] for row in db.all("SELECT name FROM _sqlite_migrations ORDER BY id")]
     assert names == sorted(set(names))
+
+
+def test_an_answer_in_pieces_does_not_wait_for_the_client() -> None:
+    listening = process.listener("127.0.0.1", 0)
+    client = socket.create_connection(listening.getsockname())
+    accepted, _ = listening.accept()
+    with listening, client, accepted:
+        assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
