@@ -91,7 +91,9 @@ def nearest(price: int, offset: str, max_offset: int, count: Callable[[int, int]
 def _run(room: int, count: Callable[[int], int]) -> int:
     """How many of the first of `room` amounts are among those that `count` counts, up to the first that is not."""
     most = count(room) if room else 0
-    return most if not most or count(most) == most else bisect_left(range(most), True, key=lambda n: count(n + 1) <= n)
+    if not most or count(most) == most:
+        return most
+    return bisect_left(range(most), True, key=lambda n: count(n + 1) <= n)
 
 
 def choose(wanted: Iterable[int], resting: Mapping[int, int], now: int) -> int | None:

@@ -81,7 +81,7 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]
         self._make_room()
         self.nr_conns += 1
         conn = Connection(self.cfg, sock, client, listener.getsockname())
-        self._bear(conn, self.cfg.keepalive)
+        self._keep(conn, self.cfg.keepalive)
         self._readable(conn, sock)  # most send their request with the first packet, and it is here by now
         if conn in self._waiting:
             self._hear(conn)
@@ -142,10 +142,10 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]
                 conn.timeout = min(conn.timeout, deadline)
 
     def _wait(self, conn: Connection, seconds: float) -> None:
-        self._bear(conn, seconds)
+        self._keep(conn, seconds)
         self._hear(conn)
 
-    def _bear(self, conn: Connection, seconds: float) -> None:
+    def _keep(self, conn: Connection, seconds: float) -> None:
         conn.timeout = time.monotonic() + seconds
         self._waiting[conn] = None
 

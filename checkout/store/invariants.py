@@ -8,8 +8,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from checkout.interfaces import Rows
-
-_SETTLING = "('matched', 'late', 'linked')"
+from checkout.store.payments import SETTLING
 
 
 class Promise(Struct, frozen=True):
@@ -25,14 +24,14 @@ PROMISES = (
         "one payment",
         "a paid order is settled by exactly one payment",
         "SELECT orders.token FROM orders LEFT JOIN payments ON payments.order_token = orders.token"
-        f" AND payments.judgement IN {_SETTLING} WHERE orders.state = 'paid'"
+        f" AND payments.judgement IN {SETTLING} WHERE orders.state = 'paid'"
         " GROUP BY orders.token HAVING count(payments.id) <> 1",
     ),
     Promise(
         "nothing unpaid",
         "a payment that settles an order belongs to a paid one",
         "SELECT payments.id FROM payments LEFT JOIN orders ON orders.token = payments.order_token"
-        f" WHERE payments.judgement IN {_SETTLING} AND (orders.state IS NULL OR orders.state <> 'paid')",
+        f" WHERE payments.judgement IN {SETTLING} AND (orders.state IS NULL OR orders.state <> 'paid')",
     ),
     Promise(
         "one number",
@@ -65,7 +64,7 @@ PROMISES = (
         "judged",
         "every payment was judged, and one without an order is waiting for a person or was set aside by one",
         "SELECT id FROM payments WHERE judged_at IS NULL"
-        f" OR (judgement IN {_SETTLING} AND (order_token = '' OR account = ''))",
+        f" OR (judgement IN {SETTLING} AND (order_token = '' OR account = ''))",
     ),
     Promise(
         "ended messages",
@@ -83,7 +82,7 @@ PROMISES = (
         "refunds",
         "no more goes back than came",
         "SELECT refunds.order_token FROM refunds LEFT JOIN payments ON payments.order_token = refunds.order_token"
-        f" AND payments.judgement IN {_SETTLING} WHERE refunds.state <> 'failed' AND refunds.payment = ''"
+        f" AND payments.judgement IN {SETTLING} WHERE refunds.state <> 'failed' AND refunds.payment = ''"
         " GROUP BY refunds.order_token, payments.id, payments.amount HAVING sum(refunds.amount) > max(payments.amount)",
     ),
     Promise(
@@ -91,7 +90,7 @@ PROMISES = (
         "money that was booked to no order goes back once, and is booked to none after that",
         "SELECT payments.id FROM refunds JOIN payments ON payments.id = refunds.payment WHERE refunds.state <> 'failed'"
         " GROUP BY payments.id, payments.amount, payments.judgement"
-        f" HAVING sum(refunds.amount) > payments.amount OR payments.judgement IN {_SETTLING}",
+        f" HAVING sum(refunds.amount) > payments.amount OR payments.judgement IN {SETTLING}",
     ),
     Promise(
         "ended refunds",

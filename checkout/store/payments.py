@@ -14,7 +14,7 @@ from checkout.store.mapping import columns, insert, values
 
 _COLUMNS = columns(Payment)
 _JUDGEMENT = Payment.__struct_fields__.index("judgement")
-_SETTLING = "('matched', 'late', 'linked')"
+SETTLING = "('matched', 'late', 'linked')"  # as two indexes say it, word for word
 _JUDGED = "ON CONFLICT (id) DO UPDATE SET " + ", ".join(
     f"{name} = excluded.{name}" for name in ("judgement", "order_token", "merchant", "account", "note", "judged_at")
 )
@@ -51,9 +51,9 @@ def get(db: Rows, payment_id: str) -> Payment | None:
 def of_order(db: Rows, token: str) -> list[Payment]:
     """What settles the order is in one index, what else may belong to it in another."""
     rows = db.all(
-        f"SELECT {_COLUMNS} FROM payments WHERE order_token = :token AND judgement IN {_SETTLING}"
+        f"SELECT {_COLUMNS} FROM payments WHERE order_token = :token AND judgement IN {SETTLING}"
         f" UNION ALL SELECT {_COLUMNS} FROM payments"
-        f" WHERE order_token = :token AND order_token <> '' AND judgement NOT IN {_SETTLING}",
+        f" WHERE order_token = :token AND order_token <> '' AND judgement NOT IN {SETTLING}",
         token=token,
     )
     return sorted(map(_payment, rows), key=lambda one: (one.received_at, one.id))
