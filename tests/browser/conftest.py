@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import threading
 from collections.abc import Generator, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Error, Frame, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Error, Frame, Page, Playwright, expect, sync_playwright
 
 from checkout.pages.assets import HTMX_LOCAL
 from hatch_build import compile_catalogues
@@ -16,8 +20,39 @@ from tests.conftest import skip_or_fail
 expect.set_options(timeout=20_000)  # a busy machine may take its time; what never comes still fails
 
 
+# Most take seconds. Some of Playwright's calls wait without an end, for a key say, and Chromium does not always answer.
+STANDS_STILL_S = 180
+
+
+class Chromium:
+    """One Chromium for many tests, started anew after it was ended."""
+
+    def __init__(self, playwright: Playwright, path: str) -> None:
+        self._launch = partial(playwright.chromium.launch, executable_path=path, args=CHROMIUM_ARGS)
+        (self._driver,) = _children(os.getpid(), "playwright")
+        self._browser = self._launch()
+
+    @property
+    def browser(self) -> Browser:
+        if not self._browser.is_connected():
+            self._browser = self._launch()
+        return self._browser
+
+    def end(self) -> None:
+        """Ends it, from any thread: what waits for its answer fails."""
+        for pid in _children(self._driver, ""):
+            os.kill(pid, signal.SIGKILL)
+
+
+def _children(pid: int, called: str) -> list[int]:
+    """The processes that a process started whose command holds a word."""
+    tasks = Path(f"/proc/{pid}/task").iterdir()
+    started = [child for task in tasks for child in (task / "children").read_text().split()]
+    return [int(child) for child in started if called.encode() in Path(f"/proc/{child}/cmdline").read_bytes()]
+
+
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
+def chrome() -> Iterator[Chromium]:
     path = chromium()
     if path is None:
         skip_or_fail("browser", "no Chromium is installed (apt install chromium)")
@@ -25,7 +60,17 @@ def browser() -> Iterator[Browser]:
         skip_or_fail("browser", "the local copy of htmx is missing (./dev fetches it)")
     compile_catalogues(STATIC.parent)
     with sync_playwright() as playwright:
-        yield playwright.chromium.launch(executable_path=path, args=CHROMIUM_ARGS)
+        yield Chromium(playwright, path)
+
+
+@pytest.fixture
+def browser(chrome: Chromium) -> Iterator[Browser]:
+    """The browser, ended if the test stands still, so that it fails and the others run."""
+    guard = threading.Timer(STANDS_STILL_S, chrome.end)
+    guard.daemon = True
+    guard.start()
+    yield chrome.browser
+    guard.cancel()
 
 
 @pytest.fixture

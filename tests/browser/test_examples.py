@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.host import hosted, sell
 from tests.browser.site import Site
-from tests.browser.test_embed import choose, inside, orders
+from tests.browser.test_embed import choose, escape, inside, orders
 
 pytestmark = pytest.mark.browser
 
@@ -27,7 +27,7 @@ def test_the_plain_site_sells_by_dialog_and_script_and_says_thank_you(site: Site
         page.evaluate("document.querySelector('div').remove()")
         page.click("#script")
         expect(inside(page).get_by_role("button", name="WeChat Pay")).to_be_visible()
-        page.keyboard.press("Escape")
+        escape(page)
         expect(page.locator("output")).to_have_text("Nothing was bought.")
         page.click("#dialog")
         choose(page)
