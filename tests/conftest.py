@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from flask import Flask
@@ -28,7 +29,7 @@ examples.load_profile("patient")
 REQUIRED = frozenset(filter(None, os.environ.get("CHECKOUT_TEST_REQUIRE", "").split(",")))
 
 
-def skip_or_fail(what: str, why: str) -> None:
+def skip_or_fail(what: str, why: str) -> NoReturn:
     """Skips a test whose server or browser is missing, unless CHECKOUT_TEST_REQUIRE names it."""
     if what in REQUIRED:
         pytest.fail(f"{why} (CHECKOUT_TEST_REQUIRE names {what})")
