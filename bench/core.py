@@ -14,6 +14,13 @@ MODULES = {
         "tests/test_outbox_steps.py",
     ),
     "checkout/desk.py": ("tests/test_desk.py", "tests/test_desk_shop.py"),
+    "checkout/incoming.py": (
+        "tests/test_wire.py",
+        "tests/test_http.py",
+        "tests/test_http_deadline.py",
+        "tests/test_http_names.py",
+        "tests/test_http_tls.py",
+    ),
     "checkout/letters.py": (
         "tests/test_delivered_messages.py",
         "tests/test_deliveries.py",

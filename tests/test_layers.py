@@ -30,8 +30,8 @@ LAYERS = [  # from the ground up; a module imports from its own layer and those 
     }
     | {"process", "turns", "watch"},
     {"events", "grants", "ids", "model", "qr", "rates", "signing", "xml"},
-    {"authorities", "framing", "http", "lookups", "outgoing", "patient_socket", "resources", "setting_values"}
-    | {"settings", "steps", "targets", "wire"},
+    {"authorities", "framing", "http", "incoming", "lookups", "outgoing", "patient_socket", "resources"}
+    | {"setting_values", "settings", "steps", "targets", "wire"},
     {"channel", "interfaces"},
     {"store"},
     {"api_keys", "idempotency"}
@@ -229,7 +229,7 @@ def test_only_http_talks_to_the_network(tree: list[Module]) -> None:
         users(
             tree,
             NETWORK,
-            {"client", "connections", "http", "patience", "patient_socket", "process"}
+            {"client", "connections", "http", "incoming", "patience", "patient_socket", "process"}
             | {"crews", "serve", "watch", "wire"},
         )
         == []

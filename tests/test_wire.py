@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from checkout import steps, wire
+from checkout import incoming, steps, wire
 from checkout.steps import READ, WRITE, Deadline, Steps, Wait, alone
 from tests.loopback import serving, silent
 
@@ -178,7 +178,7 @@ def test_what_has_come_is_not_read_again_for_every_bit_that_follows(
             begun.append(b"")
             super().begin()
 
-    monkeypatch.setattr(wire, "HTTPResponse", Counted)
+    monkeypatch.setattr(incoming, "HTTPResponse", Counted)
     with pytest.raises(TimeoutError):
         received([answer, *[b"\n0\r\n\r\n"] * 100], is_open=True)
     assert len(begun) == 1
