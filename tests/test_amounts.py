@@ -131,12 +131,27 @@ def test_the_nearest_rested_amount_is_the_first_of_the_candidates_that_is(
     assert nearest(price, offset, width, counting(resting)) == next(wanted, None)
 
 
+@pytest.mark.parametrize(("offset", "step"), [("up", 1), ("down", -1)])
 @pytest.mark.parametrize(("waiting", "asked"), [(0, 1), (1, 2), (300, 2)])
-def test_the_database_is_asked_once_or_twice_where_amounts_are_given_out_in_turn(waiting: int, asked: int) -> None:
+def test_the_database_is_asked_once_or_twice_where_amounts_are_given_out_in_turn(
+    waiting: int, asked: int, offset: str, step: int
+) -> None:
     asked_for: list[tuple[int, int]] = []
-    held = counting(set(range(990, 990 + waiting)), asked_for)
-    assert nearest(990, "up", 1000, held) == 990 + waiting
+    held = counting(set(range(990, 990 + waiting * step, step)), asked_for)
+    assert nearest(990, offset, 600, held) == 990 + waiting * step
     assert len(asked_for) == asked
+
+
+@pytest.mark.parametrize("price", [1, 2, 990])
+@pytest.mark.parametrize("offset", ["up", "down", "nearest"])
+@pytest.mark.parametrize("width", [0, 1, 20])
+def test_the_database_is_asked_for_candidates_only(price: int, offset: str, width: int) -> None:
+    low, high = span(price, offset, width)
+    for resting in (set[int](), {price}, set(range(1, 1100))):
+        asked_for: list[tuple[int, int]] = []
+        nearest(price, offset, width, counting(resting, asked_for))
+        assert asked_for
+        assert all(low <= first <= last <= high for first, last in asked_for)
 
 
 def counting(resting: set[int], asked_for: list[tuple[int, int]] | None = None) -> Callable[[int, int], int]:
