@@ -138,7 +138,8 @@ def test_many_that_come_during_a_checkpoint_are_left_to_the_next(
 
 
 class Slow:
-    """A database whose log has `length` pages; what is `done` to it goes on when it may."""
+    """A database whose log has `length` pages, none of which a reader lets in; what is `done` to it goes on when it
+    may."""
 
     def __init__(self, length: int) -> None:
         self._length = length
@@ -150,7 +151,7 @@ class Slow:
         self.done.append("checkpoint")
         self.begun.set()
         self.go_on.wait(PATIENCE_S)
-        return cast(Row, (0, self._length, self._length))
+        return cast(Row, (0, self._length, 0))
 
     @contextmanager
     def _paused(self) -> Iterator[None]:

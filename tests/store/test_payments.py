@@ -89,7 +89,7 @@ def test_a_judgement_names_the_order_its_merchant_and_the_reason(shop: Shop, put
         stores.payments.judge(db, other, MATCHED, **words)
     with shop.store.transaction() as db:
         stores.payments.judge(db, other, SUSPECTED, order=None, account="", note="", now=START)
-    assert stored(shop, "b").merchant == 0
+    assert (stored(shop, "b").merchant, stored(shop, "b").order_token) == (0, "")
 
 
 def test_a_payment_may_be_stored_with_its_judgement(shop: Shop, put: Callable[..., Payment]) -> None:

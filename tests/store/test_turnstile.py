@@ -104,6 +104,7 @@ def test_a_server_waits_for_its_other_process_and_other_programs_do_not(tmp_path
         assert heard(other) == "in"
         waiting = in_a_thread(lambda: server.in_turn(lambda _: None, note("server")))
         program.in_turn(lambda _: None, note("program"))
+        waiting.join(0.5)
         assert noted(program) == ["program"]
         let_leave(other)
         waiting.join(60)

@@ -103,11 +103,24 @@ def test_those_that_wait_behind_each_other_share_one_commit(writer: Writer, disk
     assert disk.commits == 1
 
 
-def test_one_that_comes_alone_commits_at_once(writer: Writer, disk: Disk) -> None:
+def test_one_that_comes_alone_commits_at_once(writer: Writer, disk: Disk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writer, "_commit_for", None)  # what is called when nobody has for a while
     for number in range(3):
         with writer.transaction() as connection:
             insert(number)(connection)
     assert disk.commits == 3
+
+
+def test_each_commit_says_how_many_transactions_it_had(disk: Disk) -> None:
+    wrote: list[int] = []
+    writer = Writer(lambda: disk, lambda error: StoreError(str(error)), wrote=wrote.append)  # type: ignore[arg-type, return-value]
+    behind_each_other(writer, [insert(number) for number in range(3)])
+    writer.run(insert(3))
+    assert wrote == [3, 1]
+    disk.fails = True
+    with pytest.raises(StoreError):
+        writer.run(insert(4))
+    assert wrote == [3, 1]
 
 
 @pytest.mark.parametrize("failing", range(4))
