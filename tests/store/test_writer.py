@@ -44,9 +44,13 @@ def disk(tmp_path: Path) -> Iterator[Disk]:
     made.close()
 
 
+def writer_on(disk: Disk, wrote: Callable[[int], object] = lambda transactions: None) -> Writer:
+    return Writer(lambda: disk, lambda error: StoreError(str(error)), wrote=wrote)  # type: ignore[arg-type, return-value]
+
+
 @pytest.fixture
 def writer(disk: Disk) -> Writer:
-    return Writer(lambda: disk, lambda error: StoreError(str(error)))  # type: ignore[arg-type, return-value]
+    return writer_on(disk)
 
 
 def behind_each_other(writer: Writer, works: list[Callable[[sqlite3.Connection], None]]) -> list[BaseException | None]:
@@ -113,7 +117,7 @@ def test_one_that_comes_alone_commits_at_once(writer: Writer, disk: Disk, monkey
 
 def test_each_commit_says_how_many_transactions_it_had(disk: Disk) -> None:
     wrote: list[int] = []
-    writer = Writer(lambda: disk, lambda error: StoreError(str(error)), wrote=wrote.append)  # type: ignore[arg-type, return-value]
+    writer = writer_on(disk, wrote.append)
     behind_each_other(writer, [insert(number) for number in range(3)])
     writer.run(insert(3))
     assert wrote == [3, 1]
