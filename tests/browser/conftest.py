@@ -6,7 +6,7 @@ import os
 import signal
 import threading
 from collections.abc import Generator, Iterator
-from functools import partial
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -19,7 +19,6 @@ from tests.conftest import skip_or_fail
 
 expect.set_options(timeout=20_000)  # a busy machine may take its time; what never comes still fails
 
-
 # Most take seconds. Some of Playwright's calls wait without an end, for a key say, and Chromium does not always answer.
 STANDS_STILL_S = 180
 
@@ -28,27 +27,24 @@ class Chromium:
     """One Chromium for many tests, started anew after it was ended."""
 
     def __init__(self, playwright: Playwright, path: str) -> None:
-        self._launch = partial(playwright.chromium.launch, executable_path=path, args=CHROMIUM_ARGS)
-        (self._driver,) = _children(os.getpid(), "playwright")
-        self._browser = self._launch()
+        self._playwright, self._path = playwright, path
+        self._launch()
+
+    def _launch(self) -> None:
+        self._browser = self._playwright.chromium.launch(executable_path=self._path, args=CHROMIUM_ARGS)
+        processes = self._browser.new_browser_cdp_session().send("SystemInfo.getProcessInfo")["processInfo"]
+        (self._pid,) = [process["id"] for process in processes if process["type"] == "browser"]
 
     @property
     def browser(self) -> Browser:
         if not self._browser.is_connected():
-            self._browser = self._launch()
+            self._launch()
         return self._browser
 
     def end(self) -> None:
         """Ends it, from any thread: what waits for its answer fails."""
-        for pid in _children(self._driver, ""):
-            os.kill(pid, signal.SIGKILL)
-
-
-def _children(pid: int, called: str) -> list[int]:
-    """The processes that a process started whose command holds a word."""
-    tasks = Path(f"/proc/{pid}/task").iterdir()
-    started = [child for task in tasks for child in (task / "children").read_text().split()]
-    return [int(child) for child in started if called.encode() in Path(f"/proc/{child}/cmdline").read_bytes()]
+        with suppress(ProcessLookupError):
+            os.kill(self._pid, signal.SIGKILL)
 
 
 @pytest.fixture(scope="session")
