@@ -34,11 +34,11 @@ log = logging.getLogger(__name__)
 
 _MEMORY = "/dev/shm"  # noqa: S108 - for files that gunicorn makes for each worker
 _RENEWED = "The settings were read again; new workers have taken over."
-_OPTIONS: dict[str, Any] = {
+OPTIONS: dict[str, Any] = {
     "worker_class": PatientWorker,
     "limit_request_line": 8190,
     "limit_request_fields": 64,
-    "keepalive": 15,  # a waiting page asks every 2 to 5 seconds
+    "keepalive": 130,  # Caddy keeps idle ones for 120, nginx for 60: no request may meet one that is being closed here
     "graceful_timeout": 15,  # requests and callbacks under way may end; a callback takes 10 seconds at most
     "loglevel": "warning",
     # X-Forwarded-* is believed in one place only, and only from the proxies in the settings.
@@ -158,7 +158,7 @@ class _Crew:
             "post_worker_init": self._begin,
         }
         configuration = Config()
-        for name, value in (_OPTIONS | own).items():
+        for name, value in (OPTIONS | own).items():
             configuration.set(name, value)
         return configuration
 

@@ -7,14 +7,17 @@ import shutil
 import signal
 import ssl
 import subprocess
+import threading
 import time
 from contextlib import suppress
 from http.client import HTTPException
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
 from checkout import install
+from checkout import serve
 from tests import certificates, proxies
 from tests.clients.wire import to_server
 from tests.conftest import skip_or_fail
@@ -84,6 +87,38 @@ def _wait_for_certificate(port: int, expected: str) -> None:
                 return
         time.sleep(0.05)
     raise AssertionError("the certificate from before is served still")
+
+
+@pytest.mark.parametrize("kind", proxies.KINDS)
+def test_the_documented_proxies_keep_their_connections(tmp_path: Path, kind: str) -> None:
+    proxies.required(kind)
+    clients: set[tuple[str, int]] = set()
+
+    class Backend(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            clients.add(self.client_address)
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *words: object) -> None: ...
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Backend) as server:
+        threading.Thread(target=server.serve_forever).start()
+        with proxies.before(kind, tmp_path, f"http://127.0.0.1:{server.server_address[1]}") as port:
+            clients.clear()  # of who looked whether all was there
+            for _ in range(20):
+                assert ask(f"http://127.0.0.1:{port}/").status == 204
+        server.shutdown()
+    assert len(clients) <= 2  # nginx has two processes on two CPUs, and each keeps its own
+
+
+def test_the_server_keeps_idle_connections_for_longer_than_the_documented_proxies() -> None:
+    """What a proxy sends into a connection that is being closed is lost, and a POST is not sent again."""
+    assert "keepalive" not in (DEPLOY / "Caddyfile").read_text()  # Caddy's own is 120 seconds
+    assert "keepalive_timeout" not in (DEPLOY / "nginx.conf").read_text()  # nginx's own is 60
+    assert serve.OPTIONS["keepalive"] >= 130
 
 
 def test_caddy_serves_https_forwards_the_buyer_and_closes_the_figures(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from urllib.parse import urlencode, urlsplit
 import pytest
 
 from checkout.store import turnstile
+from tests import proxies
 from tests.servers import CHECKOUT, Server, ask, serving, until
 from tests.soak import crash
 from tests.world import MERCHANT_KEY, md5
@@ -34,11 +35,11 @@ class Load:
     failures: list[str] = field(default_factory=list)
     stop: threading.Event = field(default_factory=threading.Event)
 
-    def ask(self, url: str, *, keep: bool) -> None:
+    def ask(self, url: str, request: tuple[str, str, str | None], *, keep: bool) -> None:
         connection = HTTPConnection(urlsplit(url).netloc, timeout=30)
         while not self.stop.is_set():
             try:
-                connection.request("GET", "/healthz")
+                connection.request(*request, {"Content-Type": "application/x-www-form-urlencoded"})
                 answer = connection.getresponse()
                 answer.read()
                 self.answers[answer.status] += 1
@@ -50,9 +51,11 @@ class Load:
 
 
 @contextmanager
-def load(url: str) -> Iterator[Load]:
+def load(url: str, request: tuple[str, str, str | None] = ("GET", "/healthz", None)) -> Iterator[Load]:
     found = Load()
-    threads = [threading.Thread(target=found.ask, args=(url,), kwargs={"keep": one % 2 == 0}) for one in range(CLIENTS)]
+    threads = [
+        threading.Thread(target=found.ask, args=(url, request), kwargs={"keep": one % 2 == 0}) for one in range(CLIENTS)
+    ]
     for thread in threads:
         thread.start()
     try:
@@ -95,6 +98,29 @@ def test_new_settings_take_over_without_a_request_being_cut_or_refused(tmp_path:
         assert set(found.answers) == {200}
         until(lambda: server.log.count("new workers have taken over") == 2)  # said when the old ones were asked to end
         assert server.stop() == 0
+
+
+@pytest.mark.parametrize("kind", proxies.KINDS)
+def test_behind_a_proxy_that_keeps_its_connections_no_post_is_lost_to_workers_that_leave(
+    tmp_path: Path, kind: str
+) -> None:
+    """A proxy asks again by itself what it may repeat, and answers 502 to a POST whose connection was closed."""
+    proxies.required(kind)
+    environ = write(tmp_path, "workers = 2\n")
+    order = urlencode({"payId": "N1", "type": "1", "price": "1.00", "sign": "0" * 32})
+    with (
+        serving(tmp_path, *SERVE, environ=environ) as (server, backend),
+        proxies.before(kind, tmp_path, backend) as port,
+    ):
+        crash.set_up(tmp_path / "data" / "checkout.db", "http://127.0.0.1:1/notify")
+        with load(f"http://127.0.0.1:{port}", ("POST", "/createOrder", order)) as found:
+            for turn in range(3):
+                server.process.send_signal(signal.SIGHUP)
+                until(lambda turn=turn: server.log.count("new workers have taken over") > turn)  # type: ignore[misc]
+                before = found.answers.total()
+                until(lambda before=before: found.answers.total() > before + 50)  # type: ignore[misc]
+        assert found.failures == []
+        assert set(found.answers) == {200}
 
 
 def test_settings_that_cannot_be_used_change_nothing_and_are_named(tmp_path: Path) -> None:
