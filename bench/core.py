@@ -13,13 +13,27 @@ MODULES = {
         "tests/test_endpoints.py",
         "tests/test_outbox_steps.py",
     ),
-    "checkout/desk.py": ("tests/test_desk.py", "tests/test_desk_shop.py"),
-    "checkout/incoming.py": (
-        "tests/test_wire.py",
-        "tests/test_http.py",
-        "tests/test_http_deadline.py",
-        "tests/test_http_names.py",
-        "tests/test_http_tls.py",
+    "checkout/http/resolver.py": ("tests/http/test_names.py", "tests/http/test_deadline.py"),
+    "checkout/http/response.py": (
+        "tests/http/test_wire.py",
+        "tests/http/test_client.py",
+        "tests/http/test_deadline.py",
+        "tests/http/test_names.py",
+        "tests/http/test_tls.py",
+    ),
+    "checkout/http/steps.py": (
+        "tests/http/test_wire.py",
+        "tests/test_courier.py",
+        "tests/http/test_deadline.py",
+        "tests/http/test_names.py",
+        "tests/http/test_tls.py",
+    ),
+    "checkout/http/wire.py": (
+        "tests/http/test_wire.py",
+        "tests/http/test_client.py",
+        "tests/http/test_deadline.py",
+        "tests/http/test_names.py",
+        "tests/http/test_tls.py",
     ),
     "checkout/letters.py": (
         "tests/test_delivered_messages.py",
@@ -27,9 +41,7 @@ MODULES = {
         "tests/test_outbox_steps.py",
         "tests/test_endpoints.py",
     ),
-    "checkout/lookups.py": ("tests/test_http_names.py", "tests/test_http_deadline.py"),
     "checkout/money.py": ("tests/test_money.py",),
-    "checkout/money_back.py": ("tests/test_refund_rules.py",),
     "checkout/opening.py": (
         "tests/test_opening.py",
         "tests/test_judging.py",
@@ -45,11 +57,10 @@ MODULES = {
         "tests/test_switching.py",
         "tests/test_words.py",
     ),
-    "checkout/ordinary.py": ("tests/test_ordinary.py",),
     "checkout/outbox.py": (
         "tests/test_outbox_steps.py",
         "tests/test_outbox.py",
-        "tests/test_desk_shop.py",
+        "tests/server/test_desk_shop.py",
         "tests/test_worker.py",
     ),
     "checkout/owing.py": ("tests/test_outbox_steps.py", "tests/test_outbox.py", "tests/test_payments.py"),
@@ -70,7 +81,10 @@ MODULES = {
         "tests/protocols/test_creates_odd.py",
         "tests/test_access.py",
     ),
-    "checkout/refunds.py": ("tests/test_refund_rules.py", "tests/test_refunds.py"),
+    "checkout/refunds/ledger.py": ("tests/refunds/test_ledger.py", "tests/refunds/test_refunds.py"),
+    "checkout/refunds/money_back.py": ("tests/refunds/test_ledger.py",),
+    "checkout/server/desk.py": ("tests/server/test_desk.py", "tests/server/test_desk_shop.py"),
+    "checkout/server/fast_parser.py": ("tests/server/test_fast_parser.py",),
     "checkout/settlement.py": (
         "tests/test_settlement.py",
         "tests/test_judging.py",
@@ -78,13 +92,6 @@ MODULES = {
         "tests/test_payments.py",
     ),
     "checkout/signing.py": ("tests/test_signing.py", "tests/test_signing_rsa.py"),
-    "checkout/steps.py": (
-        "tests/test_wire.py",
-        "tests/test_courier.py",
-        "tests/test_http_deadline.py",
-        "tests/test_http_names.py",
-        "tests/test_http_tls.py",
-    ),
     "checkout/switching.py": (
         "tests/test_opening.py",
         "tests/test_switching.py",
@@ -106,7 +113,7 @@ MODULES = {
     "checkout/store/pieces.py": ("tests/store/test_writer_pieces.py", "tests/store/test_writer_together.py"),
     "checkout/store/refunds.py": ("tests/store/test_refunds.py",),
     "checkout/store/slots.py": ("tests/store/test_slot_rows.py", "tests/store/test_slots.py"),
-    "checkout/store/together.py": ("tests/store/test_writer_together.py", "tests/test_desk_shop.py"),
+    "checkout/store/together.py": ("tests/store/test_writer_together.py", "tests/server/test_desk_shop.py"),
     "checkout/store/writer.py": (
         "tests/store/test_writer.py",
         "tests/store/test_writer_failures.py",
@@ -115,20 +122,13 @@ MODULES = {
         "tests/store/test_turnstile.py",
     ),
     "checkout/turns.py": ("tests/test_words.py", "tests/test_outbox_steps.py"),
-    "checkout/wire.py": (
-        "tests/test_wire.py",
-        "tests/test_http.py",
-        "tests/test_http_deadline.py",
-        "tests/test_http_names.py",
-        "tests/test_http_tls.py",
-    ),
 }
 # Own tests of every module.
 SHARED = ("tests/test_records.py",)
 OTHERS = (
+    "tests/refunds/test_calls.py",
+    "tests/refunds/test_notices.py",
     "tests/test_announcements.py",
-    "tests/test_refund_calls.py",
-    "tests/test_refund_notices.py",
     "tests/test_selling.py",
 )
 TESTS = sorted({name for names in MODULES.values() for name in names}.union(OTHERS, SHARED))

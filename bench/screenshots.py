@@ -13,10 +13,11 @@ from playwright.sync_api import Browser, sync_playwright
 
 from bench import screenshots_admin
 from bench.camera import beside, narrowed, opened, shop, shot
-from checkout import ids, refunds, store
+from checkout import ids, store
 from checkout.catalogue import Goods
 from checkout.model.accounts import FixedCode
 from checkout.model.orders import Order
+from checkout.refunds import ledger
 from hatch_build import compile_catalogues
 from tests.browser.host import hosted, sell
 from tests.browser.site import ANDROID, CHROMIUM_ARGS, STATIC, WECHAT, Site, chromium
@@ -92,7 +93,7 @@ def refunded(site: Site, amount: int | None = None, *, place: str = "") -> str:
     place = place or ended(site, 20, paid=True)
     with site.world.store.read() as db:
         order = next(one for one in store.orders.listed(db, store.orders.Filter()) if one.paid_at is not None)
-    refunds.by_hand(
+    ledger.by_hand(
         site.world.store, order.token, amount=amount, reason="returned", actor="owner", new_id=ids.new_id,
         now=site.world.clock(),
     )  # fmt: skip

@@ -8,9 +8,9 @@ import sys
 def main() -> None:
     """A server's first process is one that watches: it leaves the command line to those that it starts."""
     if sys.argv[1:2] == ["serve"]:
-        from checkout import watch
+        from checkout.server import supervisor
 
-        sys.exit(watch.run(_command))
+        sys.exit(supervisor.run(_command))
     _command()
 
 

@@ -47,7 +47,8 @@ def rest_of_shown(ended_at: int, limits: Limits) -> Rest:
 
 
 def rest_of_paid(paid_at: int, expires_at: int) -> Rest:
-    """The rest after an order that a push paid at `now`; an order that was paid late has no time of its own left."""
+    """The rest of the amount of an order that was paid at `paid_at`; one that was paid late has no time of its own
+    left, so that only `HOLD_AFTER_PAID_S` counts."""
     free_at = max(paid_at + HOLD_AFTER_PAID_S, min(expires_at, paid_at + LONGEST_HOLD_AFTER_PAID_S))
     return Rest(free_at, free_at)
 

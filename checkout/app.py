@@ -18,7 +18,6 @@ from checkout import (
     chores,
     failures,
     health,
-    http,
     ids,
     live,
     metrics,
@@ -29,6 +28,7 @@ from checkout import (
 from checkout.channels import routes as channel_routes
 from checkout.front import Later, is_below
 from checkout.hosts import Hosts, reports_of
+from checkout.http.client import Client
 from checkout.interfaces import Clock, NewId, Send, Store
 from checkout.monitors import generic, smsforwarder, vmq_app
 from checkout.pages.polls import Polls
@@ -115,7 +115,7 @@ def wire(
     """Makes every part and gives it what it needs; the command line uses the same."""
     gates, strangers = channels.make_channels(settings), Strangers()
     db_store, dialects = open_store(settings.database, serving=True), protocols.dialects()
-    client = http.Client(
+    client = Client(
         allow_private=settings.allow_private,
         ports=frozenset(settings.callback_ports),
         user_agent=f"Checkout/{__version__}",

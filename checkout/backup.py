@@ -10,7 +10,8 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from checkout import logs, store, troubles
+from checkout import logs, store
+from checkout.alerts import troubles
 from checkout.errors import Code, Refusal, StoreError
 from checkout.interfaces import Chore, Store
 from checkout.settings import Settings

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from checkout import backup, idempotency, sales, sharing, tallies, tries
-from checkout.alerts import Watch
+from checkout.alerts.telling import Watch
 from checkout.inspection import Inspection
 from checkout.interfaces import Chore, Store
 from checkout.settings import Settings

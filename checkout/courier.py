@@ -11,8 +11,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Generic, TypeVar
 
-from checkout.outgoing import Answer, Outgoing, Unreachable
-from checkout.steps import READ, Steps, Wait
+from checkout.http.messages import Answer, Outgoing, Unreachable
+from checkout.http.steps import READ, Steps, Wait
 
 log = logging.getLogger(__name__)
 

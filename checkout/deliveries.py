@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from checkout import letters, logs, store, turns
 from checkout.errors import Code, Refusal
-from checkout.http import Answer, Unreachable
+from checkout.http.client import Answer, Unreachable
 from checkout.interfaces import Clock, Dialects, NewId, Owed, Rows, Send, Store
 from checkout.letters import Tried
 from checkout.model.deliveries import Delivery, DeliveryState, Try
@@ -34,7 +34,7 @@ _GONE = 410
 class _Unclaimed:
     """What is owed waits to be found."""
 
-    def begin(self) -> None: ...
+    def reset(self) -> None: ...
 
     def callback(self, delivery: Delivery, order: Order, merchant: Merchant, receipt: str) -> Delivery:
         return delivery
@@ -46,7 +46,8 @@ UNCLAIMED: Owed = _Unclaimed()
 
 
 def owe(db: Rows, order: Order, event: str, *, receipt: str, owed: Owed = UNCLAIMED, new_id: NewId, now: int) -> None:
-    """Puts a message into the outbox, in the transaction that makes it due. `receipt`: the token of the order's."""
+    """Puts a message into the outbox, in the transaction that makes it due. `receipt`: the token of
+    the order's receipt, for what its buyer is given."""
     merchant = store.merchants.get(db, order.merchant)
     assert merchant is not None
     url = order.notify_url or merchant.notify_url
@@ -65,7 +66,8 @@ def later() -> Iterator[Owed]:
 
 
 def leased(delivery: Delivery, now: int) -> Delivery:
-    """A new message as the one that claims it puts it into the outbox."""
+    """The message as it is when it has been claimed for its next try: the try counted, due again when its lease of
+    `LEASE_S` seconds is over."""
     return replace(delivery, attempts=delivery.attempts + 1, due_at=now + LEASE_S)
 
 

@@ -6,20 +6,29 @@ Flask, no SQL.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from msgspec.structs import replace
 
-from checkout import announcements, logs, money_back, orders, refund_notices, settlement, store, turns
+from checkout import announcements, logs, orders, settlement, store, turns
 from checkout.channel import Channel, Channels, GatewayError, Heard, Notice, Paid, Prompt, Start
 from checkout.errors import Code, Refusal
 from checkout.interfaces import NewId, Rows, Store
 from checkout.model.orders import Order, State
 from checkout.model.payments import BY_HAND, Judgement, Payment
 from checkout.money import yuan
+from checkout.refunds import money_back, notices
 from checkout.store.gateways import StoredPrompt
 from checkout.turns import Turn
 
 # Seconds from one question about a waiting order to the next (`inquiries`).
 ASK_AFTER_S = (10, 10, 20, 20, 40, 60, 60, 120)
+
+
+class _Booked(NamedTuple):
+    order: Order
+    settled: Order | None  # the order as paid, where this payment paid it
+    is_new: bool  # gateways repeat their notices
 
 
 def prompt_for(db_store: Store, channels: Channels, ask: Start) -> Prompt:
@@ -76,33 +85,40 @@ def book(
     """
     payment = _payment(channel, paid, text, new_id, now)
 
-    def work(db: Rows, turn: Turn) -> Order | None:
+    def work(db: Rows, turn: Turn) -> _Booked | None:
         order = store.orders.get(db, paid.order_token)
-        if order is not None:
-            turn.expect(_words_of(db, channel, order))
-            if store.payments.add(db, payment):
-                _judge(db, channel, order, payment, mismatch, new_id, now)
-        return order
+        if order is None:
+            return None
+        turn.expect(_words_of(db, channel, order))
+        is_new = store.payments.add(db, payment)
+        settled = _judge(db, channel, order, payment, mismatch, new_id, now) if is_new else None
+        return _Booked(order, settled, is_new)
 
     def words(db: Rows) -> list[str] | None:
         order = store.orders.get(db, paid.order_token)
         return _words_of(db, channel, order) if order else None
 
-    order = db_store.in_turn(words, work)
-    if order is None:
+    booked = db_store.in_turn(words, work)
+    if booked is None:
         return False
-    logs.event("payment.received", payment=payment.id, channel=channel.name, order=order.token, merchant=order.merchant)
+    if booked.is_new:
+        order = booked.order
+        logs.event(
+            "payment.received", payment=payment.id, channel=channel.name, order=order.token, merchant=order.merchant
+        )
+    if booked.settled is not None:
+        settlement.tell(booked.settled, payment.id)
     return True
 
 
-def heed(db_store: Store, channel: Channel, notice: Notice, *, new_id: NewId, now: int) -> bool:
+def handle_notice(db_store: Store, channel: Channel, notice: Notice, *, new_id: NewId, now: int) -> bool:
     """Does what a trusted notice says. False: the gateway must send it again."""
     if notice.paid is not None:
         booked = book(db_store, channel, notice.paid, notice.text, new_id=new_id, now=now, mismatch=notice.mismatch)
         if not booked or notice.heard is not Heard.REFUND:
             return booked
     if notice.heard is Heard.REFUND:
-        return refund_notices.hear(db_store, channel, notice, new_id=new_id, now=now)
+        return notices.handle(db_store, channel, notice, new_id=new_id, now=now)
     return notice.heard is not Heard.CLOSED or _closed(db_store, channel, notice, new_id, now)
 
 
@@ -114,20 +130,24 @@ def _closed(db_store: Store, channel: Channel, notice: Notice, new_id: NewId, no
         if order is None or notice.mismatch:
             return True
         if order.state is State.PAID:
-            return refund_notices.went_back(db, channel, order, None, "", new_id=new_id, now=now)
-        if order.channel == channel.name:
-            closed = store.orders.close(db, order.token, now)
-            if closed is not None:
-                announcements.of_order(db, closed, "order.closed", new_id=new_id, now=now)
-        return True
+            return notices.went_back(db, channel, order, None, "", new_id=new_id, now=now)
+        closed = store.orders.close(db, order.token, now) if order.channel == channel.name else None
+        if closed is not None:
+            announcements.of_order(db, closed, "order.closed", new_id=new_id, now=now)
+    if closed is not None:
+        orders.tell_closed(closed)
+    return True
 
 
-def _judge(db: Rows, channel: Channel, order: Order, payment: Payment, mismatch: str, new_id: NewId, now: int) -> None:
+def _judge(
+    db: Rows, channel: Channel, order: Order, payment: Payment, mismatch: str, new_id: NewId, now: int
+) -> Order | None:
+    """The order that the payment settles, or None with the reason noted on the payment."""
     doubt = mismatch or _mismatch(db, channel, order, payment)
     if doubt:
         _file(db, payment, Judgement.UNMATCHED, doubt, now, order)
         announcements.of_payment(db, payment.id, order, new_id=new_id, now=now)
-        return
+        return None
     payment = replace(payment, account=_account(db, channel, order))
     paid = settlement.settle(db, order, payment, Judgement.MATCHED, note="", new_id=new_id, now=now)
     if paid is None:
@@ -137,6 +157,7 @@ def _judge(db: Rows, channel: Channel, order: Order, payment: Payment, mismatch:
         store.gateways.forget(db, order.token)
     else:
         store.gateways.watch(db, order.token, channel.name, now)  # the others still take money for it
+    return paid
 
 
 def paid_by(db: Rows, order: Order) -> str:

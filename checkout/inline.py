@@ -1,5 +1,5 @@
 """Answers that are given without a thread of their own: by the server's loop, to polls that find nothing new, and at
-the till (`checkout.desk`), to plain orders and reports of money.
+the till (`checkout.server.desk`), to plain orders and reports of money.
 
 To hand a request to a thread and its connection back costs as much as such an answer. The loop may never wait; who
 sits at the desk waits for the database, but for nothing else. Whatever needs another machine or a page says so by

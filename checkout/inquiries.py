@@ -9,10 +9,12 @@ from __future__ import annotations
 import json
 import logging
 
-from checkout import gateways, http, orders, store, troubles, turns
+from checkout import gateways, orders, store, turns
+from checkout.alerts import troubles
 from checkout.channel import Channel, Channels, GatewayError, Paid, Standing
 from checkout.errors import Code, Refusal
 from checkout.gateways import ASK_AFTER_S
+from checkout.http.client import within
 from checkout.interfaces import Clock, NewId, Rows, Store
 from checkout.model.orders import Order, State
 from checkout.store.gateways import Watch
@@ -37,7 +39,7 @@ def check(db_store: Store, channels: Channels, watch: Watch, *, new_id: NewId, c
     if order is None:
         _forget(db_store, watch.order_token)
         return
-    with http.within(LEASE_S - 5):
+    with within(LEASE_S - 5):
         left = [channels.get(name) for name in places if name != paid_by]
         over = [channel is not None and _is_over(db_store, channel, order, new_id, now) for channel in left]
     is_given_up = not all(over) and now - order.expires_at >= END_S

@@ -9,7 +9,8 @@ import os
 import threading
 from contextlib import suppress
 
-from checkout import ids, troubles
+from checkout import ids
+from checkout.alerts import troubles
 from checkout.errors import Damaged, StoreError
 from checkout.interfaces import Store
 

@@ -7,11 +7,11 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from checkout.http import Answer, Outgoing
+from checkout.http.client import Answer, Outgoing
+from checkout.http.steps import Steps
 from checkout.model.deliveries import Delivery
 from checkout.model.merchants import Merchant
 from checkout.model.orders import Order
-from checkout.steps import Steps
 from checkout.turns import Turn
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class NewId(Protocol):
 
 
 class Send(Protocol):
-    """The way out to the network. Raises `http.Unreachable` and nothing else."""
+    """The way out to the network. Raises `checkout.http.client.Unreachable` and nothing else."""
 
     def __call__(self, request: Outgoing) -> Answer: ...
 
@@ -66,8 +66,9 @@ class Rows(Protocol):
 class Owed(Protocol):
     """What a transaction comes to owe merchants, told while it runs."""
 
-    def begin(self) -> None:
-        """To be called first: the transaction may be done again, and what was told before is undone then."""
+    def reset(self) -> None:
+        """Forgets what was told, and gives back what was claimed for it: to be called first in the transaction, which
+        may be done again, and where it was undone."""
         ...
 
     def callback(self, delivery: Delivery, order: Order, merchant: Merchant, receipt: str) -> Delivery:
@@ -116,8 +117,8 @@ class Store(Protocol):
         ...
 
     def guard(self, server: int = 0) -> None:
-        """For a server, before it answers; `server` is the process that stands for it, where that is another one.
-        `StoreError`: the database is damaged, or another server has it."""
+        """For a server, before it answers; `server`: the id of the process that keeps the server's lock, its
+        supervisor; 0: this one. `StoreError`: the database is damaged, or another server has it."""
         ...
 
     def check(self) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from msgspec import Struct
 
 from checkout import store
-from checkout.http import Answer, Outgoing, Unreachable
+from checkout.http.client import Answer, Outgoing, Unreachable
 from checkout.interfaces import Dialects, Rows
 from checkout.model.deliveries import Delivery, Endpoint
 from checkout.model.merchants import Merchant

@@ -13,8 +13,9 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from checkout import __version__, http
+from checkout import __version__
 from checkout.errors import Code, Refusal
+from checkout.http.client import Client, Outgoing, Unreachable
 
 USER = "checkout"
 PROGRAMS = Path("/opt/checkout")
@@ -69,14 +70,14 @@ class Machine(Struct, frozen=True):
 
     def wait_until_healthy(self, url: str) -> None:
         """Waits for a 200. Refused: BAD_REQUEST, with the last answer, when there is none in time."""
-        client, said, deadline = http.Client(allow_private=True, deadline_s=5), "", time.monotonic() + self.patience_s
+        client, said, deadline = Client(allow_private=True, deadline_s=5), "", time.monotonic() + self.patience_s
         while time.monotonic() < deadline:
             try:
-                answer = client.send(http.Outgoing("GET", url))
+                answer = client.send(Outgoing("GET", url))
                 if answer.status == 200:
                     return
                 said = f"it answers {answer.status}"
-            except http.Unreachable as error:
+            except Unreachable as error:
                 said = error.message
             time.sleep(0.2)
         raise Refusal(

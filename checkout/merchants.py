@@ -8,8 +8,9 @@ from urllib.parse import urlsplit
 from msgspec import Struct
 from msgspec.structs import replace
 
-from checkout import audit, http, store
+from checkout import audit, store
 from checkout.errors import Code, Refusal
+from checkout.http import client
 from checkout.interfaces import NewId, Store, Value
 from checkout.model.merchants import Merchant, Mode
 from checkout.settings import Settings
@@ -22,9 +23,11 @@ COMPAT_WARNING = (
     " where the shop's param is never a plain number."
 )
 
-_HINTS: dict[http.Reason | None, str] = {
-    http.Reason.ADDRESS: " (CHECKOUT_ALLOW_PRIVATE=1 allows it.)",
-    http.Reason.PORT: " (CHECKOUT_CALLBACK_PORTS names them; CHECKOUT_ALLOW_PRIVATE=1 is for shops on this machine.)",
+_HINTS: dict[client.Reason | None, str] = {
+    client.Reason.ADDRESS: " (CHECKOUT_ALLOW_PRIVATE=1 allows it.)",
+    client.Reason.PORT: (
+        " (CHECKOUT_CALLBACK_PORTS names them; CHECKOUT_ALLOW_PRIVATE=1 is for shops on this machine.)"
+    ),
 }
 
 
@@ -43,7 +46,7 @@ class Wish(Struct, frozen=True):
 
 
 class Reach(Struct, frozen=True):
-    """Which addresses may be called, by the rules of `http.Client`."""
+    """Which addresses may be called, by the rules of `checkout.http.client.Client`."""
 
     allow_private: bool = False
     ports: frozenset[int] = frozenset({80, 443})
@@ -59,12 +62,12 @@ def check_url(url: str, what: str, reach: Reach) -> None:
     Judged by its text alone; its name is resolved when it is called."""
     is_called = what != "return"
     try:
-        http.check_url(
+        client.check_url(
             url,
             allow_private=reach.allow_private or not is_called,
             ports=reach.ports if is_called and not reach.allow_private else None,
         )
-    except http.Forbidden as error:
+    except client.Forbidden as error:
         raise Refusal(Code.BAD_URL, f"The {what} URL may not be used: {error.message}") from error
 
 
@@ -172,8 +175,8 @@ def _host(host: str) -> str:
     wanted = host.strip().lower()
     url = f"http://{wanted}/"
     try:
-        http.check_url(url, allow_private=True, ports=None)
-    except http.Forbidden as error:
+        client.check_url(url, allow_private=True, ports=None)
+    except client.Forbidden as error:
         raise Refusal(Code.BAD_URL, f"A host looks like shop.example.com, not {host!r}.") from error
     parts = urlsplit(url)
     if parts.netloc != wanted or parts.path != "/" or parts.query or parts.port:

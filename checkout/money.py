@@ -34,7 +34,7 @@ def fen_from_phone(text: str) -> int:
     Refused (BAD_AMOUNT): 0, fractions of a fen, more than nine digits of yuan.
     """
     if _JAVA_DOUBLE.fullmatch(text) is None:
-        raise Refusal(Code.BAD_AMOUNT, "The pushed amount is not a number that a phone app sends.")
+        raise Refusal(Code.BAD_AMOUNT, "The pushed amount must be digits with an optional point, such as 12.34.")
     amount = Decimal(text) * 100
     if amount != int(amount) or not 0 < amount <= MAX_FEN:
         raise Refusal(Code.BAD_AMOUNT, "The pushed amount is not a whole number of fen between 0.01 and 999999999.99.")

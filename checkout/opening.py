@@ -26,8 +26,8 @@ class Ask(Struct, frozen=True):
     merchant: Merchant
     dialect: str
     number: str
-    price: int
-    price_text: str
+    price: int  # fen, of the whole quantity
+    price_text: str  # as the merchant spelt it, which gets it back so
     method: str = ""  # "": the buyer chooses
     title: str = ""
     content: str = ""
@@ -35,7 +35,7 @@ class Ask(Struct, frozen=True):
     buyer: str = ""
     notify_url: str = ""
     return_url: str = ""
-    extra: str = "{}"
+    extra: str = "{}"  # a JSON object of the dialect's own
     product: str = ""
     quantity: int = 1
     ttl: int | None = None  # seconds; None: the setting
@@ -43,7 +43,7 @@ class Ask(Struct, frozen=True):
     client: str = ""  # keyed digest of the buyer's address, where a buyer opens the order
     detail: str = ""  # what else tells a retry from another order
     without: frozenset[str] = frozenset()  # accounts that do not serve what is asked for
-    asked: str = ""  # the digest of the order that its buyer asks for again: to the shop it is the same
+    asked: str = ""  # where a buyer renews an order: its digest, as it is the same order to the shop
 
     def digest(self) -> str:
         """Tells a retry (same digest) from another order under the same number."""
@@ -96,7 +96,7 @@ def _opened(
 ) -> Opened:  # fmt: skip
     before = store.orders.by_number(db, ask.merchant.id, ask.number)
     if before and _answers(before, ask, now):
-        order, is_new = orders.noted_as_shown(db, before, rules.limits, now, turn) if ask.shown else before, False
+        order, is_new = orders.mark_shown(db, before, rules.limits, now, turn) if ask.shown else before, False
     else:
         order, is_new = _added(db, ask, rules, now, check, turn, attempt=before.attempt + 1 if before else 1), True
     code = orders.code_of(db, order) if ask.shown and order.channel == PERSONAL else None
@@ -110,7 +110,9 @@ def _added(
         check(db)
     order = _new_order(ask, rules.limits, now, attempt)
     if ask.method:
-        order = orders.with_amount(db, order, ask.method, rules, now, shown=ask.shown, without=ask.without, turn=turn)
+        order = orders.reserve_amount(
+            db, order, ask.method, rules, now, shown=ask.shown, without=ask.without, turn=turn
+        )
     store.orders.add(db, order)
     return order
 

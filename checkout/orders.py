@@ -18,7 +18,7 @@ from checkout.interfaces import Rows, Store
 from checkout.model.orders import Order, State
 from checkout.turns import ALONE, Turn
 
-_ALL = 1_000_000
+_ALL = 1_000_000  # of one lifetime of orders: the worker has written down the rest, unless nothing ran
 _BATCH = 50  # in one transaction: each may be told to twenty endpoints, and phones wait meanwhile
 
 
@@ -31,18 +31,18 @@ class Rules(Struct, frozen=True):
 
 
 def show(db_store: Store, order: Order, limits: Limits, now: int) -> Order:
-    """Notes that the QR code leaves the house; from now on the amount has to wait for late payers.
+    """Records that a buyer is given the QR code; from now on the amount has to wait for late payers.
 
     Gives the order as it is now: one that ended meanwhile must not be shown any more."""
     if order.shown_at is not None or order.state_at(now) is not State.PENDING or order.really_price is None:
         return order
     return db_store.in_turn(
         lambda db: [turns.number(order.merchant, order.number), *turns.accounts([order.account])],
-        lambda db, turn: noted_as_shown(db, order, limits, now, turn),
+        lambda db, turn: mark_shown(db, order, limits, now, turn),
     )
 
 
-def noted_as_shown(db: Rows, order: Order, limits: Limits, now: int, turn: Turn) -> Order:
+def mark_shown(db: Rows, order: Order, limits: Limits, now: int, turn: Turn) -> Order:
     """`show` within a transaction."""
     shown = store.orders.show(db, order.token, now) if order.really_price is not None else None
     if shown is None:
@@ -64,8 +64,13 @@ def close(db_store: Store, token: str, limits: Limits, now: int) -> Order:
         _rest_after_end(db, closed, limits, now)
         store.gateways.end(db, token, now)
         announcements.of_order(db, closed, "order.closed", now=now)
-    logs.event("order.closed", order=token, merchant=closed.merchant)
+    tell_closed(closed)
     return closed
+
+
+def tell_closed(closed: Order) -> None:
+    """Logs that an order was closed, once that is on the disk."""
+    logs.event("order.closed", order=closed.token, merchant=closed.merchant)
 
 
 def expire_due(db_store: Store, now: int, limit: int = 500) -> int:
@@ -83,7 +88,7 @@ def expire_due(db_store: Store, now: int, limit: int = 500) -> int:
     return expired
 
 
-def with_amount(
+def reserve_amount(
     db: Rows, order: Order, method: str, rules: Rules, now: int, *, shown: bool, without: Collection[str] = (),
     turn: Turn = ALONE,
 ) -> Order:  # fmt: skip

@@ -92,9 +92,9 @@ class Outbox:
         try:
             yield owing
         except BaseException:
-            owing.begin()
+            owing.reset()
             raise
-        self._store.afterwards(partial(self._begin_all, owing), owing.begin)
+        self._store.afterwards(partial(self._begin_all, owing), owing.reset)
 
     def replied(self, came: Sequence[tuple[Way, Reply]]) -> None:
         """Books what has come of some messages, and sends what follows in their lanes."""

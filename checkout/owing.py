@@ -28,8 +28,7 @@ class Owing:
         self.claimed: list[Way] = []
         self.others: list[Delivery] = []
 
-    def begin(self) -> None:
-        """Also when the transaction was undone: gives back what it had claimed."""
+    def reset(self) -> None:
         self.others.clear()
         while self.claimed:
             self._lanes.leave(self.claimed.pop().lane)

@@ -12,13 +12,14 @@ from functools import partial
 from msgspec import Struct
 from msgspec.structs import replace
 
-from checkout import announcements, audit, deliveries, logs, orders, refunds, settlement, store, turns
+from checkout import announcements, audit, deliveries, logs, orders, settlement, store, turns
 from checkout.errors import Code, Refusal, StoreError
 from checkout.interfaces import AtOnce, NewId, Owed, Rows, Store
 from checkout.model.accounts import PERSONAL
 from checkout.model.devices import Device
 from checkout.model.orders import Order, State
 from checkout.model.payments import Judgement, Payment
+from checkout.refunds import ledger
 from checkout.turns import TooNarrow, Turn
 
 log = logging.getLogger(__name__)
@@ -34,9 +35,9 @@ CLOCK_SLACK_S = 5
 class Report(Struct, frozen=True):
     """What a phone says: `amount` in fen (None: unreadable), `reference` is the same when it says it again.
 
-    `event` is how the references of all messages about the same notification begin ("": nothing tells); it ends with
-    a colon. `came_at` is when the money came by our clock, where that is known: an order that was opened later
-    was not meant. An equal amount within the `repeat_s` before makes this one a suspected repeat.
+    `event` is what the references of all messages about one notification begin with, up to and with a colon; "" where
+    the app does not tell them apart. `came_at` is when the money came by our clock, where that is known: an order that
+    was opened later was not meant. An equal amount within the `repeat_s` before makes this one a suspected repeat.
     """
 
     device: Device
@@ -97,7 +98,7 @@ def link(db_store: Store, payment_id: str, token: str, *, reason: str, actor: st
         payment, order = store.payments.get(db, payment_id), store.orders.get(db, token)
         if payment is None or order is None:
             raise Refusal(Code.NOT_FOUND, "There is no such payment." if payment is None else "There is no such order.")
-        refunds.check_unbooked(db, payment)
+        ledger.check_unbooked(db, payment)
         settlement.amount_due(order)
         paid = settlement.settle(db, order, payment, Judgement.LINKED, note=reason, new_id=new_id, now=now)
         if paid is None:
@@ -129,7 +130,7 @@ def _words_of(db: Rows, payment: Payment, now: int) -> list[str]:
 
 
 def _book(db: Rows, report: Report, payment: Payment, owed: Owed, new_id: NewId, now: int, turn: Turn) -> Outcome:
-    owed.begin()
+    owed.reset()
     if store.payments.is_known(db, payment):
         return Outcome(payment, None, repeated=True)
     store.devices.pushed(db, report.device.id, now)

@@ -8,13 +8,14 @@ import re
 
 from msgspec import Struct
 
-from checkout import ids, money_back, store
+from checkout import ids, store
 from checkout.errors import Code, Refusal
 from checkout.interfaces import Rows
 from checkout.model.orders import Order
 from checkout.model.products import Product, Receipt
 from checkout.money import yuan
 from checkout.rates import household
+from checkout.refunds import money_back
 
 PRODUCT_ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 MAX_REF = 200

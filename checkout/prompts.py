@@ -14,9 +14,10 @@ from time import monotonic
 
 from msgspec import Struct, field
 
-from checkout import gateways, http, orders, store, switching
+from checkout import gateways, orders, store, switching
 from checkout.channel import Channel, Channels, ForPhones, GatewayError, Prompt, PromptKind, Scene, Start
 from checkout.errors import Code, Refusal
+from checkout.http.client import within
 from checkout.interfaces import Store
 from checkout.model.accounts import PERSONAL
 from checkout.model.orders import Order, State
@@ -55,7 +56,7 @@ class Gates:
         if left <= 0 or not self._places.acquire(timeout=min(_TURN_S, left)):
             raise NoTurn("Too many orders wait for gateways right now.", permanent=False)
         try:
-            with http.within(min(ONE_S, left)):
+            with within(min(ONE_S, left)):
                 yield
         finally:
             self._places.release()

@@ -12,9 +12,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
 
-from checkout import money_back, store
+from checkout import store
 from checkout.interfaces import Dialects, Store
 from checkout.model.orders import Order
+from checkout.refunds import money_back
 from checkout.signing import sorted_pairs
 
 if TYPE_CHECKING:

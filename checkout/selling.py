@@ -8,8 +8,9 @@ import hmac
 from msgspec import Struct
 from msgspec.structs import replace
 
-from checkout import opening, products, store, targets
+from checkout import opening, products, store
 from checkout.errors import Code, Refusal
+from checkout.http import targets
 from checkout.interfaces import Rows, Store
 from checkout.model.accounts import PERSONAL, Method
 from checkout.model.merchants import Merchant

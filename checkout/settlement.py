@@ -61,7 +61,7 @@ def settle(
         paid = _as_paid(db, paid, payment, now)
     if judgement is Judgement.MATCHED and paid.late:
         judgement = Judgement.LATE
-    account = payment.account or paid.account
+    account = payment.account or _received_by(db, payment, paid)
     _rest_after_payment(db, paid, judgement, now)
     store.payments.judge(db, payment, judgement, order=paid, account=account, note=note, now=now)
     receipt = products.fulfil(db, paid, now)
@@ -92,6 +92,15 @@ def _as_paid(db: Rows, paid: Order, payment: Payment, now: int) -> Order:
     return store.orders.paid_by(
         db, paid.token, method=account.method, account=account.id, channel=account.channel, really_price=payment.amount
     )
+
+
+def _received_by(db: Rows, payment: Payment, paid: Order) -> str:
+    """The account that money linked by hand came to: the order's own, unless who reported it watches only another."""
+    if payment.device:
+        watched = store.devices.accounts_of(db, payment.device, payment.method)
+    else:
+        watched = [one.id for one in store.accounts.all_of(db) if one.channel == payment.channel]
+    return watched[0] if len(watched) == 1 else paid.account
 
 
 def _rest_after_payment(db: Rows, paid: Order, judgement: Judgement, now: int) -> None:

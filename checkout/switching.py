@@ -43,7 +43,7 @@ def reroute(db_store: Store, order: Order, rules: Rules, now: int, *, without: C
         found = orders.existing(db, order.token)
         if found.state_at(now) is not State.PENDING or found.account not in without:
             return found
-        ready = orders.with_amount(db, found, found.method, rules, now, shown=False, without=without)
+        ready = orders.reserve_amount(db, found, found.method, rules, now, shown=False, without=without)
         return _moved(db, ready)
 
 
@@ -54,7 +54,7 @@ def _chosen(db: Rows, order: Order, method: str, rules: Rules, now: int, turn: T
     if is_fixed or order.state_at(now) is not State.PENDING:
         raise Refusal(Code.NOT_ALLOWED, "The method of this order can no longer be chosen.")
     ready = _had_before(db, order, method, now)
-    ready = ready or orders.with_amount(db, order, method, rules, now, shown=False, turn=turn)
+    ready = ready or orders.reserve_amount(db, order, method, rules, now, shown=False, turn=turn)
     turn.expect([*orders.words_of(order), *turns.accounts([ready.account])])
     return _moved(db, ready)
 

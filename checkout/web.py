@@ -12,12 +12,13 @@ from typing import cast
 from flask import current_app
 from msgspec import Struct, field
 
-from checkout import merchants, targets
+from checkout import merchants
 from checkout.amounts import Limits
 from checkout.channel import Channels
 from checkout.errors import Code
 from checkout.fields import MAX_BODY, BadField, fields
 from checkout.front import Front, client_address
+from checkout.http import targets
 from checkout.interfaces import AtOnce, Clock, Dialects, NewId, Send, Store
 from checkout.merchants import Reach
 from checkout.model.merchants import Merchant

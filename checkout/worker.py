@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 
-from checkout import deliveries, ids, inquiries, lanes, orders, refund_calls, store
+from checkout import deliveries, ids, inquiries, lanes, orders, store
 from checkout.channel import Channels
 from checkout.courier import Courier
 from checkout.errors import StoreError
@@ -23,6 +23,7 @@ from checkout.interfaces import Chore, Clock, Dialects, Exchange, NewId, Owed, S
 from checkout.model.refunds import Refund
 from checkout.outbox import Outbox
 from checkout.owing import Way
+from checkout.refunds import calls
 from checkout.store.gateways import Watch
 
 log = logging.getLogger(__name__)
@@ -189,7 +190,7 @@ class Worker:
             if not self._lanes.enter(place):
                 continue
             try:
-                claimed = refund_calls.claim(self._store, refund, now)
+                claimed = calls.claim(self._store, refund, now)
             except BaseException:
                 self._lanes.leave(place)
                 raise
@@ -200,7 +201,7 @@ class Worker:
 
     def _refund(self, claimed: Refund, place: str) -> None:
         try:
-            refund_calls.call(self._store, self._channels, claimed, self._site, clock=self._clock)
+            calls.call(self._store, self._channels, claimed, self._site, clock=self._clock)
         except Exception:
             log.exception("Refund %s failed; its lease brings it back", claimed.id)
         finally:

@@ -14,9 +14,9 @@ import pytest
 
 from checkout import courier as couriers
 from checkout.courier import Courier, Reply
-from checkout.http import Answer, Client, Outgoing, Reason, Unreachable
+from checkout.http.client import Answer, Client, Outgoing, Reason, Unreachable
+from checkout.http.steps import READ, Steps, Wait
 from checkout.interfaces import Exchange
-from checkout.steps import READ, Steps, Wait
 from tests.loopback import answering, ok, read_request, serving
 
 PATIENCE_S = 10

@@ -13,7 +13,7 @@ from checkout import deliveries, endpoints, letters
 from checkout import store as stores
 from checkout.deliveries import LEASE_S, PAUSE_AFTER_S
 from checkout.errors import Refusal
-from checkout.http import Answer, Outgoing, Reason, Unreachable
+from checkout.http.client import Answer, Outgoing, Reason, Unreachable
 from checkout.interfaces import Dialects, Store
 from checkout.model.deliveries import Delivery, DeliveryState, Try
 from checkout.model.merchants import Merchant

@@ -15,7 +15,7 @@ from checkout import deliveries
 from checkout import store as stores
 from checkout.deliveries import LEASE_S, SCHEDULE, delay_after
 from checkout.errors import Code, Conflict, Refusal
-from checkout.http import Answer, Outgoing, Reason, Unreachable
+from checkout.http.client import Answer, Outgoing, Reason, Unreachable
 from checkout.interfaces import Dialects, Store
 from checkout.model.deliveries import Delivery, DeliveryState, Try
 from checkout.model.merchants import Merchant

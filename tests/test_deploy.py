@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from checkout import install
-from checkout import serve
+from checkout.server import serve
 from tests import certificates, proxies
 from tests.clients.wire import to_server
 from tests.conftest import skip_or_fail

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from checkout import store as stores
 from checkout.doctor import Finding, Patient, Status, examine
 from checkout.errors import StoreError
-from checkout.http import Answer, Outgoing, Reason, Unreachable
+from checkout.http.client import Answer, Outgoing, Reason, Unreachable
 from checkout.interfaces import Store
 from checkout.model.deliveries import DeliveryState
 from checkout.model.merchants import Mode

@@ -10,7 +10,7 @@ from checkout import store as stores
 from checkout.deliveries import PAUSE_AFTER_S, SCHEDULE
 from checkout.endpoints import MOST, SECRET_OVERLAP_S, Wish
 from checkout.errors import Code, Refusal
-from checkout.http import Answer, Outgoing, Reason, Unreachable
+from checkout.http.client import Answer, Outgoing, Reason, Unreachable
 from checkout.interfaces import Store
 from checkout.merchants import Reach
 from checkout.model.deliveries import DeliveryState, Endpoint

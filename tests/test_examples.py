@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from checkout.http import Client, Outgoing
+from checkout.http.client import Client, Outgoing
 from tests.conftest import skip_or_fail
 from tests.test_selling import buy, product_of
 from tests.world import MERCHANT_KEY, World

@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from checkout import gateways, ids, inquiries, prompts, store
-from checkout.channel import Channel, Found, Paid, Scene, Standing
+from checkout import gateways, ids, inquiries, logs, prompts, store
+from checkout.channel import Channel, Found, Heard, Notice, Paid, Scene, Standing
 from checkout.errors import Refusal
 from checkout.interfaces import Rows, Store
 from checkout.model.orders import Order, State
@@ -268,6 +268,40 @@ def test_money_that_was_confirmed_by_hand_before_is_not_called_a_second_payment(
     assert told(world, till, Paid(order.token, "T1", 990, START))
     [payment] = [one for one in world.payments() if one.channel == "a"]
     assert (payment.judgement, "probably the same money" in payment.note) == (Judgement.SUSPECTED, True)
+
+
+class TestEvents:
+    @pytest.fixture
+    def events(self, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+        heard: list[str] = []
+        monkeypatch.setattr(logs, "event", lambda name, **values: heard.append(name))
+        return heard
+
+    def test_an_order_paid_at_its_gateway_is_logged_once_however_often_it_is_told(
+        self, world: World, events: list[str]
+    ) -> None:
+        till = Till("a")
+        order = begun(world, till)
+        events.clear()
+        for _ in range(2):
+            assert told(world, till, Paid(order.token, "T1", 990, START))
+        assert events == ["payment.received", "order.paid"]
+
+    def test_money_that_pays_nothing_is_logged_as_received_only(self, world: World, events: list[str]) -> None:
+        till = Till("a")
+        order = begun(world, till)
+        events.clear()
+        assert told(world, till, Paid(order.token, "T1", 5, START))
+        assert events == ["payment.received"]
+
+    def test_an_order_that_its_gateway_closed_is_logged_once(self, world: World, events: list[str]) -> None:
+        till = Till("a")
+        order = begun(world, till)
+        events.clear()
+        notice = Notice(Heard.CLOSED, order.token, "{}")
+        for _ in range(2):
+            assert gateways.handle_notice(world.store, till, notice, new_id=ids.new_id, now=world.clock())
+        assert (world.order(order.token).state, events) == (State.CLOSED, ["order.closed"])
 
 
 class TestAskNow:

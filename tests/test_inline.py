@@ -20,11 +20,12 @@ from urllib.parse import urlencode
 import pytest
 from gunicorn.config import Config  # type: ignore[import-untyped]
 
-from checkout import logs, patience, shortcuts
+from checkout import logs
 from checkout.access import Access
-from checkout.connections import Connection
 from checkout.inline import Elsewhere, at_desk, in_loop, need_desk, need_thread
-from checkout.ordinary import Answer, is_poll
+from checkout.server import buffering, fast_paths
+from checkout.server.connections import Connection
+from checkout.server.fast_parser import Answer, is_poll
 from tests.pages.shop import opened, rev_in, settled
 from tests.servers import ask, serving
 from tests.soak.crash import Ledger, open_order, push, set_up
@@ -33,7 +34,7 @@ from tests.world import MERCHANT_KEY, World, md5
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
-    from checkout.desk import Desk
+    from checkout.server.desk import Desk
 
 CONFIG = Config()
 TOKEN = "0" * 32
@@ -95,7 +96,7 @@ def test_what_is_written_like_a_poll_below_the_owners_pages_is_left_to_a_thread(
 
 def test_a_loop_that_had_to_wait_once_leaves_polls_to_the_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     """Such as for a disk that does not answer: buyers' polls would come one after the other then."""
-    monkeypatch.setattr(shortcuts, "_PROMPT_S", -1)
+    monkeypatch.setattr(fast_paths, "_PROMPT_S", -1)
     worker, in_threads = looping(), list[object]()
     monkeypatch.setattr(worker, "enqueue_req", in_threads.append)
     ours, theirs = socket.socketpair()
@@ -112,8 +113,8 @@ def test_what_is_long_does_not_wait_at_the_desk(monkeypatch: pytest.MonkeyPatch,
     """All who wait there are kept in memory, twice; no order is so long."""
     worker, in_threads, at = looping(), list[object](), list[Any]()
     monkeypatch.setattr(worker, "enqueue_req", in_threads.append)
-    assert worker.shortcuts is not None
-    worker.shortcuts._desk = cast("Desk[Any, Answer]", SimpleNamespace(take=at.append))
+    assert worker.fast_paths is not None
+    worker.fast_paths._desk = cast("Desk[Any, Answer]", SimpleNamespace(take=at.append))
     ours, theirs = socket.socketpair()
     with theirs, closing(Connection(CONFIG, ours, ("127.0.0.1", 1), ("127.0.0.1", 2))) as conn:
         worker._wait(conn, 5)
@@ -126,12 +127,12 @@ def nothing_new(environ: WSGIEnvironment, start_response: StartResponse) -> Iter
     return ()
 
 
-def looping() -> patience.PatientWorker:
+def looping() -> buffering.BufferingWorker:
     """A worker without a master, whose loop does not run."""
-    worker = object.__new__(patience.PatientWorker)
+    worker = object.__new__(buffering.BufferingWorker)
     worker.cfg, worker.poller, worker.alive = CONFIG, selectors.DefaultSelector(), True
     worker._waiting = {}
-    worker.shortcuts = shortcuts.Shortcuts(
+    worker.fast_paths = fast_paths.FastPaths(
         nothing_new, Mock(), Mock(collect=lambda seconds: time.sleep(seconds)), Mock()
     )
     return worker
@@ -171,8 +172,8 @@ def shops(tmp_path: Path) -> Path:
 @pytest.fixture
 def waiting(tmp_path: Path, shops: Path) -> Iterator[Waiting]:
     """On a machine that has others to run, an answer may take longer than a loop may wait otherwise."""
-    command = f"from checkout import cli, shortcuts; shortcuts._PROMPT_S = {_LONG_S}; cli.main()"
-    serve = (sys.executable, "-c", command, "serve", "--port", "{port}")
+    slow = f"from checkout.server import fast_paths; fast_paths._PROMPT_S = {_LONG_S}"
+    serve = (sys.executable, "-c", f"{slow}; from checkout import cli; cli.main()", "serve", "--port", "{port}")
     with serving(tmp_path, *serve, environ={"CHECKOUT_THREADS": "1"}) as (_, url):
         yield Waiting(url)
 

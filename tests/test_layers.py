@@ -14,41 +14,25 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 LAYERS = [  # from the ground up; a module imports from its own layer and those above it in this list
-    {
-        "beijing",
-        "client",
-        "cpus",
-        "crews",
-        "errors",
-        "inline",
-        "log_files",
-        "logs",
-        "money",
-        "places",
-        "records",
-        "toml",
-    }
-    | {"process", "turns", "watch"},
+    {"beijing", "client", "errors", "inline", "log_files", "logs", "money", "places", "records", "toml", "turns"},
     {"events", "grants", "ids", "model", "qr", "rates", "signing", "xml"},
-    {"authorities", "framing", "http", "incoming", "lookups", "outgoing", "patient_socket", "resources"}
-    | {"setting_values", "settings", "steps", "targets", "wire"},
+    {"http", "resources", "setting_values", "settings"},
     {"channel", "interfaces"},
     {"store"},
     {"api_keys", "idempotency"}
     | {"accounts", "amounts", "audit", "backup", "deliveries", "devices", "exports", "merchants", "orders", "payments"}
-    | {"alert_texts", "alerts", "announcements", "conditions", "endpoints", "messenger", "tries", "troubles"}
-    | {"candidates", "checklist", "code_kinds", "importing", "money_back", "move", "opening", "order_search", "owner"}
+    | {"alerts", "announcements", "endpoints", "tries"}
+    | {"candidates", "checklist", "code_kinds", "importing", "move", "opening", "order_search", "owner"}
     | {"letters", "payment_search", "preferences", "presence", "sales", "sessions"}
-    | {"catalogue", "claims", "gateways", "merchant_keys", "products", "prompts", "receiving", "refund_calls", "scans"}
-    | {"refund_notices", "refunds", "returns", "statistics"}
+    | {"catalogue", "claims", "gateways", "merchant_keys", "products", "prompts", "receiving", "refunds"}
+    | {"returns", "scans", "statistics"}
     | {"selling", "settlement", "sharing", "snippets", "strangers", "switching", "tallies"},
     {"chores", "courier", "inquiries", "inspection", "lanes", "outbox", "owing", "worker"},
     {"access", "fields", "front", "hosts", "live", "plain", "web"},  # Flask from here on
     {"protocols", "channels", "monitors"},
     {"pages", "admin", "health", "metrics"},
     {"app", "failures"},
-    {"connections", "desk", "doctor", "install", "machine", "ordinary", "patience", "serve"}
-    | {"shortcuts", "terms", "upgrade"},
+    {"doctor", "install", "machine", "server", "upgrade"},
     {"demo"},
     {"cli", "wsgi", "__main__"},
 ]
@@ -225,15 +209,7 @@ def test_only_the_store_knows_databases(tree: list[Module]) -> None:
 
 
 def test_only_http_talks_to_the_network(tree: list[Module]) -> None:
-    assert (
-        users(
-            tree,
-            NETWORK,
-            {"client", "connections", "http", "incoming", "patience", "patient_socket", "process"}
-            | {"crews", "serve", "watch", "wire"},
-        )
-        == []
-    )
+    assert users(tree, NETWORK, {"client", "http", "server"}) == []
 
 
 def test_nothing_becomes_a_float(tree: list[Module]) -> None:

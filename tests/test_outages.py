@@ -9,7 +9,7 @@ import pytest
 
 from checkout import deliveries
 from checkout.deliveries import LEASE_S, SCHEDULE
-from checkout.http import Answer, Outgoing
+from checkout.http.client import Answer, Outgoing
 from checkout.interfaces import Store
 from checkout.model.deliveries import Delivery, DeliveryState
 from checkout.store import open_store

@@ -102,7 +102,7 @@ def test_a_transaction_that_is_done_again_claims_once(trade: Trade) -> None:
     order = trade.shop.open("N9", notify_url="https://b.example/n")
 
     def owe(db: Rows, owed: Owed) -> None:
-        owed.begin()
+        owed.reset()
         deliveries.owe(db, order, "order.paid", receipt="", owed=owed, new_id=trade.shop.new_id, now=START)
 
     with trade.worker.at_once() as owed:

@@ -15,7 +15,7 @@ from checkout import outbox as outboxes
 from checkout import store as stores
 from checkout.courier import Courier, Reply
 from checkout.errors import StoreError
-from checkout.http import Outgoing
+from checkout.http.client import Outgoing
 from checkout.interfaces import Owed, Rows, Store
 from checkout.lanes import HOOK, MOST_AT_ONCE, Lanes
 from checkout.letters import Tried
@@ -87,7 +87,7 @@ class Alone:
 
     def owe(self, db: Rows, owed: Owed, order: Order) -> None:
         """As a payment does."""
-        owed.begin()
+        owed.reset()
         by: dict[str, Any] = {"new_id": self.shop.new_id, "now": START}
         deliveries.owe(db, order, "order.paid", receipt="", owed=owed, **by)
         for message in announcements.of_order(db, order, "order.paid", **by):
@@ -314,7 +314,7 @@ def test_who_owes_nothing_when_it_is_done_again_asks_for_no_look(alone: Alone) -
         with suppress(ZeroDivisionError), alone.shop.store.transaction() as db:
             alone.owe(db, owed, order)
             raise ZeroDivisionError
-        owed.begin()
+        owed.reset()
     assert (alone.pool, alone.woken, alone.places()) == ([], 0, 2)
 
 

@@ -134,7 +134,7 @@ class Told:
     def owed(self) -> list[str]:
         return [word for word in self.words if word != "begin"]
 
-    def begin(self) -> None:
+    def reset(self) -> None:
         self.words.append("begin")
 
     def callback(self, delivery: Delivery, order: Order, merchant: Merchant, receipt: str) -> Delivery:

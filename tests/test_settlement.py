@@ -175,7 +175,7 @@ def test_what_endpoints_are_owed_is_told_to_whoever_sends_it(store: Store, clock
     told: list[Delivery] = []
 
     class Told:
-        def begin(self) -> None: ...
+        def reset(self) -> None: ...
 
         def callback(self, delivery: Delivery, order: Order, merchant: Merchant, receipt: str) -> Delivery:
             return delivery
@@ -253,6 +253,22 @@ def test_money_that_a_person_booked_moves_no_account(shop: Shop) -> None:
     paid = settle(shop, order, money(shop, account="ali-main", amount=5), Judgement.LINKED)
     assert paid is not None
     assert (paid.account, paid.really_price) == ("wx-main", 990)
+
+
+def test_money_that_a_person_linked_is_kept_at_the_account_that_it_came_to(shop: Shop) -> None:
+    shop.add_account(id="gate", method=Method.ALIPAY, channel="gate")
+    for number, device, channel, account in (("1", "both", "personal", "ali-main"), ("2", "", "gate", "gate")):
+        payment = money(shop, account="", device=device, channel=channel, method="alipay")
+        assert settle(shop, shop.open(number=number), payment, Judgement.LINKED)
+        assert stored(shop, payment).account == account
+
+
+def test_money_that_may_have_come_to_several_accounts_is_kept_at_the_order_s(shop: Shop) -> None:
+    shop.add_account(id="ali-second", method=Method.ALIPAY)
+    shop.add_device("three", ["wx-main", "ali-main", "ali-second"])
+    payment = money(shop, account="", device="three", method="alipay")
+    assert settle(shop, shop.open(), payment, Judgement.LINKED)
+    assert stored(shop, payment).account == "wx-main"
 
 
 @pytest.mark.parametrize("judgement", [Judgement.MATCHED, Judgement.LINKED])

@@ -16,7 +16,7 @@ from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 from checkout import announcements, endpoints, ids, orders
 from checkout import store as stores
 from checkout.client import verify_webhook
-from checkout.http import Client
+from checkout.http.client import Client
 from checkout.interfaces import Store
 from checkout.model.deliveries import Endpoint
 from checkout.model.refunds import Refund, RefundState

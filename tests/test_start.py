@@ -18,21 +18,22 @@ def loaded(modules: str) -> set[str]:
 
 
 def test_the_server_starts_without_the_libraries_that_it_may_need_later() -> None:
-    assert loaded("checkout.cli.server, checkout.serve, checkout.app") == set()
+    assert loaded("checkout.cli.server, checkout.server.serve, checkout.app") == set()
 
 
 def test_the_process_that_watches_the_workers_loads_next_to_nothing() -> None:
     program = """import sys
 before = set(sys.modules)
 import checkout.__main__
-from checkout import watch
+from checkout.server import supervisor
 print(*(set(sys.modules) - before))
 """
     command = [sys.executable, "-S", "-c", program]
     run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     loaded = {name.partition(".")[0] for name in run.stdout.split() if not name.startswith("_")}
     assert {name for name in run.stdout.split() if name.startswith("checkout")} == {
-        "checkout", "checkout.__main__", "checkout.crews", "checkout.errors", "checkout.process", "checkout.watch"
+        "checkout", "checkout.__main__", "checkout.errors", "checkout.server", "checkout.server.crews",
+        "checkout.server.process", "checkout.server.supervisor",
     }  # fmt: skip
     assert loaded - {"checkout"} <= set(sys.stdlib_module_names)
     assert not loaded & {"ast", "dataclasses", "email", "inspect", "json", "logging", "pathlib", "re", "ssl", "typing"}

@@ -9,7 +9,7 @@ import pytest
 
 from checkout import endpoints, orders
 from checkout import store as stores
-from checkout.http import Client
+from checkout.http.client import Client
 from checkout.interfaces import Store
 from checkout.model.deliveries import DeliveryState
 from tests.hooks import Listener

@@ -42,7 +42,7 @@ def test_the_wheel_holds_what_the_program_needs_and_no_absolute_path(tmp_path: P
         names = archive.namelist()
         content = b"".join(archive.read(name) for name in names)
     for name in (
-        "checkout/serve.py",
+        "checkout/server/serve.py",
         "checkout/templates/pay.html",
         "checkout/translations/zh_CN/LC_MESSAGES/messages.mo",
     ):

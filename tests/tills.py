@@ -11,7 +11,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from checkout import gateways, ids, money_back, refund_calls, refunds, store
+from checkout import gateways, ids, store
 from checkout.channel import Channel, Scene
 from checkout.channels import wechat as v2
 from checkout.channels import wechat_v3 as v3
@@ -19,7 +19,8 @@ from checkout.model.accounts import Method
 from checkout.model.orders import Order, State
 from checkout.model.payments import Payment
 from checkout.model.refunds import Refund
-from checkout.money_back import Back
+from checkout.refunds import calls, ledger, money_back
+from checkout.refunds.money_back import Back
 from tests.channels import wechat_2014, wechat_v3
 from tests.channels.alipay_app import channel_at, opened
 from tests.channels.orders import TOKEN, order, start
@@ -68,7 +69,7 @@ class Till:
         return self.world.order(TOKEN)
 
     def ask(self, amount: int | None = None, number: str = "") -> Refund:
-        return refunds.ask(
+        return ledger.ask(
             self.world.store, TOKEN, self.channels, amount=amount, reason="returned & 退", number=number,
             actor="owner", new_id=ids.new_id, now=self.world.clock(),
         )  # fmt: skip
@@ -82,9 +83,9 @@ class Till:
         return len(due)
 
     def call(self, refund: Refund) -> None:
-        claimed = refund_calls.claim(self.world.store, refund, self.world.clock())
+        claimed = calls.claim(self.world.store, refund, self.world.clock())
         assert claimed is not None
-        refund_calls.call(self.world.store, self.channels, claimed, "https://pay.example.com", clock=self.world.clock)
+        calls.call(self.world.store, self.channels, claimed, "https://pay.example.com", clock=self.world.clock)
 
     def pay_again(self) -> Payment:
         """The buyer pays another attempt at the same order, whose number is paid already. At Alipay only."""

@@ -16,12 +16,12 @@ import pytest
 
 from checkout import store as stores
 from checkout.errors import StoreError
-from checkout.http import Answer, Outgoing
+from checkout.http.client import Answer, Outgoing
+from checkout.http.steps import READ, Steps, Wait
 from checkout.interfaces import Dialects, Store
 from checkout.model.deliveries import DeliveryState, Endpoint
 from checkout.model.merchants import Merchant
 from checkout.model.orders import Order
-from checkout.steps import READ, Steps, Wait
 from checkout.worker import Worker
 from tests.shop import Shop
 from tests.world import START, FakeClock, answer

@@ -12,7 +12,8 @@ from flask.testing import FlaskClient
 
 from checkout import deliveries
 from checkout import store as stores
-from checkout.http import Answer, Outgoing
+from checkout.http.client import Answer, Outgoing
+from checkout.http.steps import Steps
 from checkout.interfaces import Store
 from checkout.model.accounts import Account, Method
 from checkout.model.devices import Device
@@ -21,7 +22,6 @@ from checkout.model.orders import Order
 from checkout.model.owner import AuditEntry
 from checkout.model.payments import Payment
 from checkout.model.products import Product
-from checkout.steps import Steps
 from checkout.web import Parts
 
 START = 1_790_000_000

@@ -12,7 +12,7 @@ from checkout.admin import forms, layout, lists, session
 from checkout.admin.forms import Form
 from checkout.admin.nav import Page
 from checkout.errors import Code, Refusal
-from checkout.http import Outgoing
+from checkout.http.client import Outgoing
 from checkout.model.deliveries import DeliveryState
 from checkout.pages.language import N_
 from checkout.pages.language import translated as _

@@ -80,7 +80,7 @@ INSTEAD = {
     " (checkout payment ignore %(id)s).": N_(
         "Money on a personal code goes back by hand: send it in the app, then set the payment aside on the page Review."
     ),
-    "The endpoint is paused: checkout webhook resume %(id)s.": N_("The endpoint is paused; press Go on first."),
+    "The endpoint is paused: checkout webhook resume %(id)s.": N_("The endpoint is paused; press Resume first."),
     "There is no webhook endpoint %(id)s: checkout webhook list.": N_(
         "There is no webhook endpoint %(id)s; the page of webhook endpoints lists them."
     ),

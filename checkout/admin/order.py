@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from flask import Blueprint, Response
 
-from checkout import audit, deliveries, money, money_back, orders, refunds, settlement, store
+from checkout import audit, deliveries, money, orders, settlement, store
 from checkout.admin import forms, layout, session, timeline
 from checkout.admin.forms import Form
 from checkout.admin.orders import PAGE
 from checkout.errors import Code
 from checkout.model.orders import State
 from checkout.pages.language import translated as _
+from checkout.refunds import ledger, money_back
 from checkout.web import parts
 
 _AMOUNT = {Code.BAD_AMOUNT: "amount", Code.ZERO_AMOUNT: "amount", Code.BAD_REQUEST: "reason"}
@@ -61,9 +62,9 @@ def refund(token: str) -> Response:
         with parts().store.read() as db:
             is_by_hand = money_back.is_by_hand(money_back.channel_of(db, orders.existing(db, token)))
         if is_by_hand:
-            refunds.by_hand(parts().store, token, amount=amount, reason=reason, number=number, **by)
+            ledger.by_hand(parts().store, token, amount=amount, reason=reason, number=number, **by)
             return layout.done(layout.path("orders", token), _("The refund is recorded."))
-        refunds.ask(parts().store, token, parts().channels, amount=amount, reason=reason, number=number, **by)
+        ledger.ask(parts().store, token, parts().channels, amount=amount, reason=reason, number=number, **by)
         parts().wake()
         return layout.done(layout.path("orders", token), _("The refund is on its way."))
     return _page(token, form, "refunds")

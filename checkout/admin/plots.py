@@ -125,7 +125,7 @@ def _amounts(business: Business, period: Period) -> Plot:
         least=1000, unit=percent,
     )  # fmt: skip
     return Plot(
-        N_("Pressure on amounts"), Table("amounts", columns, tuple(rows)), drawn,
+        N_("Amount usage"), Table("amounts", columns, tuple(rows)), drawn,
         help=N_(
             "How many of the amounts for one price were in use when the fewest were left, on the fullest account;"
             " looked at every minute. Where none is left, buyers are sent away: allow a larger offset, or add an"

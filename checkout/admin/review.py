@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, Response
 from msgspec import Struct
 
-from checkout import candidates, claims, money_back, orders, payments, refunds, store
+from checkout import candidates, claims, orders, payments, store
 from checkout.admin import forms, layout, lists, session, tables
 from checkout.admin.forms import Form, Wrong
 from checkout.admin.nav import Page
@@ -17,6 +17,7 @@ from checkout.model.payments import Claim, Judgement, Payment
 from checkout.order_search import Search, find
 from checkout.pages.language import N_
 from checkout.pages.language import translated as _
+from checkout.refunds import ledger, money_back
 from checkout.web import parts
 
 PAGE = Page("review", N_("Review"), "M4 13l3-8h10l3 8v6H4zm0 0h5l1 2h4l1-2h5", 30, on_bar=True)
@@ -80,7 +81,7 @@ def send_back(payment: str) -> Response:
     form, by = forms.read("reason", "password"), session.by()
     with form.catching({Code.BAD_REQUEST: f"reason-{payment}"}):
         session.prove(form)
-        refunds.ask_for_payment(parts().store, payment, parts().channels, reason=form["reason"], **by)
+        ledger.ask_for_payment(parts().store, payment, parts().channels, reason=form["reason"], **by)
         parts().wake()
         return layout.done(layout.path("review"), _("The refund is on its way."))
     return _page(form, payment)

@@ -8,11 +8,12 @@ from typing import Any
 
 from msgspec import Struct, field
 
-from checkout import refunds, store
+from checkout import store
 from checkout.interfaces import Rows
 from checkout.model.deliveries import Delivery, DeliveryState
 from checkout.model.orders import Order, State
 from checkout.model.refunds import RefundState
+from checkout.refunds import ledger
 
 _DONE_BY_HAND = ("order.confirm", "order.close", "delivery.resend", "payment.link", "claim.answer")
 
@@ -70,7 +71,7 @@ def _messages(db: Rows, order: Order) -> Iterator[Event]:
 def _tries(db: Rows, delivery: Delivery) -> Iterator[Event]:
     tries = store.deliveries.tries(db, delivery.id)
     for one in tries:
-        if one.error == refunds.HELD_BACK:
+        if one.error == ledger.HELD_BACK:
             yield Event(one.at, "held_back")
             continue
         told = delivery.state is DeliveryState.DELIVERED and one is tries[-1]

@@ -84,7 +84,7 @@ def pause(endpoint: str) -> Response:
     _endpoint, waited = endpoints.resume(parts().store, endpoint, **session.by())
     parts().wake()
     return layout.done(
-        layout.path("webhooks", endpoint), _("It goes on. Messages sent that waited: %(number)s") % {"number": waited}
+        layout.path("webhooks", endpoint), _("Resumed. Waiting messages sent: %(number)s") % {"number": waited}
     )
 
 

@@ -39,7 +39,7 @@ SENTENCES = (
     N_("Only a paid order can be refunded."),
     N_("At most %(amount)s of this order can still be refunded."),
     N_("A refund of this number is there already, over %(amount)s."),
-    N_("The pushed amount is not a number that a phone app sends."),
+    N_("The pushed amount must be digits with an optional point, such as 12.34."),
     N_("The pushed amount is not a whole number of fen between 0.01 and 999999999.99."),
     N_("All of this order's money went back already, or is on its way."),
     N_("A product's id has 1 to 64 of a-z, 0-9, - and _, and begins with a-z or 0-9."),

@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from checkout import http
 from checkout.beijing import in_beijing
 from checkout.channel import (
     Channel,
@@ -35,6 +34,7 @@ from checkout.channels.alipay_answers import Business
 from checkout.channels.alipay_forms import CLOSED, PAID, WAITING, fields_of, notice_of, paid_by, verified
 from checkout.channels.alipay_gateway import Config, Gateway, encoded
 from checkout.channels.sections import Section
+from checkout.http.client import Client
 from checkout.interfaces import Send
 from checkout.model.orders import Order
 from checkout.money import yuan
@@ -71,7 +71,7 @@ def make(name: str, table: Mapping[str, object], folder: Path, allow_private: bo
     section.done()
     if keys.are_a_pair(config.private, config.alipay_public):
         raise section.bad("alipay_public_key", "is our own public key; Alipay shows its own after ours was uploaded")
-    return Alipay(name, config, http.Client(allow_private=allow_private, ports=None, deadline_s=10).send)
+    return Alipay(name, config, Client(allow_private=allow_private, ports=None, deadline_s=10).send)
 
 
 def _alipay_public(section: Section) -> RsaKey:

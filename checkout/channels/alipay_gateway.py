@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 from urllib.parse import quote, urlencode
 
-from checkout import http
 from checkout.beijing import in_beijing
 from checkout.channel import GatewayError
 from checkout.channels import keys
 from checkout.channels.alipay_answers import answer_of
+from checkout.http.client import Outgoing, Unreachable
 from checkout.interfaces import Send
 from checkout.model.orders import Order
 from checkout.records import Discreet
@@ -49,8 +49,8 @@ class Gateway:
         # Alipay reads the charset from the query alone.
         url = f"{self._config.gateway}?charset=utf-8"
         try:
-            answer = self._send(http.Outgoing("POST", url, headers, form.encode()))
-        except http.Unreachable as problem:
+            answer = self._send(Outgoing("POST", url, headers, form.encode()))
+        except Unreachable as problem:
             raise GatewayError(f"Alipay did not answer: {problem.message}", permanent=False) from problem
         if answer.status != 200:
             raise GatewayError(f"Alipay answered with the status {answer.status}.", permanent=False)

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 from urllib.parse import quote, urlencode
 
-from checkout import http
 from checkout.channel import (
     Channel,
     Found,
@@ -32,6 +31,7 @@ from checkout.channel import (
 from checkout.channels import keys
 from checkout.channels.alipay_forms import fields_of, notice_of, verified
 from checkout.channels.sections import Section
+from checkout.http.client import Client, Outgoing, Unreachable
 from checkout.interfaces import Send
 from checkout.model.orders import Order
 from checkout.money import yuan
@@ -71,7 +71,7 @@ def make(name: str, table: Mapping[str, object], folder: Path, allow_private: bo
     section.done()
     if keys.are_a_pair(config.private, config.alipay_public):
         raise section.bad("alipay_public_key", "is our own public key; the one of Alipay's MAPI gateway is needed")
-    return AlipayLegacy(name, config, http.Client(allow_private=allow_private, ports=None, deadline_s=ANSWER_S).send)
+    return AlipayLegacy(name, config, Client(allow_private=allow_private, ports=None, deadline_s=ANSWER_S).send)
 
 
 class AlipayLegacy:
@@ -129,8 +129,8 @@ class AlipayLegacy:
         asked = {"service": "notify_verify", "partner": self._config.partner, "notify_id": notify_id}
         url = f"{self._config.gateway}?{urlencode(asked, quote_via=quote, safe='')}"
         try:
-            answer = self._send(http.Outgoing("GET", url))
-        except http.Unreachable as problem:
+            answer = self._send(Outgoing("GET", url))
+        except Unreachable as problem:
             raise NoticeRefused(f"Alipay could not be asked whether it sent the notice: {problem.message}") from problem
         if answer.status != 200 or answer.body.strip() != b"true":
             raise NoticeRefused("Alipay does not say that it sent the notice.")

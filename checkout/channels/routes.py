@@ -6,10 +6,11 @@ import logging
 
 from flask import Blueprint, Response, redirect, request
 
-from checkout import gateways, http, inquiries, scans
+from checkout import gateways, inquiries, scans
 from checkout.channel import Channel, GatewayError, NoticeRefused, Raw, Reply, Start
 from checkout.channels.static_codes import ProductCall, SellsByCode
 from checkout.errors import Code, Refusal
+from checkout.http.client import within
 from checkout.scans import Scan
 from checkout.settings import secret_for
 from checkout.web import MAX_BODY, client_address, parts, url_for_buyers
@@ -32,7 +33,7 @@ def notify(name: str) -> Response:
     channel, now = _channel(name), parts().clock()
     try:
         notice = channel.read_notice(_raw(now))
-        accepted = gateways.heed(parts().store, channel, notice, new_id=parts().new_id, now=now)
+        accepted = gateways.handle_notice(parts().store, channel, notice, new_id=parts().new_id, now=now)
     except (NoticeRefused, GatewayError) as error:
         log.warning("A notice to %s was refused: %s", channel.name, error)
         accepted = False
@@ -52,7 +53,7 @@ def product(name: str) -> Response:
         scan = Scan(call.product, call.openid, call.nonce, call.now)
         return scans.begin(parts().till, channel, scan, secret, client_address())
 
-    with http.within(_SCANNED_S):
+    with within(_SCANNED_S):
         return _answer(channel.answer_product(_raw(now), opened))
 
 

@@ -11,8 +11,8 @@ from difflib import get_close_matches
 from ipaddress import ip_address
 from pathlib import Path
 
-from checkout import targets
 from checkout.channels import keys
+from checkout.http import targets
 from checkout.setting_values import SettingsError
 
 

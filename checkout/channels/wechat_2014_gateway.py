@@ -11,10 +11,11 @@ import threading
 from collections.abc import Mapping
 from urllib.parse import quote, urlencode
 
-from checkout import http, xml
+from checkout import xml
 from checkout.channel import GatewayError
 from checkout.channels.wechat_2014_messages import Partner
 from checkout.channels.wechat_messages import MD5, is_signed, sign
+from checkout.http.client import Outgoing, Unreachable
 from checkout.interfaces import Send
 
 SPENT_TOKEN = frozenset({40001, 40014, 42001})
@@ -74,7 +75,7 @@ class AppInterface:
     def _json(self, method: str, path: str, query: Mapping[str, str], body: bytes) -> dict[str, object]:
         url = f"{self._address}{path}?{urlencode(query, quote_via=quote, safe='')}"
         headers = {"Content-Type": "application/json"} if body else {}
-        answer = _answered(self._send, http.Outgoing(method, url, headers, body), "WeChat")
+        answer = _answered(self._send, Outgoing(method, url, headers, body), "WeChat")
         try:
             values = json.loads(answer)
         except (ValueError, RecursionError):
@@ -111,7 +112,7 @@ class Tenpay:
         form = urlencode(asked | {"sign": sign(asked, self._partner.partner_key, MD5)}, quote_via=quote, safe="")
         headers = {"Content-Type": "application/x-www-form-urlencoded"}
         try:
-            answer = xml.parse(_answered(send, http.Outgoing("POST", url, headers, form.encode()), "Tenpay"), "root")
+            answer = xml.parse(_answered(send, Outgoing("POST", url, headers, form.encode()), "Tenpay"), "root")
         except xml.XmlError as error:
             raise GatewayError(f"Tenpay's answer cannot be used: {error}", permanent=False) from None
         if not is_signed(answer, self._partner.partner_key, MD5):
@@ -123,10 +124,10 @@ class Tenpay:
         return answer
 
 
-def _answered(send: Send, request: http.Outgoing, who: str) -> bytes:
+def _answered(send: Send, request: Outgoing, who: str) -> bytes:
     try:
         answer = send(request)
-    except http.Unreachable as problem:
+    except Unreachable as problem:
         raise GatewayError(f"{who} did not answer: {problem.message}", permanent=False) from problem
     if answer.status != 200:
         raise GatewayError(f"{who} answered with the status {answer.status}.", permanent=False)

@@ -10,9 +10,10 @@ import secrets
 from collections.abc import Mapping
 from typing import NoReturn
 
-from checkout import http, xml
+from checkout import xml
 from checkout.channel import GatewayError
 from checkout.channels.wechat_messages import Merchant, is_signed, signed
+from checkout.http.client import Outgoing, Unreachable
 from checkout.interfaces import Send
 
 # What will be refused again, however often it is asked. Others may pass: the system is busy, the till is empty.
@@ -75,8 +76,8 @@ class Gateway:
     def _answer(self, send: Send, path: str, body: bytes) -> dict[str, str]:
         headers = {"Content-Type": "text/xml; charset=utf-8"}
         try:
-            answer = send(http.Outgoing("POST", self._address + path, headers, body))
-        except http.Unreachable as problem:
+            answer = send(Outgoing("POST", self._address + path, headers, body))
+        except Unreachable as problem:
             raise GatewayError(f"WeChat Pay did not answer: {problem.message}", permanent=False) from problem
         if answer.status != 200:
             raise GatewayError(f"WeChat Pay answered with the status {answer.status}.", permanent=False)

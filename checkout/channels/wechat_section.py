@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from checkout import http
 from checkout.channels.sections import Section
+from checkout.http.client import Client
 from checkout.interfaces import Send
 
 DEADLINE_S = 10
@@ -27,7 +27,7 @@ def clients(section: Section, folder: Path, allow_private: bool) -> tuple[Send, 
 
 def _client(section: Section, key: str, allow_private: bool, ca: str, certificate: tuple[str, str] | None) -> Send:
     try:
-        return http.Client(
+        return Client(
             allow_private=allow_private, ports=None, deadline_s=DEADLINE_S, ca_file=ca or None,
             client_cert=certificate,
         ).send  # fmt: skip

@@ -12,7 +12,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from urllib.parse import quote
 
-from checkout import http
 from checkout.channel import (
     WENT_BACK,
     Channel,
@@ -36,6 +35,7 @@ from checkout.channels.sections import Section
 from checkout.channels.wechat_v3_gateway import Config, Gateway, Refused
 from checkout.channels.wechat_v3_notices import notice_of
 from checkout.channels.wechat_v3_orders import KINDS, order_of, prompt_of
+from checkout.http.client import Client
 from checkout.interfaces import Send
 from checkout.model.orders import Order
 
@@ -74,7 +74,7 @@ def make(name: str, table: Mapping[str, object], folder: Path, allow_private: bo
         raise section.bad(
             "wechat_public_key", "is our own public key; WeChat Pay's is downloaded beside its PUB_KEY_ID_"
         )
-    return WechatV3(name, config, http.Client(allow_private=allow_private, ports=None, deadline_s=DEADLINE_S).send)
+    return WechatV3(name, config, Client(allow_private=allow_private, ports=None, deadline_s=DEADLINE_S).send)
 
 
 def _api_key(section: Section) -> str:

@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, ClassVar
 from urllib.parse import urlsplit
 
-from checkout import http
 from checkout.channel import GatewayError
 from checkout.channels import wechat_v3_messages as messages
+from checkout.http.client import Answer, Outgoing, Unreachable
 from checkout.interfaces import Send
 from checkout.records import Discreet
 
@@ -78,7 +78,7 @@ class Gateway:
         """Raises `Unsigned` unless WeChat Pay signed this within five minutes."""
         messages.check_signature(headers, body, self._config.wechat_public, self._config.public_key_id, now)
 
-    def _sent(self, method: str, target: str, body: bytes, now: int) -> http.Answer:
+    def _sent(self, method: str, target: str, body: bytes, now: int) -> Answer:
         url = self._config.gateway + target
         path = urlsplit(self._config.gateway).path + target
         config = self._config
@@ -93,8 +93,8 @@ class Gateway:
         if method == "POST":
             headers["Content-Type"] = "application/json"
         try:
-            return self._send(http.Outgoing(method, url, headers, body))
-        except http.Unreachable as problem:
+            return self._send(Outgoing(method, url, headers, body))
+        except Unreachable as problem:
             raise GatewayError(f"WeChat Pay did not answer: {problem.message}", permanent=False) from problem
 
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import click
 
-from checkout import alert_texts, store
-from checkout import alerts as rules
-from checkout.alerts import Plan
+from checkout import store
+from checkout.alerts import telling, texts
+from checkout.alerts.telling import Plan
 from checkout.cli.desk import Desk
 from checkout.cli.output import as_json, next_steps, show, table, when
 from checkout.cli.section import Section
@@ -32,7 +32,7 @@ def list_(desk: Desk, everything: bool, limit: int, as_json: bool) -> None:
     with desk.store.read() as db:
         found = store.alerts.recent(db, limit) if everything else store.alerts.open_ones(db)[:limit]
     plan = Plan.of(desk.settings)
-    said = [alert_texts.sentence(one, plan.language, plan.zone) for one in found]
+    said = [texts.sentence(one, plan.language, plan.zone) for one in found]
     rows = [
         (one.kind, when(one.raised_at), when(one.told_at), when(one.cleared_at), text)
         for one, text in zip(found, said, strict=True)
@@ -53,7 +53,7 @@ def test(desk: Desk, as_json: bool) -> None:
         raise Refusal(
             Code.BAD_REQUEST, 'Nobody is told yet: set alerts in checkout.toml, such as ["ntfy://ntfy.sh/TOPIC"].'
         )
-    handed = rules.try_out(plan)
+    handed = telling.try_out(plan)
     data = [{"service": one.service, "taken": one.taken, "why": one.why or None} for one in handed]
     rows = [(number, one.service, "taken" if one.taken else one.why) for number, one in enumerate(handed, 1)]
     show(data, as_json, lambda: table(("", "SERVICE", "OUTCOME"), rows, ""))
@@ -64,7 +64,7 @@ def test(desk: Desk, as_json: bool) -> None:
 @alert.command("hand-over", hidden=True)
 def hand_over() -> None:
     """The process of its own that sends an alert; it reads what from its standard input."""
-    from checkout import messenger
+    from checkout.alerts import messenger
 
     try:
         messenger.child()

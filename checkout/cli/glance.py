@@ -8,8 +8,9 @@ from datetime import UTC, datetime
 from msgspec import Struct
 from msgspec.structs import replace
 
-from checkout import alerts, devices, preferences, sales, store
-from checkout.alerts import Plan
+from checkout import devices, preferences, sales, store
+from checkout.alerts import telling
+from checkout.alerts.telling import Plan
 from checkout.cli.output import plain, width
 from checkout.interfaces import Rows
 from checkout.model.devices import Device
@@ -71,7 +72,7 @@ def look(db: Rows, settings: Settings, free_bytes: int | None, now: int, orders:
     plan = replace(Plan.of(settings), language="en")  # as all of the command line
     working = [one for one in store.devices.all_of(db) if one.revoked_at is None]
     today = sales.by_day(db, 1, now)[-1]
-    said = alerts.wrong_now(db, plan, free_bytes, now)
+    said = telling.wrong_now(db, plan, free_bytes, now)
     return Glance(
         now, settings.shop_name, plan,
         tuple((one, devices.state(one, settings.device_offline_after, now)) for one in working),

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from checkout import audit, channels, inquiries, money, money_back, orders, products, refunds, settlement, store
+from checkout import audit, channels, inquiries, money, orders, products, settlement, store
 from checkout.amounts import Limits
 from checkout.cli import deliveries, payments
 from checkout.cli import refunds as refund_lines
@@ -19,6 +19,7 @@ from checkout.model.deliveries import Delivery
 from checkout.model.orders import Order, State
 from checkout.model.refunds import Refund
 from checkout.money import yuan
+from checkout.refunds import ledger, money_back
 from checkout.store.orders import Filter
 
 _amount = click.option("--amount", required=True, metavar="9.90")
@@ -116,11 +117,11 @@ def refund(desk: Desk, token: str, amount: str | None, reason: str, number: str,
         paid = store.orders.get(db, token)
         is_personal = paid is not None and money_back.is_by_hand(money_back.channel_of(db, paid))
     if by_hand or is_personal:
-        refunds.by_hand(desk.store, token, amount=given, reason=reason, number=number, **desk.by)
+        ledger.by_hand(desk.store, token, amount=given, reason=reason, number=number, **desk.by)
         _answer(desk, token, as_json)
         return
     gates = channels.make_channels(desk.settings)  # before anything is written: a key may be missing
-    asked = refunds.ask(desk.store, token, gates, amount=given, reason=reason, number=number, **desk.by)
+    asked = ledger.ask(desk.store, token, gates, amount=given, reason=reason, number=number, **desk.by)
     after = refund_lines.send_back(desk, gates, asked)
     _answer(desk, token, as_json)
     refund_lines.told(after)

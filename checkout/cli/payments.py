@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from checkout import channels, payments, refunds, store
+from checkout import channels, payments, store
 from checkout.cli import claims
 from checkout.cli import refunds as refund_lines
 from checkout.cli.desk import Desk
@@ -14,6 +14,7 @@ from checkout.cli.output import as_json, next_steps, show, table, when
 from checkout.cli.section import Section
 from checkout.model.payments import Payment
 from checkout.money import yuan
+from checkout.refunds import ledger
 
 _reason = click.option("--reason", required=True, metavar="R", help="Why; it is kept in the audit log.")
 
@@ -78,7 +79,7 @@ def ignore(desk: Desk, payment: str, reason: str, as_json: bool) -> None:
 def refund_(desk: Desk, payment: str, reason: str, as_json: bool) -> None:
     """Send back money that a gateway took and no order was waiting for."""
     gates = channels.make_channels(desk.settings)
-    asked = refunds.ask_for_payment(desk.store, payment, gates, reason=reason, **desk.by)
+    asked = ledger.ask_for_payment(desk.store, payment, gates, reason=reason, **desk.by)
     after = refund_lines.send_back(desk, gates, asked)
     show(refund_lines.shape(after), as_json, lambda: f"Refund {after.state.value}: {refund_lines.line(after)}")
     refund_lines.told(after)

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from checkout import refund_calls, store
+from checkout import store
 from checkout.channel import Channels
 from checkout.cli.desk import Desk
 from checkout.cli.output import as_json, show, table, warn, when
@@ -14,6 +14,7 @@ from checkout.cli.section import Section
 from checkout.errors import Code, Refusal
 from checkout.model.refunds import Refund, RefundState
 from checkout.money import yuan
+from checkout.refunds import calls
 
 
 @click.group(cls=Section)
@@ -40,7 +41,7 @@ def list_(desk: Desk, state: str | None, limit: int, as_json: bool) -> None:
 
 def send_back(desk: Desk, gates: Channels, asked: Refund) -> Refund:
     """The refund after a few seconds of calling its gateway; a server that runs may be faster, and goes on."""
-    return refund_calls.pursue(desk.store, gates, asked.id, desk.settings.base_url, clock=desk.clock)
+    return calls.call_until_done(desk.store, gates, asked.id, desk.settings.base_url, clock=desk.clock)
 
 
 def told(one: Refund) -> None:

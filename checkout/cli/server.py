@@ -33,15 +33,15 @@ _HEARD = {*_STOPPING, signal.SIGHUP}
 def serve(desk: Desk, host: str, port: int) -> None:
     """Run the server, with the worker loop in it; Ctrl+C or SIGTERM ends it gracefully, SIGHUP reads checkout.toml
     again."""
-    from checkout import crews, watch
+    from checkout.server import crews, supervisor
 
     if crews.line is None:  # called by another program
-        sys.exit(watch.run(lambda: _serve(desk, host, port)))
+        sys.exit(supervisor.run(lambda: _serve(desk, host, port)))
     _serve(desk, host, port)
 
 
 def _serve(desk: Desk, host: str, port: int) -> None:
-    from checkout import serve as server
+    from checkout.server import serve as server
 
     def make(settings: Settings) -> Flask:
         from checkout.app import create_app
@@ -71,7 +71,7 @@ def worker(desk: Desk) -> None:
     """Run the worker loop alone: callbacks and expiry, beside a server or instead of its own; SIGHUP reads
     checkout.toml again."""
     from checkout.app import wire
-    from checkout.serve import set_up_logs
+    from checkout.server.serve import set_up_logs
 
     set_up_logs(desk.settings)
     parts, loop = wire(desk.settings)
@@ -88,7 +88,7 @@ def worker(desk: Desk) -> None:
 def _anew(desk: Desk, parts: Parts, loop: Worker) -> tuple[Parts, Worker]:
     """The worker by the settings as they are now; the one before where they cannot be used."""
     from checkout.app import wire
-    from checkout.serve import set_up_logs
+    from checkout.server.serve import set_up_logs
 
     log = logging.getLogger(__name__)
     try:

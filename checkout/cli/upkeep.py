@@ -13,7 +13,8 @@ import click
 from msgspec.structs import asdict
 
 from checkout import backup as backups
-from checkout import exports, troubles
+from checkout import exports
+from checkout.alerts import troubles
 from checkout.cli import progress
 from checkout.cli.desk import Desk
 from checkout.cli.output import as_json, next_steps, show
@@ -114,7 +115,7 @@ def _write(path: Path, pieces: Iterator[str]) -> None:
 def doctor(desk: Desk, as_json: bool) -> None:
     """Look at everything and say what to do about what is wrong; exit 1 when something fails."""
     from checkout import doctor as doctors
-    from checkout import http
+    from checkout.http.client import Client
 
     store: Store | None = None
     try:
@@ -122,8 +123,8 @@ def doctor(desk: Desk, as_json: bool) -> None:
     except StoreError as error:
         trouble = str(error)
     ports = frozenset(desk.settings.callback_ports)
-    look = http.Client(allow_private=True, deadline_s=5).send
-    call = http.Client(allow_private=desk.settings.allow_private, ports=ports, deadline_s=5).send
+    look = Client(allow_private=True, deadline_s=5).send
+    call = Client(allow_private=desk.settings.allow_private, ports=ports, deadline_s=5).send
     patient = doctors.Patient(desk.settings, store, trouble, look, call, desk.clock())
     found = []
     for finding in doctors.examine(patient):

@@ -16,12 +16,13 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from checkout import ids, process, serve, watch
+from checkout import ids
 from checkout.app import create_app
 from checkout.demo import bar, street
 from checkout.demo.phone import Phone
 from checkout.demo.stage import Stage, set_up
 from checkout.resources import resource_dir
+from checkout.server import process, serve, supervisor
 from checkout.settings import Settings
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def run(port: int, shop_port: int, folder: Path, tell: Callable[[Stage], None], 
         return app
 
     try:
-        return watch.run(lambda: serve.run(lambda: settings, make, HOST, port, ready=lambda: tell(stage)))
+        return supervisor.run(lambda: serve.run(lambda: settings, make, HOST, port, ready=lambda: tell(stage)))
     finally:
         with suppress(ProcessLookupError):
             os.kill(neighbours, signal.SIGTERM)

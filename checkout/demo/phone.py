@@ -6,7 +6,7 @@ import hashlib
 import time
 from urllib.parse import urlencode
 
-from checkout.http import Client, Outgoing, Unreachable
+from checkout.http.client import Client, Outgoing, Unreachable
 from checkout.interfaces import Send
 
 BEAT_S = 30

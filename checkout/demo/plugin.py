@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
 
-from checkout.http import Client, Outgoing, Unreachable
+from checkout.http.client import Client, Outgoing, Unreachable
 from checkout.interfaces import Send
 
 TYPES = {"wechat": "1", "alipay": "2"}

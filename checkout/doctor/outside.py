@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from checkout import store
 from checkout.doctor.finding import Finding, Patient, fail, ok, warn
-from checkout.http import Answer, Outgoing, Reason, Unreachable
+from checkout.http.client import Answer, Outgoing, Reason, Unreachable
 
 _LOOPBACK = ("127.", "localhost", "::1")
 _CLOCK_S = 30

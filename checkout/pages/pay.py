@@ -24,7 +24,7 @@ from checkout.pages.aid import routes as routes_of_aid
 from checkout.pages.stages import Look, Stage, hurried, is_same_view, look
 from checkout.pages.view import Client, View, view
 from checkout.prompts import Shown, Wanted
-from checkout.store.orders import Pulse
+from checkout.store.orders import PollState
 from checkout.web import Parts, client_address, fields, parts
 
 _TOKEN = re.compile(r"[0-9a-f]{32}")
@@ -75,11 +75,11 @@ def glance(shop: Parts, token: str, asked_at: int, now: int) -> Look | None:
 
     `asked_at`: when its buyer said that he has paid, 0 for never."""
     with shop.store.read() as db:
-        pulse = store.orders.pulse(db, token) if _TOKEN.fullmatch(token) else None
-    if pulse is None:
+        state = store.orders.poll_state(db, token) if _TOKEN.fullmatch(token) else None
+    if state is None:
         return None
-    _hasten(shop, token, pulse, now)
-    return hurried(look(pulse, shop.settings.grace, now), asked_at, now)
+    _hasten(shop, token, state, now)
+    return hurried(look(state, shop.settings.grace, now), asked_at, now)
 
 
 def picture(token: str) -> Response:
@@ -164,7 +164,7 @@ def _wanted() -> Wanted:
     return Wanted(client_ip=client_address(), page=True, phone=client.is_phone and not client.in_wechat)
 
 
-def _hasten(shop: Parts, token: str, order: Pulse | Order, now: int) -> None:
+def _hasten(shop: Parts, token: str, order: PollState | Order, now: int) -> None:
     """While the page of an order is open its gateway is asked sooner; it may have sent a notice that never came."""
     if order.state is State.PENDING and order.channel not in ("", PERSONAL):
         inline.need_thread()

@@ -27,7 +27,7 @@ class Stage(StrEnum):
 
 
 class Timed(Protocol):
-    """What of an order decides; `store.orders.Pulse` and `Order` both have it."""
+    """What of an order decides; `store.orders.PollState` and `Order` both have it."""
 
     @property
     def state(self) -> State: ...

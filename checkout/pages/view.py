@@ -6,15 +6,16 @@ from urllib.parse import quote, urlsplit
 
 from msgspec import Struct, field
 
-from checkout import accounts, money_back, qr, returns, selling, store
+from checkout import accounts, qr, returns, selling, store
 from checkout.channel import PromptKind
 from checkout.model.accounts import PERSONAL, Method
 from checkout.model.orders import Order
-from checkout.money_back import NOTHING_BACK, Back
 from checkout.pages import language
 from checkout.pages.aid import Aid
 from checkout.pages.stages import Look, Stage, hurried, look, unready
 from checkout.prompts import Shown
+from checkout.refunds import money_back
+from checkout.refunds.money_back import NOTHING_BACK, Back
 from checkout.web import Parts
 
 AUTO_RETURN_S = 5

@@ -9,12 +9,12 @@ from flask import Response
 from flask import json as flask_json
 from markupsafe import escape
 
-from checkout import money_back
 from checkout.beijing import in_beijing
 from checkout.errors import Code, Refusal
 from checkout.interfaces import Rows
 from checkout.model.orders import Order, State
 from checkout.money import yuan
+from checkout.refunds import money_back
 from checkout.web import BadField, url_for_buyers
 
 METHODS = {"alipay": "alipay", "wxpay": "wechat"}

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from checkout import money_back, refund_calls, refunds, store
+from checkout import store
 from checkout.errors import Code, Refusal
 from checkout.model.merchants import Merchant
 from checkout.model.orders import Order, State
 from checkout.model.refunds import Refund, RefundState
 from checkout.money import fen, yuan
 from checkout.protocols._epay_answer import OTHER, Spoken, beijing
+from checkout.refunds import calls, ledger, money_back
 from checkout.web import parts
 
 # Version 1 has no number for a refund: the same amount once more within this time is a repeat, not another refund.
@@ -27,7 +28,7 @@ def refunded(order: Order, values: Values, merchant: Merchant, repeat_s: int = _
     amount, now = fen(values.get("money", "")), parts().clock()
     _check(order)
     try:
-        refund = refunds.ask(
+        refund = ledger.ask(
             parts().store, order.token, parts().channels, amount=amount, reason=_REASON,
             number=values.get("out_refund_no", ""), repeat_s=repeat_s,
             actor=f"merchant:{merchant.id}", new_id=parts().new_id, now=now,
@@ -35,7 +36,7 @@ def refunded(order: Order, values: Values, merchant: Merchant, repeat_s: int = _
     except Refusal as refusal:
         raise _spoken(refusal, order) from refusal
     parts().wake()
-    return _told(refund_calls.watch(parts().store, refund.id), order)
+    return _told(calls.watch(parts().store, refund.id), order)
 
 
 def standing(values: Values, merchant: Merchant) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from checkout.http import Answer
+from checkout.http.client import Answer
 
 _SHORT = 256
 # Each file that a PHP shop includes may bring a byte order mark of its own, among white space.

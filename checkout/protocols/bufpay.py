@@ -24,10 +24,10 @@ from urllib.parse import urlencode
 from flask import Blueprint, Response, redirect
 from flask import json as flask_json
 
-from checkout import money_back, opening, prompts, qr, store
+from checkout import opening, prompts, qr, store
 from checkout.channel import PromptKind
 from checkout.errors import Code, Refusal
-from checkout.http import Answer, Outgoing
+from checkout.http.client import Answer, Outgoing
 from checkout.interfaces import Rows
 from checkout.model.accounts import Method
 from checkout.model.deliveries import DeliveryState
@@ -37,6 +37,7 @@ from checkout.money import fen, yuan
 from checkout.prompts import Shown, Wanted
 from checkout.protocols import anywhere
 from checkout.protocols.acknowledged import says
+from checkout.refunds import money_back
 from checkout.signing import md5_of, signed_by
 from checkout.web import check_merchant_url, client_address, fields, parts, url_for_buyers
 

@@ -17,7 +17,7 @@ from flask import Blueprint, Response, redirect
 
 from checkout import returns
 from checkout.errors import Code, Refusal
-from checkout.http import Answer, Outgoing
+from checkout.http.client import Answer, Outgoing
 from checkout.model.merchants import Merchant
 from checkout.model.orders import Order
 from checkout.money import yuan

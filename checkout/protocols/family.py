@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from flask import Response, request
 from msgspec import Struct
 
-from checkout import money_back, opening, orders, prompts, store
+from checkout import opening, orders, prompts, store
 from checkout.accounts import is_online
 from checkout.channel import PromptKind
 from checkout.errors import Code, Refusal
@@ -31,6 +31,7 @@ from checkout.opening import Opened
 from checkout.prompts import Wanted
 from checkout.protocols import words
 from checkout.protocols.words import Spoken
+from checkout.refunds import money_back
 from checkout.signing import same_secret, signed_by
 from checkout.web import Parts, client_address, is_known_host, parts, url_for_buyers
 
@@ -82,7 +83,9 @@ def open_order(
     shop: Parts, asked: Asked, merchant: Merchant, dialect: str, *signed: str, now: int, title: str = "",
     content: str = "", extra: Mapping[str, Any] | None = None,
 ) -> Opened:  # fmt: skip
-    """Judges the signature over `signed`, the amount and the merchant's mode, then opens the order."""
+    """Judges the signature over `signed` (the parts in their order, without the key), the amount and the merchant's
+    mode, then opens the order. Refused: BAD_SIGNATURE, BAD_AMOUNT, as the merchant's mode says, and as
+    `opening.open_order`."""
     if not signed_by(asked.sign, merchant.keys(now), *signed):
         raise Refusal(Code.BAD_SIGNATURE, "The signature does not fit.")
     price = fen(asked.price)

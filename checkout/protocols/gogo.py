@@ -18,7 +18,7 @@ from flask import Blueprint, Response, request
 
 from checkout import returns, store
 from checkout.errors import Code, Refusal
-from checkout.http import Answer, Outgoing
+from checkout.http.client import Answer, Outgoing
 from checkout.model.merchants import Merchant, Mode
 from checkout.model.orders import Order
 from checkout.protocols import family, words

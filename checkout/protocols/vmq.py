@@ -14,15 +14,16 @@ from collections.abc import Callable, Mapping
 
 from flask import Blueprint, Response, redirect
 
-from checkout import money_back, orders, qr, returns, store
+from checkout import orders, qr, returns, store
 from checkout.errors import Code, Refusal
-from checkout.http import Answer, Outgoing
+from checkout.http.client import Answer, Outgoing
 from checkout.model.merchants import Merchant, Mode
 from checkout.model.orders import Order, State
 from checkout.opening import Opened
 from checkout.protocols import family, gogo, words
 from checkout.protocols.acknowledged import says
 from checkout.protocols.words import Spoken
+from checkout.refunds import money_back
 from checkout.signing import md5_of, signed_by
 from checkout.web import Parts, client_address, fields, parts, url_for_buyers
 

@@ -13,7 +13,7 @@ _LATE = Order.__struct_fields__.index("late")
 _STATE = Order.__struct_fields__.index("state")
 
 
-class Pulse(Struct, frozen=True):
+class PollState(Struct, frozen=True):
     """The few columns that a waiting page asks for again and again; an `Order` has them too."""
 
     state: State
@@ -36,7 +36,7 @@ class Filter(Struct, frozen=True):
     limit: int = 50
 
 
-_PULSE = columns(Pulse)
+_POLL_STATE = columns(PollState)
 
 
 def add(db: Rows, order: Order) -> None:
@@ -49,9 +49,9 @@ def get(db: Rows, token: str) -> Order | None:
     return _order(row) if row else None
 
 
-def pulse(db: Rows, token: str) -> Pulse | None:
-    row = db.one(f"SELECT {_PULSE} FROM orders WHERE token = :token", token=token)
-    return Pulse(State(row[0]), *row[1:]) if row else None
+def poll_state(db: Rows, token: str) -> PollState | None:
+    row = db.one(f"SELECT {_POLL_STATE} FROM orders WHERE token = :token", token=token)
+    return PollState(State(row[0]), *row[1:]) if row else None
 
 
 def by_number(db: Rows, merchant_id: int, number: str) -> Order | None:

@@ -49,7 +49,8 @@ def get(db: Rows, payment_id: str) -> Payment | None:
 
 
 def of_order(db: Rows, token: str) -> list[Payment]:
-    """What settles the order is in one index, what else may belong to it in another."""
+    """The payments that were booked to an order or may belong to it, the oldest first. In two halves, as each has an
+    index of its own."""
     rows = db.all(
         f"SELECT {_COLUMNS} FROM payments WHERE order_token = :token AND judgement IN {SETTLING}"
         f" UNION ALL SELECT {_COLUMNS} FROM payments"

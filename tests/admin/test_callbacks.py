@@ -111,7 +111,7 @@ def test_a_paused_endpoint_holds_what_happens_and_goes_on_with_it(owner: Owner) 
     told(owner.world)
     assert "1 message waits" in owner.see(f"{PLACE}/{hook}")
     done = owner.send(f"{PLACE}/{hook}", f"webhooks/{hook}/pause")
-    assert "Messages sent that waited: 1" in words(done.text)
+    assert "Waiting messages sent: 1" in words(done.text)
     with owner.world.store.read() as db:
         (held,) = store.deliveries.listed(db, state=None, endpoint=hook)
     assert held.state is DeliveryState.WAITING

@@ -144,7 +144,7 @@ def test_a_phone_that_calls_with_another_key_is_told_from_one_that_does_not_call
     assert "Somebody called with a wrong key at" in said
     assert "from 10.0.0.9" in said
     assert "scan it again" in said
-    assert "with the key of no phone" in owner.see(PLACE)
+    assert "used an unknown key" in owner.see(PLACE)
     owner.later(1)
     owner.world.beat()
     assert "wrong key" not in owner.see(f"{PLACE}/phone")

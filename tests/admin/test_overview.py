@@ -25,7 +25,7 @@ def test_takings_stand_against_those_of_the_week_before(owner: Owner) -> None:
     page = owner.see("/admin")
     assert "Today CN¥15.00 +50% against CN¥10.00" in page
     assert "Paid orders, 7 days 1 +0% against 1" in page
-    assert "paid, 7 days 50%" in page
+    assert "Conversion rate, 7 days 50%" in page
 
 
 def test_shares_of_the_methods_are_rounded_to_the_nearest(owner: Owner) -> None:
@@ -44,14 +44,14 @@ def test_the_page_stands_before_the_first_order_too(owner: Owner) -> None:
 
 
 def test_a_share_of_no_orders_is_not_called_nothing_per_cent(owner: Owner) -> None:
-    assert "Of opened orders paid, 7 days – no orders a week ago" in owner.see("/admin")
+    assert "Conversion rate, 7 days – no orders a week ago" in owner.see("/admin")
     owner.world.clock.go(8 * 86_400)
     owner.sign_in()
     settled(owner.world, opened(owner.world, shown=True))
-    assert "paid, 7 days 100% no orders a week ago" in owner.see("/admin")
+    assert "Conversion rate, 7 days 100% no orders a week ago" in owner.see("/admin")
     owner.world.clock.go(7 * 86_400)
     owner.sign_in()
-    assert "paid, 7 days – a week ago 100%" in owner.see("/admin")
+    assert "Conversion rate, 7 days – a week ago 100%" in owner.see("/admin")
 
 
 def test_steps_turn_green_by_what_happens(owner: Owner) -> None:

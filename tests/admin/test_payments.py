@@ -154,9 +154,9 @@ def test_pages_of_fifty_lead_to_the_last_payment(owner: Owner) -> None:
         world.clock.go(1)
         world.push("7.77")
     first = owner.get(PLACE).text
-    assert first.count('data-label="Came"') == 50
+    assert first.count('data-label="Received"') == 50
     key = first.partition("before=")[2].partition('"')[0].partition("&")[0]
-    assert owner.get(PLACE, before=key).text.count('data-label="Came"') == 3
+    assert owner.get(PLACE, before=key).text.count('data-label="Received"') == 3
 
 
 def test_strangers_see_no_payments(owner: Owner, came: dict[str, Payment]) -> None:

@@ -252,10 +252,10 @@ def test_looks_are_changed_and_a_refusal_keeps_what_was_typed(site: Site, page: 
     page.get_by_role("button", name="Save").first.click()
     expect(page.get_by_role("status")).to_have_text("Saved.")
     expect(page.locator(".shop")).to_have_text("茶铺")
-    page.get_by_label("An order waits for").fill("soon")
+    page.get_by_label("Order expires after").fill("soon")
     page.get_by_role("button", name="Save").nth(1).click()
     expect(page.locator("#order_ttl-reason")).to_contain_text("a whole number")
-    expect(page.get_by_label("An order waits for")).to_have_value("soon")
+    expect(page.get_by_label("Order expires after")).to_have_value("soon")
 
 
 def test_a_secret_is_shown_after_the_password_once_more(site: Site, page: Page) -> None:

@@ -10,10 +10,11 @@ from urllib.parse import urldefrag, urlsplit
 import pytest
 from playwright.sync_api import Page
 
-from checkout import api_keys, endpoints, ids, refunds, store
+from checkout import api_keys, endpoints, ids, store
 from checkout.api_keys import Scope
 from checkout.interfaces import Rows
 from checkout.merchants import Reach
+from checkout.refunds import ledger
 from tests.browser.site import Site, Watch
 from tests.browser.test_admin import signed_in
 from tests.world import product
@@ -77,7 +78,7 @@ def filled(site: Site) -> list[str]:
         f"/pay/{waiting.token}/claim", data={"amount": "15.00", "paid_around": "noon", "last_digits": "1"}
     )
     by: dict[str, Any] = {"actor": "owner", "new_id": ids.new_id, "now": world.clock()}
-    refunds.by_hand(world.store, paid.token, amount=100, reason="returned", **by)
+    ledger.by_hand(world.store, paid.token, amount=100, reason="returned", **by)
     wish = endpoints.Wish(url="https://shop.example/hook", events=(), description="till")
     endpoints.add(world.store, 1001, wish, Reach(), **by)
     api_keys.add(world.store, 1001, "till", tuple(Scope), **by)

@@ -21,7 +21,7 @@ from checkout.channel import (
     Standing,
 )  # fmt: skip
 from checkout.channels.alipay import make
-from checkout.http import Client
+from checkout.http.client import Client
 from tests.channels.alipay_app import AWKWARD, channel_at, fault, opened, table_in
 from tests.channels.orders import TOKEN, order, refund, start
 from tests.channels.rsa import bare, key, pem, written
@@ -313,7 +313,7 @@ def test_a_gateway_that_keeps_silent_costs_the_deadline_and_no_more(
         assert deadline_s == 10
         return Client(allow_private=allow_private, ports=ports, deadline_s=SOON)
 
-    monkeypatch.setattr("checkout.channels.alipay.http.Client", impatient)
+    monkeypatch.setattr("checkout.channels.alipay.Client", impatient)
     channel = make("alipay", {**table, "gateway": alipay.gateway}, tmp_path, True)
     alipay.mischief = "silent"
     problem = fault(lambda: channel.query(order(), START))

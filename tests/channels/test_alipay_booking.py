@@ -51,7 +51,7 @@ def notify(world: World, channel: Channel) -> Notify:
     def told(body: bytes) -> bool:
         now = world.clock()
         notice = channel.read_notice(Raw("POST", b"", body, {}, now))
-        return gateways.heed(world.store, channel, notice, new_id=ids.new_id, now=now)
+        return gateways.handle_notice(world.store, channel, notice, new_id=ids.new_id, now=now)
 
     return told
 

@@ -23,7 +23,7 @@ from checkout.channel import (
 from checkout.channels.alipay_forms import fields_of, signed_text
 from checkout.channels.alipay_legacy import make
 from checkout.channels.keys import load_private, rsa_sign
-from checkout.http import Client
+from checkout.http.client import Client
 from checkout.setting_values import SettingsError
 from tests.channels.orders import TOKEN, order, refund, start
 from tests.channels.rsa import key, pem, written
@@ -222,7 +222,7 @@ def test_when_alipay_cannot_be_asked_the_notice_is_to_come_again(
         assert 3 <= deadline_s <= 5
         return Client(allow_private=allow_private, ports=ports, deadline_s=SOON)
 
-    monkeypatch.setattr("checkout.channels.alipay_legacy.http.Client", impatient)
+    monkeypatch.setattr("checkout.channels.alipay_legacy.Client", impatient)
     channel = make("old", {**table, "gateway": mapi.gateway}, tmp_path, True)
     taken = mapi.accept(channel.start(start(Scene.APP)).text)
     mapi.mischief = "silent"

@@ -11,7 +11,7 @@ import pytest
 
 from checkout.channel import GatewayError, PromptKind, Refunded, RefundStanding, Scene, Standing
 from checkout.channels.wechat import WeChat, make
-from checkout.http import Client
+from checkout.http.client import Client
 from tests.channels.orders import TOKEN, order, refund, start
 from tests.channels.rsa import written
 from tests.channels.wechat import API_KEY, APP_ID, MCH_ID, Certificates, certificates, section
@@ -302,7 +302,7 @@ def test_a_gateway_that_keeps_silent_costs_the_deadline_and_the_same_number_is_a
         assert options["deadline_s"] == 10
         return Client(allow_private=True, ports=None, deadline_s=SOON)
 
-    monkeypatch.setattr("checkout.channels.wechat_section.http.Client", impatient)
+    monkeypatch.setattr("checkout.channels.wechat_section.Client", impatient)
     channel = made(tmp_path, gateway=gateway.url, sign_type=gateway.sign_type)
     gateway.mischief = "silent"
     problem = fault(lambda: channel.start(start()))

@@ -25,7 +25,7 @@ from checkout.channels.wechat_2014 import WeChat2014, make
 from checkout.channels.wechat_2014_messages import Partner, app_sign, call_of, package_of
 from checkout.channels.wechat_messages import MD5, sign
 from checkout.errors import Code, Refusal
-from checkout.http import Client
+from checkout.http.client import Client
 from checkout.setting_values import SettingsError
 from tests.channels.orders import TOKEN, order, refund, start
 from tests.channels.rsa import written as saved
@@ -317,7 +317,7 @@ def test_a_gateway_that_keeps_silent_costs_the_deadline_and_no_more(
     gateway: FakeWechat2014, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        "checkout.channels.wechat_section.http.Client",
+        "checkout.channels.wechat_section.Client",
         lambda **options: Client(allow_private=True, ports=None, deadline_s=SOON),
     )
     channel = made(tmp_path, **at(gateway.url))

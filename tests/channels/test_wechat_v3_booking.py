@@ -52,7 +52,7 @@ def notify(world: World, ours: Channel) -> Notify:
     def told(sent: Sent) -> bool:
         now = world.clock()
         notice = ours.read_notice(raw(*sent, now))
-        return gateways.heed(world.store, ours, notice, new_id=ids.new_id, now=now)
+        return gateways.handle_notice(world.store, ours, notice, new_id=ids.new_id, now=now)
 
     return told
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from checkout import refund_calls
+from checkout.refunds import calls
 from tests.channels.alipay_app import table_in
 from tests.channels.orders import TOKEN
 from tests.cli.conftest import Console
@@ -57,7 +57,7 @@ def test_one_that_fails_ends_with_the_reason(till: Till, co: Console) -> None:
 
 
 def test_one_on_its_way_is_left_to_the_server(till: Till, co: Console, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(refund_calls, "PURSUE_S", 0.2)
+    monkeypatch.setattr(calls, "CALLING_S", 0.2)
     till.settle("processing")
     result = co(*REFUND, "--amount", "4.00")
     assert result.code == 0

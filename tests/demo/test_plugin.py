@@ -10,7 +10,7 @@ import pytest
 from checkout.client import Checkout
 from checkout.demo.plugin import Plugin
 from checkout.demo.shop import Shop, make_shop
-from checkout.http import Answer, Outgoing, Reason, Unreachable
+from checkout.http.client import Answer, Outgoing, Reason, Unreachable
 from tests.world import md5
 
 KEY = "k" * 64

@@ -11,7 +11,7 @@ from checkout import api_keys
 from checkout.client import Checkout, WebhookError
 from checkout.demo.plugin import Plugin
 from checkout.demo.shop import Shop, make_shop
-from checkout.http import Outgoing
+from checkout.http.client import Outgoing
 from checkout.signing import webhook_signature
 from tests.servers import on_loopback
 from tests.world import MERCHANT_KEY, World

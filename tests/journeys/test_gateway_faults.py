@@ -13,9 +13,10 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from checkout import http, prompts, store
+from checkout import prompts, store
 from checkout.channel import GatewayError
 from checkout.channels import make_channels
+from checkout.http.client import Answer, Client, Outgoing
 from checkout.model.orders import Order, State
 from tests.loopback import Behaviour, Loopback, answering, dripping, ok, read_request, serving, silent
 from tests.officials import Official, official
@@ -73,12 +74,12 @@ def was_asked(gateway: Loopback) -> None:
 def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever waits does so for a moment only: a fault would make the tests wait for ever, not a little longer."""
     monkeypatch.setattr(prompts, "ONE_S", SOON)
-    send = http.Client.send
+    send = Client.send
 
-    def sooner(self: http.Client, request: http.Outgoing, *, deadline_s: float | None = None) -> http.Answer:
+    def sooner(self: Client, request: Outgoing, *, deadline_s: float | None = None) -> Answer:
         return send(self, request, deadline_s=min(deadline_s or SOON, SOON))
 
-    monkeypatch.setattr(http.Client, "send", sooner)
+    monkeypatch.setattr(Client, "send", sooner)
 
 
 @pytest.mark.parametrize(

@@ -64,14 +64,14 @@ class TestNotices:
     def test_one_is_sent_again_until_it_is_safe_here(self, counter: Counter, monkeypatch: pytest.MonkeyPatch) -> None:
         order = counter.begin()
         counter.pay(order)
-        heed, failures = gateways.heed, [StoreError("The disk is full.")] * 2
+        heed, failures = gateways.handle_notice, [StoreError("The disk is full.")] * 2
 
         def unlucky(*arguments: object, **named: object) -> bool:
             if failures:
                 raise failures.pop()
             return bool(heed(*arguments, **named))  # type: ignore[arg-type]
 
-        monkeypatch.setattr(gateways, "heed", unlucky)
+        monkeypatch.setattr(gateways, "handle_notice", unlucky)
         assert counter.deliver(order) == 3
         assert judgements(counter.made.world) == [Judgement.MATCHED]
 

@@ -13,11 +13,12 @@ from urllib.parse import quote
 
 import pytest
 
-from checkout import owner, prompts, refund_calls, store
+from checkout import owner, prompts, store
 from checkout.channel import Scene
 from checkout.demo.gateways.serving import post
 from checkout.errors import Refusal
 from checkout.prompts import Wanted
+from checkout.refunds import calls
 from tests.admin.desk import PASSWORD, Owner
 from tests.channels.rsa import written
 from tests.channels.wechat import certificates
@@ -141,7 +142,7 @@ def look_around(made: Official, ears: Ears) -> None:
 def test_no_secret_gets_out(
     made: Official, co: Console, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(refund_calls, "pursue", partial(refund_calls.pursue, seconds=0.1))
+    monkeypatch.setattr(calls, "call_until_done", partial(calls.call_until_done, seconds=0.1))
     caplog.set_level(logging.DEBUG)
     ears = Ears(made)
     for channel in COUNTERS:

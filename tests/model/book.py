@@ -189,8 +189,13 @@ class Book:
             elif not by_hand and key == (sale.account, sale.amount):
                 hold.free_at = hold.rested_at = free_at
         money.judgement = "linked" if by_hand else "late" if sale.late else "matched"
-        money.token, money.account = sale.token, sale.account
+        money.token, money.account = sale.token, self._came_to(money) or sale.account
         return True
+
+    def _came_to(self, money: Money) -> str:
+        """The account that money came to, whatever order it is linked to; "" where its phone watches none."""
+        account = ACCOUNTS[money.method]
+        return account if account in PHONES.get(money.phone, ()) else ""
 
     def came_for(self, sale: Sale) -> int:
         return next(one.amount for one in self.money if one.token == sale.token and one.judgement in SETTLING)

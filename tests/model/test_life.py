@@ -19,12 +19,13 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from checkout import deliveries, orders, payments, protocols, refunds, selling, store, switching
+from checkout import deliveries, orders, payments, protocols, selling, store, switching
 from checkout.errors import Code, Refusal
-from checkout.http import Answer, Outgoing
+from checkout.http.client import Answer, Outgoing
 from checkout.model.deliveries import Delivery, DeliveryState
 from checkout.model.orders import Order
 from checkout.products import Caps
+from checkout.refunds import ledger
 from checkout.store import open_store
 from tests.model.book import ACCOUNTS, REVIEW, Asked, Book, Money, Sale
 from tests.shop import Shop
@@ -275,7 +276,7 @@ class Life(RuleBasedStateMachine):
         sale = self._sale(one)
         left = 0 if sale.state != "paid" else self.book.came_for(sale) - self.book.refunded.get(sale.token, 0)
         try:
-            refunds.by_hand(
+            ledger.by_hand(
                 self.shop.store, sale.token, amount=amount, reason="asked for", actor="owner",
                 new_id=self.shop.new_id, now=self.shop.now,
             )  # fmt: skip

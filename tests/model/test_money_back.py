@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from checkout import gateways, money_back, refund_calls, refunds, store
+from checkout import gateways, store
 from checkout.channel import (
     Channel,
     GatewayError,
@@ -28,6 +28,7 @@ from checkout.channel import (
 )
 from checkout.errors import Code, Refusal
 from checkout.model.refunds import Refund, RefundState
+from checkout.refunds import calls, ledger, money_back
 from checkout.store import open_store
 from tests.channels.orders import TOKEN, order
 from tests.model.test_life import STEPS
@@ -114,7 +115,7 @@ class MoneyBack(RuleBasedStateMachine):
     def asked(self, amount: int | None, number: str) -> None:
         left, before = self.stands().left, {one.number: one for one in self.rows()}
         try:
-            found = refunds.ask(
+            found = ledger.ask(
                 self.shop.store, TOKEN, {"alipay"}, amount=amount, number=number, reason="r", actor="o",
                 new_id=self.shop.new_id, now=self.shop.now,
             )  # fmt: skip
@@ -133,7 +134,7 @@ class MoneyBack(RuleBasedStateMachine):
     def given_by_hand(self, amount: int) -> None:
         left = self.stands().left
         try:
-            refunds.by_hand(
+            ledger.by_hand(
                 self.shop.store, TOKEN, amount=amount, reason="r", actor="o", new_id=self.shop.new_id, now=self.shop.now
             )
         except Refusal:
@@ -164,19 +165,19 @@ class MoneyBack(RuleBasedStateMachine):
     @rule()
     def a_worker_works(self) -> None:
         for one in self.due():
-            if claimed := refund_calls.claim(self.shop.store, one, self.shop.now):
-                refund_calls.call(self.shop.store, {"alipay": self.channel}, claimed, "", clock=lambda: self.shop.now)
+            if claimed := calls.claim(self.shop.store, one, self.shop.now):
+                calls.call(self.shop.store, {"alipay": self.channel}, claimed, "", clock=lambda: self.shop.now)
 
-    @rule(calls=st.booleans())
-    def a_worker_dies(self, calls: bool) -> None:
+    @rule(is_called=st.booleans())
+    def a_worker_dies(self, is_called: bool) -> None:
         """Before its call, or after it and before it has booked what came of it."""
         for one in self.due()[:1]:
-            claimed = refund_calls.claim(self.shop.store, one, self.shop.now)
+            claimed = calls.claim(self.shop.store, one, self.shop.now)
             assert claimed is not None
-            if calls:
+            if is_called:
                 with self.shop.store.read() as db:
-                    asked = refund_calls._asked(db, claimed, "", self.shop.now)
-                refund_calls._outcome(self.channel, asked, is_first=claimed.attempts == 1)
+                    asked = calls._asked(db, claimed, "", self.shop.now)
+                calls._outcome(self.channel, asked, is_first=claimed.attempts == 1)
 
     @precondition(lambda self: any(number not in self.ledger.done for number in self.ledger.moved))
     @rule()
@@ -204,7 +205,9 @@ class MoneyBack(RuleBasedStateMachine):
         """In any order, and any of them more than once; one that is not taken is sent again."""
         at = which % len(self.notices)
         notice = self.notices[at]
-        taken = gateways.heed(self.shop.store, self.channel, notice, new_id=self.shop.new_id, now=self.shop.now)
+        taken = gateways.handle_notice(
+            self.shop.store, self.channel, notice, new_id=self.shop.new_id, now=self.shop.now
+        )
         if taken and not again:
             del self.notices[at]
 

@@ -120,7 +120,7 @@ def test_the_worker_is_told_of_an_order_that_was_paid(world: World) -> None:
 
     @contextmanager
     def at_once() -> Iterator[Owed]:
-        yield cast(Owed, SimpleNamespace(begin=lambda: None, callback=callback))
+        yield cast(Owed, SimpleNamespace(reset=lambda: None, callback=callback))
 
     world.app.extensions["checkout"] = replace(world.parts, at_once=at_once)
     paid = b'{"method":"wechat","amount":"9.90","id":"%d"}'

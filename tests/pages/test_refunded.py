@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from checkout import ids, products, refunds, store
+from checkout import ids, products, store
 from checkout.catalogue import Goods
 from checkout.model.orders import Order
 from checkout.model.refunds import Refund, RefundState
+from checkout.refunds import ledger
 from tests.pages.test_buy import add
 from tests.pages.test_receipt import bought, page_of
 from tests.world import World
@@ -20,7 +21,7 @@ WHOLE = "The shop has sent all of the money back."
 
 
 def send_back(world: World, order: Order, amount: int | None = None) -> None:
-    refunds.by_hand(
+    ledger.by_hand(
         world.store, order.token, amount=amount, reason="returned", actor="o", new_id=ids.new_id, now=world.clock()
     )
 

@@ -7,10 +7,10 @@ from msgspec.structs import replace
 
 from checkout.model.orders import State
 from checkout.pages.stages import Stage, is_same_view, look
-from checkout.store.orders import Pulse
+from checkout.store.orders import PollState
 
 GRACE = 600
-NEW = Pulse(
+NEW = PollState(
     state=State.PENDING, method="wechat", rev=0, created_at=1000, expires_at=1300, shown_at=1000, closed_at=None,
     channel="personal",
 )  # fmt: skip

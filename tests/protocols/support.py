@@ -11,7 +11,7 @@ import pytest
 
 from checkout import returns
 from checkout import store as stores
-from checkout.http import Answer, Outgoing
+from checkout.http.client import Answer, Outgoing
 from tests.clients.vmq import Refused
 from tests.clients.wire import Reply
 from tests.world import World, answer

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from checkout.http import Answer
+from checkout.http.client import Answer
 from checkout.protocols.acknowledged import says
 
 BOM = b"\xef\xbb\xbf"

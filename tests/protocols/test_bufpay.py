@@ -9,12 +9,13 @@ from urllib.parse import urlencode
 import pytest
 from msgspec.structs import replace
 
-from checkout import orders, refunds, returns
+from checkout import orders, returns
 from checkout import store as stores
-from checkout.http import Answer
+from checkout.http.client import Answer
 from checkout.model.accounts import FixedCode
 from checkout.model.orders import State
 from checkout.protocols import bufpay
+from checkout.refunds import ledger
 from tests.clients.bufpay import Shop, sign
 from tests.clients.forms import FORM, get, members, post, post_multipart, raw_path, send, token_of
 from tests.protocols.support import OTHER_KEY, deliver, rows, vectors
@@ -167,7 +168,7 @@ def test_the_words_for_a_number_used_before(world: World, shop: Shop) -> None:
     assert status_of(shop, shop.values("paid", "1")) == "order_payed"
     shop.create("changed", "1")
     assert status_of(shop, shop.values("changed", "2")) == "param_error"
-    refunds.by_hand(
+    ledger.by_hand(
         world.store, paid["aoid"], amount=None, reason="returned", actor="test", new_id=world.parts.new_id,
         now=world.clock(),
     )  # fmt: skip

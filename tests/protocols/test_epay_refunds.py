@@ -10,7 +10,8 @@ import pytest
 from Crypto.PublicKey import RSA
 from msgspec.structs import replace
 
-from checkout import refund_calls, store
+from checkout import store
+from checkout.refunds import calls
 from tests.channels.orders import TOKEN
 from tests.clients import epay_v2
 from tests.clients.epay import Shop
@@ -22,7 +23,7 @@ from tests.world import MERCHANT_KEY, World, merchant
 @pytest.fixture
 def till(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Till]:
     """The server's worker is as fast as can be: it is done when it was woken."""
-    monkeypatch.setattr(refund_calls, "WATCH_S", 0.0)
+    monkeypatch.setattr(calls, "WATCH_S", 0.0)
     with till_at("alipay", world, tmp_path) as opened:
         with world.store.transaction() as db:
             db.run("UPDATE orders SET dialect = 'epay', number = 'A'")

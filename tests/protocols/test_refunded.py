@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from checkout import refunds
+from checkout.refunds import ledger
 from tests.clients.epay import Shop
 from tests.clients.forms import raw_path
 from tests.world import MERCHANT_KEY, World
@@ -27,7 +27,7 @@ def spoken_by(world: World, dialect: str) -> None:
 
 def send_back(world: World, token: str, amount: int | None = None) -> None:
     new_id, now = world.parts.new_id, world.clock()
-    refunds.by_hand(world.store, token, amount=amount, reason="returned", actor="test", new_id=new_id, now=now)
+    ledger.by_hand(world.store, token, amount=amount, reason="returned", actor="test", new_id=new_id, now=now)
 
 
 @pytest.mark.parametrize(("dialect", "failure"), [("vmq", -1), ("gogo", 0)])

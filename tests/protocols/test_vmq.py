@@ -11,7 +11,7 @@ import zxingcpp
 from PIL import Image
 
 from checkout import store as stores
-from checkout.http import Answer, Outgoing, Reason, Unreachable
+from checkout.http.client import Answer, Outgoing, Reason, Unreachable
 from checkout.model.accounts import FixedCode, Method
 from checkout.model.merchants import Mode
 from checkout.model.orders import State

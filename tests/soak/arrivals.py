@@ -20,7 +20,7 @@ from random import Random
 from bench.market import Habits
 from checkout import deliveries, orders, protocols, store
 from checkout.errors import Code, Refusal
-from checkout.http import Answer, Outgoing, Reason, Unreachable
+from checkout.http.client import Answer, Outgoing, Reason, Unreachable
 from checkout.model.deliveries import Delivery
 from checkout.model.orders import Order, State
 from checkout.model.payments import Judgement

@@ -26,7 +26,8 @@ from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 from bench.fill import fill
-from checkout import deliveries, http, protocols, store
+from checkout import deliveries, protocols, store
+from checkout.http.client import Client
 from checkout.interfaces import Rows, Store
 from checkout.model.accounts import Method
 from checkout.model.deliveries import Delivery
@@ -278,7 +279,7 @@ def _fill(database: Path, orders: int, notify_url: str) -> None:
 
 def deliver_all(opened: Store, ledger: Ledger) -> None:
     """What is still owed, as a worker would days later, when every lease of a dead one has run out."""
-    client, now = http.Client(allow_private=True, ports=frozenset({80, 443})), int(time.time())
+    client, now = Client(allow_private=True, ports=frozenset({80, 443})), int(time.time())
     for day in range(1, 30):
         for one in _due(opened, now + day * 86_400):
             claimed = deliveries.claim(opened, one, now + day * 86_400)

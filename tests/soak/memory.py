@@ -22,7 +22,7 @@ from checkout import ids, owner, qr, xml
 from checkout import store as stores
 from checkout.app import create_app
 from checkout.channels import alipay_answers, wechat_v3_messages
-from checkout.http import Client, Outgoing
+from checkout.http.client import Client, Outgoing
 from checkout.importing import tables, vmq
 from checkout.interfaces import Store
 from checkout.monitors import reading

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from checkout import store as stores
 from checkout.interfaces import Rows, Store
 from checkout.model.orders import Order, State
-from checkout.store.orders import Filter, Pulse
+from checkout.store.orders import Filter, PollState
 from tests.shop import Shop
 from tests.world import START, merchant
 
@@ -182,10 +182,10 @@ def test_a_number_stands_for_its_paid_attempt_and_else_for_the_latest(shop: Shop
 def test_the_pulse_of_an_order_is_what_the_order_says(shop: Shop, put: Callable[..., Order]) -> None:
     order = put("a", shown_at=START + 1, closed_at=START + 2, state=State.CLOSED, rev=7)
     with shop.store.read() as db:
-        assert stores.orders.pulse(db, "a") == Pulse(
+        assert stores.orders.poll_state(db, "a") == PollState(
             State.CLOSED, "wechat", 7, order.created_at, order.expires_at, START + 1, START + 2, "personal"
         )
-        assert stores.orders.pulse(db, "b") is None
+        assert stores.orders.poll_state(db, "b") is None
 
 
 # Moves of the state

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from checkout import conditions
 from checkout import store as stores
+from checkout.alerts import conditions
 from checkout.interfaces import Row, Rows, Store, Value
 from checkout.model.payments import Judgement, Payment
 from tests.world import START

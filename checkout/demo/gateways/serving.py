@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from urllib.parse import parse_qsl, urlsplit
 
-from checkout.http import Client, Outgoing, Unreachable
+from checkout.http.client import Client, Outgoing, Unreachable
 
 MAX_BODY = 1_000_000
 _STYLE = (

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from flask import request
 
-from checkout import refunds, store
+from checkout import store
 from checkout.protocols.api import models, shapes
 from checkout.protocols.api.entry import Call
 from checkout.protocols.api.models import NewRefund
 from checkout.protocols.api.orders import own
+from checkout.refunds import ledger
 
 # Who names neither a number nor an Idempotency-Key and asks once more within this time repeats what got no answer.
 _REPEAT_S = 60
@@ -20,12 +21,12 @@ def create(call: Call, order: str) -> tuple[int, models.Refund]:
         token = own(db, call, order).token
     amount = asked.amount.amount if asked.amount else None
     if asked.by_hand:
-        made = refunds.by_hand(
+        made = ledger.by_hand(
             call.store, token, amount=amount, reason=asked.reason, number=asked.number or "", actor=call.actor,
             new_id=call.shop.new_id, now=call.now,
         )  # fmt: skip
     else:
-        made = refunds.ask(
+        made = ledger.ask(
             call.store, token, call.shop.channels, amount=amount, reason=asked.reason, number=asked.number or "",
             repeat_s=0 if request.headers.get("Idempotency-Key") else _REPEAT_S,
             actor=call.actor, new_id=call.shop.new_id, now=call.now,

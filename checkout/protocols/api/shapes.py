@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from checkout import events, money_back, orders, products, store
+from checkout import events, orders, products, store
 from checkout.interfaces import Rows
 from checkout.model.accounts import PERSONAL
 from checkout.model.orders import Order, State
@@ -15,6 +15,7 @@ from checkout.model.payments import Payment
 from checkout.model.products import Product
 from checkout.model.refunds import Refund
 from checkout.protocols.api import models
+from checkout.refunds import money_back
 from checkout.store.gateways import StoredPrompt
 from checkout.web import url_for_buyers
 
