@@ -4,7 +4,7 @@ from __future__ import annotations
 
 # Each module with the files whose tests are its own: they are asked first about a fault in it.
 MODULES = {
-    "checkout/accounts.py": ("tests/test_accounts.py", "tests/test_words.py"),
+    "checkout/accounts.py": ("tests/test_accounts.py", "tests/test_locks.py"),
     "checkout/amounts.py": ("tests/test_amounts.py",),
     "checkout/courier.py": ("tests/test_courier.py",),
     "checkout/deliveries.py": (
@@ -47,7 +47,7 @@ MODULES = {
         "tests/test_judging.py",
         "tests/test_orders.py",
         "tests/test_selling.py",
-        "tests/test_words.py",
+        "tests/test_locks.py",
     ),
     "checkout/orders.py": (
         "tests/test_opening.py",
@@ -55,7 +55,7 @@ MODULES = {
         "tests/test_judging.py",
         "tests/test_orders.py",
         "tests/test_switching.py",
-        "tests/test_words.py",
+        "tests/test_locks.py",
     ),
     "checkout/outbox.py": (
         "tests/test_outbox_steps.py",
@@ -68,7 +68,7 @@ MODULES = {
         "tests/test_judging.py",
         "tests/test_payments.py",
         "tests/test_payments_repeats.py",
-        "tests/test_words.py",
+        "tests/test_locks.py",
     ),
     "checkout/plain.py": (
         "tests/monitors/test_plain_pushes.py",
@@ -97,7 +97,7 @@ MODULES = {
         "tests/test_switching.py",
         "tests/test_rerouting.py",
         "tests/test_orders.py",
-        "tests/test_words.py",
+        "tests/test_locks.py",
     ),
     "checkout/store/checkpoints.py": ("tests/store/test_checkpoints.py",),
     "checkout/store/commits.py": (
@@ -121,7 +121,7 @@ MODULES = {
         "tests/store/test_writer_together.py",
         "tests/store/test_turnstile.py",
     ),
-    "checkout/turns.py": ("tests/test_words.py", "tests/test_outbox_steps.py"),
+    "checkout/locks.py": ("tests/test_locks.py", "tests/test_outbox_steps.py"),
 }
 # Own tests of every module.
 SHARED = ("tests/test_records.py",)

@@ -7,13 +7,13 @@ from bisect import bisect
 from collections.abc import Collection, Iterable
 from itertools import accumulate
 
-from checkout import amounts, store, turns
+from checkout import amounts, locks, store
 from checkout.beijing import DAY_S, midnight
 from checkout.errors import Code, Refusal
 from checkout.interfaces import Rows
+from checkout.locks import ALL, Held
 from checkout.model.accounts import PERSONAL, Account, Rest
 from checkout.store.accounts import Watched
-from checkout.turns import ALONE, Turn
 
 
 def take_slot(
@@ -26,26 +26,26 @@ def take_slot(
     now: int,
     *,
     without: Collection[str] = (),
-    turn: Turn = ALONE,
+    held: Held = ALL,
 ) -> tuple[Account, int]:
     """Takes an amount (fen) near `price` on one of the method's accounts for the order `token`.
 
     An account at an official gateway needs no amount of its own: the gateway says which order was paid. Accounts in
     `without` are passed over. Refused: NO_ACCOUNT (none set up), PHONE_OFFLINE (no account sells while its phone is
     silent, and all phones are), BUSY (every amount is held, or every daily cap reached; `retry_after` in seconds).
-    Raises `TooNarrow` when it has to look at an account that the turn does not cover.
+    Raises `NotLocked` when it has to look at an account that is not locked.
     """
     watched = [one for one in store.accounts.open_for(db, method) if one.account.id not in without]
     willing = _willing(watched, method, offline_after_s, now)
     waits = []
-    for account in _rotated(willing, offline_after_s, now, turn):
-        turn.expect(turns.accounts([account.id]))
+    for account in _rotated(willing, offline_after_s, now, held):
+        held.require(locks.accounts([account.id]))
         if not _under_cap(db, account, price, now):
             waits.append(midnight(now) + DAY_S - now)
             continue
         if account.channel != PERSONAL:
             return account, price
-        amount, wait = _try(db, account, price, token, rest, now, turn)
+        amount, wait = _try(db, account, price, token, rest, now, held)
         if amount is not None:
             return account, amount
         waits.append(wait)
@@ -56,18 +56,18 @@ def take_slot(
     )
 
 
-def likely(
+def likely_keys(
     db: Rows, method: str, offline_after_s: int, now: int, *, without: Collection[str] = ()
 ) -> list[str]:  # fmt: skip
-    """The turn's words for the account that `take_slot` is likely to choose and its neighbours; empty when it would
+    """The lock keys of the account that `take_slot` is likely to choose and of its neighbours; none when it would
     refuse."""
     watched = [one for one in store.accounts.open_for(db, method) if one.account.id not in without]
     try:
         willing = _willing(watched, method, offline_after_s, now)
     except Refusal:
         return []
-    first = next(iter(_rotated(willing, offline_after_s, now, ALONE)))
-    return turns.accounts(store.accounts.neighbours(db, first.id))
+    first = next(iter(_rotated(willing, offline_after_s, now, ALL)))
+    return locks.accounts(store.accounts.neighbours(db, first.id))
 
 
 def is_online(beat_at: int | None, offline_after_s: int, now: int) -> bool:
@@ -90,16 +90,16 @@ def _is_ready(one: Watched, offline_after_s: int, now: int) -> bool:
     return one.account.channel != PERSONAL or is_online(one.beat_at, offline_after_s, now)
 
 
-def _rotated(watched: list[Watched], offline_after_s: int, now: int, turn: Turn) -> Iterable[Account]:
-    """Watched accounts before unwatched ones, each group shuffled by weight. Accounts that the turn covers come first
-    in their group: the draw was made when the turn was taken."""
+def _rotated(watched: list[Watched], offline_after_s: int, now: int, held: Held) -> Iterable[Account]:
+    """Watched accounts before unwatched ones, each group shuffled by weight. Accounts that are locked come first in
+    their group: the draw was made when the keys were chosen."""
     if len(watched) == 1:
         return [watched[0].account]
     online = [one.account for one in watched if _is_ready(one, offline_after_s, now)]
     offline = [one.account for one in watched if one.account not in online]
     groups = (_shuffled(online), _shuffled(offline))
     for group in groups:
-        group.sort(key=lambda account: not turn.has(*turns.accounts([account.id])))
+        group.sort(key=lambda account: not held.has(*locks.accounts([account.id])))
     return [*groups[0], *groups[1]]
 
 
@@ -119,11 +119,11 @@ def _under_cap(db: Rows, account: Account, price: int, now: int) -> bool:
 
 
 def _try(
-    db: Rows, account: Account, price: int, token: str, rest: Rest, now: int, turn: Turn
+    db: Rows, account: Account, price: int, token: str, rest: Rest, now: int, held: Held
 ) -> tuple[int | None, int]:
     """(amount taken, 0), or (None, seconds until one will be free)."""
     neighbours = store.accounts.neighbours(db, account.id)
-    turn.expect(turns.accounts(neighbours))
+    held.require(locks.accounts(neighbours))
     nearest = amounts.nearest(
         price, account.offset, account.max_offset,
         lambda low, high: store.slots.count_resting(db, neighbours, low, high, now),

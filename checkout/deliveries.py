@@ -13,15 +13,15 @@ from contextlib import contextmanager
 
 from msgspec.structs import replace
 
-from checkout import letters, logs, store, turns
+from checkout import letters, locks, logs, store
 from checkout.errors import Code, Refusal
 from checkout.http.client import Answer, Unreachable
 from checkout.interfaces import Clock, Dialects, NewId, Owed, Rows, Send, Store
 from checkout.letters import Tried
+from checkout.locks import ALL, Held
 from checkout.model.deliveries import Delivery, DeliveryState, Try
 from checkout.model.merchants import Merchant
 from checkout.model.orders import Order
-from checkout.turns import ALONE, Turn
 
 # Seconds from one try to the next; after the last one the delivery has failed.
 SCHEDULE = (0, 5, 30, 120, 600, 1800, 3600, 3 * 3600, 8 * 3600, 12 * 3600, 24 * 3600, 24 * 3600)
@@ -80,7 +80,7 @@ def pause(db: Rows, endpoint_id: str, why: str, now: int) -> bool:
 
 def claim(db_store: Store, delivery: Delivery, now: int) -> Delivery | None:
     """Takes a due delivery for one try. None: another worker has it."""
-    return db_store.in_turn(lambda _: [turns.delivery(delivery.id)], lambda db, _: take(db, delivery, now))
+    return db_store.locked(lambda _: [locks.delivery(delivery.id)], lambda db, _: take(db, delivery, now))
 
 
 def take(db: Rows, delivery: Delivery, now: int) -> Delivery | None:
@@ -113,17 +113,17 @@ def send_once(db_store: Store, dialects: Dialects, send: Send, claimed: Delivery
     return letters.judged(dialects, letter, reply)
 
 
-def words_of(claimed: Delivery) -> list[str]:
-    """What booking a try touches, unless it pauses an endpoint."""
-    return [turns.delivery(claimed.id), *([turns.endpoint(claimed.endpoint)] if claimed.endpoint else [])]
+def keys_of(claimed: Delivery) -> list[str]:
+    """The lock keys of booking a try, unless it pauses an endpoint."""
+    return [locks.delivery(claimed.id), *([locks.endpoint(claimed.endpoint)] if claimed.endpoint else [])]
 
 
-def book(db: Rows, tried: Tried, now: int, turn: Turn = ALONE) -> None:
-    """Keeps what became of a try, and plans the next one where there is one. Raises `TooNarrow`."""
+def book(db: Rows, tried: Tried, now: int, held: Held = ALL) -> None:
+    """Keeps what became of a try, and plans the next one where there is one. Raises `NotLocked`."""
     claimed = tried.delivery
     store.deliveries.add_try(db, _kept(tried))
     if claimed.endpoint:
-        _judge(db, claimed, tried.answer, tried.acknowledged, now, turn)
+        _judge(db, claimed, tried.answer, tried.acknowledged, now, held)
     if tried.acknowledged:
         store.deliveries.acknowledge(db, claimed.id, now)
         return
@@ -196,7 +196,7 @@ def _kept(tried: Tried) -> Try:
     return Try(claimed.id, claimed.attempts, tried.at, answer.status, answer.elapsed_ms, text, "")
 
 
-def _judge(db: Rows, delivery: Delivery, answer: Answer | None, acknowledged: bool, now: int, turn: Turn) -> None:
+def _judge(db: Rows, delivery: Delivery, answer: Answer | None, acknowledged: bool, now: int, held: Held) -> None:
     """What a try says of its endpoint. A pause holds what waits, this message too: resuming sends it again. Nobody may
     add a message for it meanwhile."""
     if acknowledged:
@@ -205,5 +205,5 @@ def _judge(db: Rows, delivery: Delivery, answer: Answer | None, acknowledged: bo
     failing_since = store.endpoints.failed(db, delivery.endpoint, now)
     is_gone = answer is not None and answer.status == _GONE
     if is_gone or now - failing_since >= PAUSE_AFTER_S:
-        turn.expect_alone()
+        held.require_all()
         pause(db, delivery.endpoint, "gone" if is_gone else "failing", now)

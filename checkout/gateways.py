@@ -10,16 +10,16 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from checkout import announcements, logs, orders, settlement, store, turns
+from checkout import announcements, locks, logs, orders, settlement, store
 from checkout.channel import Channel, Channels, GatewayError, Heard, Notice, Paid, Prompt, Start
 from checkout.errors import Code, Refusal
 from checkout.interfaces import NewId, Rows, Store
+from checkout.locks import Held
 from checkout.model.orders import Order, State
 from checkout.model.payments import BY_HAND, Judgement, Payment
 from checkout.money import yuan
 from checkout.refunds import money_back, notices
 from checkout.store.gateways import StoredPrompt
-from checkout.turns import Turn
 
 # Seconds from one question about a waiting order to the next (`inquiries`).
 ASK_AFTER_S = (10, 10, 20, 20, 40, 60, 60, 120)
@@ -54,24 +54,24 @@ def prompt_for(db_store: Store, channels: Channels, ask: Start) -> Prompt:
 def begin(db_store: Store, order: Order, channel: Channel, scene: str, now: int) -> None:
     """Before the gateway is asked, so that the order is asked about and closed there whatever happens."""
 
-    def work(db: Rows, _: Turn) -> None:
+    def work(db: Rows, _: Held) -> None:
         store.gateways.begin(db, order.token, channel.name, scene, now)
         store.gateways.watch(db, order.token, channel.name, now + ASK_AFTER_S[0])
 
-    db_store.in_turn(lambda _: [turns.number(order.merchant, order.number)], work)
+    db_store.locked(lambda _: [locks.number(order.merchant, order.number)], work)
 
 
 def _first(db_store: Store, ask: Start, channel: Channel, prompt: Prompt) -> StoredPrompt:
     """What was given first, where two have asked."""
     stored = StoredPrompt(channel.name, ask.scene, prompt.kind, prompt.text, prompt.params)
 
-    def work(db: Rows, _: Turn) -> StoredPrompt:
+    def work(db: Rows, _: Held) -> StoredPrompt:
         store.gateways.add_prompt(db, ask.order.token, stored, ask.now)
         first = store.gateways.prompt(db, ask.order.token, channel.name, ask.scene)
         assert first is not None
         return first
 
-    return db_store.in_turn(lambda _: [turns.number(ask.order.merchant, ask.order.number)], work)
+    return db_store.locked(lambda _: [locks.number(ask.order.merchant, ask.order.number)], work)
 
 
 def book(
@@ -85,20 +85,20 @@ def book(
     """
     payment = _payment(channel, paid, text, new_id, now)
 
-    def work(db: Rows, turn: Turn) -> _Booked | None:
+    def work(db: Rows, held: Held) -> _Booked | None:
         order = store.orders.get(db, paid.order_token)
         if order is None:
             return None
-        turn.expect(_words_of(db, channel, order))
+        held.require(_keys_of(db, channel, order))
         is_new = store.payments.add(db, payment)
         settled = _judge(db, channel, order, payment, mismatch, new_id, now) if is_new else None
         return _Booked(order, settled, is_new)
 
-    def words(db: Rows) -> list[str] | None:
+    def keys(db: Rows) -> list[str] | None:
         order = store.orders.get(db, paid.order_token)
-        return _words_of(db, channel, order) if order else None
+        return _keys_of(db, channel, order) if order else None
 
-    booked = db_store.in_turn(words, work)
+    booked = db_store.locked(keys, work)
     if booked is None:
         return False
     if booked.is_new:
@@ -184,9 +184,9 @@ def _mismatch(db: Rows, channel: Channel, order: Order, payment: Payment) -> str
     return ""
 
 
-def _words_of(db: Rows, channel: Channel, order: Order) -> list[str]:
-    """What booking the money of an order touches that came through the channel."""
-    return [*orders.words_of(order), *turns.accounts([_account(db, channel, order)])]
+def _keys_of(db: Rows, channel: Channel, order: Order) -> list[str]:
+    """The lock keys of booking the money of an order that came through the channel."""
+    return [*orders.keys_of(order), *locks.accounts([_account(db, channel, order)])]
 
 
 def _account(db: Rows, channel: Channel, order: Order) -> str:

@@ -16,8 +16,8 @@ from msgspec import Struct
 from checkout import store
 from checkout.errors import Code, Refusal
 from checkout.interfaces import Rows, Store, T
+from checkout.locks import ALL, Held
 from checkout.model.merchants import Answered
-from checkout.turns import ALONE, Turn
 
 KEPT_S = 86_400
 
@@ -93,8 +93,8 @@ class _Within:
     def transaction(self) -> Iterator[Rows]:
         yield self._db
 
-    def in_turn(self, words: Callable[[Rows], Iterable[str] | None], work: Callable[[Rows, Turn], T]) -> T:
-        return work(self._db, ALONE)
+    def locked(self, keys: Callable[[Rows], Iterable[str] | None], work: Callable[[Rows, Held], T]) -> T:
+        return work(self._db, ALL)
 
     def together(self) -> AbstractContextManager[None]:
         raise AssertionError("A transaction is together already.")

@@ -9,16 +9,16 @@ from __future__ import annotations
 import json
 import logging
 
-from checkout import gateways, orders, store, turns
+from checkout import gateways, locks, orders, store
 from checkout.alerts import troubles
 from checkout.channel import Channel, Channels, GatewayError, Paid, Standing
 from checkout.errors import Code, Refusal
 from checkout.gateways import ASK_AFTER_S
 from checkout.http.client import within
 from checkout.interfaces import Clock, NewId, Rows, Store
+from checkout.locks import Held
 from checkout.model.orders import Order, State
 from checkout.store.gateways import Watch
-from checkout.turns import Turn
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +44,7 @@ def check(db_store: Store, channels: Channels, watch: Watch, *, new_id: NewId, c
         over = [channel is not None and _is_over(db_store, channel, order, new_id, now) for channel in left]
     is_given_up = not all(over) and now - order.expires_at >= END_S
 
-    def plan(db: Rows, _: Turn) -> None:
+    def plan(db: Rows, _: Held) -> None:
         if _places(db, watch) != places or _is_closed_since(db, order, now):
             store.gateways.postpone(db, order.token, now, closing=True)  # somebody was faster than the gateways
         elif all(over):
@@ -55,15 +55,15 @@ def check(db_store: Store, channels: Channels, watch: Watch, *, new_id: NewId, c
             due_at = now + _wait(watch.ask, order, now)
             store.gateways.postpone(db, order.token, due_at, closing=order.state_at(now) is not State.PENDING)
 
-    db_store.in_turn(lambda _: [turns.number(order.merchant, order.number)], plan)
+    db_store.locked(lambda _: [locks.number(order.merchant, order.number)], plan)
     if is_given_up:
         log.error("The order %s could not be asked about at its gateway for days; no more.", order.token)
 
 
 def claim(db_store: Store, watch: Watch, now: int) -> bool:
     """Takes a watch for one question; False: another worker has it."""
-    return db_store.in_turn(
-        lambda db: orders.number_of(db, watch.order_token),
+    return db_store.locked(
+        lambda db: orders.number_keys(db, watch.order_token),
         lambda db, _: store.gateways.claim(db, watch, now + LEASE_S),
     )
 
@@ -101,8 +101,8 @@ def hasten(db_store: Store, token: str, now: int) -> None:
     if watch is None or watch.due_at <= now + ASK_EVERY_S or now + LEASE_S - 10 <= watch.due_at <= now + LEASE_S:
         return
     asked_at = watch.due_at - ASK_AFTER_S[min(watch.ask, len(ASK_AFTER_S)) - 1] if watch.ask else 0
-    db_store.in_turn(
-        lambda db: orders.number_of(db, token),
+    db_store.locked(
+        lambda db: orders.number_keys(db, token),
         lambda db, _: store.gateways.bring_forward(db, watch, max(now, asked_at + ASK_EVERY_S)),
     )
 
@@ -110,12 +110,12 @@ def hasten(db_store: Store, token: str, now: int) -> None:
 def came_back(db_store: Store, channel: Channel, token: str, now: int) -> None:
     """The buyer of an order comes from its gateway, which is asked at once. Refused: NOT_FOUND."""
 
-    def work(db: Rows, _: Turn) -> None:
+    def work(db: Rows, _: Held) -> None:
         order = orders.existing(db, token)
         if order.channel == channel.name and order.paid_at is None:
             store.gateways.watch(db, token, channel.name, now)
 
-    db_store.in_turn(lambda db: orders.number_of(db, token), work)
+    db_store.locked(lambda db: orders.number_keys(db, token), work)
 
 
 def _places(db: Rows, watch: Watch) -> list[str]:

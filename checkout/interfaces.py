@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from checkout.http.client import Answer, Outgoing
 from checkout.http.steps import Steps
+from checkout.locks import Held
 from checkout.model.deliveries import Delivery
 from checkout.model.merchants import Merchant
 from checkout.model.orders import Order
-from checkout.turns import Turn
 
 if TYPE_CHECKING:
     from flask import Blueprint
@@ -93,22 +93,22 @@ class Store(Protocol):
         """To read, then write, while nobody else writes; committed at the end, rolled back on any exception."""
         ...
 
-    def in_turn(self, words: Callable[[Rows], Iterable[str] | None], work: Callable[[Rows, Turn], T]) -> T:
-        """Does `work` in a transaction; others may write meanwhile what shares none of its words (`checkout.turns`).
+    def locked(self, keys: Callable[[Rows], Iterable[str] | None], work: Callable[[Rows, Held], T]) -> T:
+        """Does `work` in a transaction; others may write meanwhile what shares none of its keys (`checkout.locks`).
 
-        `words` returns them, or None where `work` must be alone; a store with one writer does not ask. `work` may run
+        `keys` returns them, or None where `work` must be alone; a store with one writer does not ask. `work` may run
         twice, the first time undone, or on another thread that is writing already: so it has no effects outside the
         database, looks at nothing that belongs to its thread (the request, its log fields) and waits for nobody."""
         ...
 
     def together(self) -> AbstractContextManager[None]:
-        """For one thread that does much: inside, `in_turn` gives its result before that is on the disk; all of it is
+        """For one thread that does much: inside, `locked` gives its result before that is on the disk; all of it is
         at the end, or nothing and `StoreError` is raised. So nothing of it may get out earlier (`afterwards`). A store
         that cannot share commits so commits each by itself."""
         ...
 
     def afterwards(self, done: Callable[[], object], undone: Callable[[], object] = lambda: None) -> None:
-        """Calls `done` when what this thread has just done `in_turn` is on the disk, or `undone` where that failed: at
+        """Calls `done` when what this thread has just done `locked` is on the disk, or `undone` where that failed: at
         once, or at the end of `together`."""
         ...
 

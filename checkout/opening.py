@@ -9,15 +9,15 @@ from functools import partial
 
 from msgspec import Struct
 
-from checkout import accounts, ids, logs, orders, store, turns
+from checkout import accounts, ids, locks, logs, orders, store
 from checkout.amounts import Limits
 from checkout.errors import Code, Refusal
 from checkout.interfaces import Rows, Store
+from checkout.locks import Held
 from checkout.model.accounts import PERSONAL
 from checkout.model.merchants import Merchant
 from checkout.model.orders import Order, State
 from checkout.orders import Rules
-from checkout.turns import Turn
 
 
 class Ask(Struct, frozen=True):
@@ -81,8 +81,8 @@ def open_with_code(
     room = db_store.free_bytes()
     if room is not None and room < rules.min_free_disk:
         raise Refusal(Code.DISK_FULL, "The disk is nearly full, so no new orders are taken; payments still are.")
-    opened = db_store.in_turn(
-        lambda db: _words_of(db, ask, rules, now), lambda db, turn: _opened(db, ask, rules, now, check, turn)
+    opened = db_store.locked(
+        lambda db: _keys_of(db, ask, rules, now), lambda db, held: _opened(db, ask, rules, now, check, held)
     )
     order = opened.order
     if opened.is_new:
@@ -92,39 +92,39 @@ def open_with_code(
 
 
 def _opened(
-    db: Rows, ask: Ask, rules: Rules, now: int, check: Callable[[Rows], None] | None, turn: Turn
+    db: Rows, ask: Ask, rules: Rules, now: int, check: Callable[[Rows], None] | None, held: Held
 ) -> Opened:  # fmt: skip
     before = store.orders.by_number(db, ask.merchant.id, ask.number)
     if before and _answers(before, ask, now):
-        order, is_new = orders.mark_shown(db, before, rules.limits, now, turn) if ask.shown else before, False
+        order, is_new = orders.mark_shown(db, before, rules.limits, now, held) if ask.shown else before, False
     else:
-        order, is_new = _added(db, ask, rules, now, check, turn, attempt=before.attempt + 1 if before else 1), True
+        order, is_new = _added(db, ask, rules, now, check, held, attempt=before.attempt + 1 if before else 1), True
     code = orders.code_of(db, order) if ask.shown and order.channel == PERSONAL else None
     return Opened(order, is_new, code)
 
 
 def _added(
-    db: Rows, ask: Ask, rules: Rules, now: int, check: Callable[[Rows], None] | None, turn: Turn, *, attempt: int
+    db: Rows, ask: Ask, rules: Rules, now: int, check: Callable[[Rows], None] | None, held: Held, *, attempt: int
 ) -> Order:  # fmt: skip
     if check:
         check(db)
     order = _new_order(ask, rules.limits, now, attempt)
     if ask.method:
         order = orders.reserve_amount(
-            db, order, ask.method, rules, now, shown=ask.shown, without=ask.without, turn=turn
+            db, order, ask.method, rules, now, shown=ask.shown, without=ask.without, held=held
         )
     store.orders.add(db, order)
     return order
 
 
-def _words_of(db: Rows, ask: Ask, rules: Rules, now: int) -> list[str]:
-    """What opening the order touches."""
-    words = [turns.number(ask.merchant.id, ask.number)]
+def _keys_of(db: Rows, ask: Ask, rules: Rules, now: int) -> list[str]:
+    """The lock keys of opening the order."""
+    keys = [locks.number(ask.merchant.id, ask.number)]
     if ask.product:
-        words += [turns.product(ask.product), turns.buyers(ask.method)]
+        keys += [locks.product(ask.product), locks.buyers(ask.method)]
     if ask.method:
-        words += accounts.likely(db, ask.method, rules.offline_after_s, now, without=ask.without)
-    return words
+        keys += accounts.likely_keys(db, ask.method, rules.offline_after_s, now, without=ask.without)
+    return keys
 
 
 def _answers(before: Order, ask: Ask, now: int) -> bool:

@@ -11,12 +11,12 @@ from collections.abc import Collection
 from msgspec import Struct
 from msgspec.structs import replace
 
-from checkout import accounts, amounts, announcements, logs, store, turns
+from checkout import accounts, amounts, announcements, locks, logs, store
 from checkout.amounts import Limits
 from checkout.errors import Code, Refusal
 from checkout.interfaces import Rows, Store
+from checkout.locks import ALL, Held
 from checkout.model.orders import Order, State
-from checkout.turns import ALONE, Turn
 
 _ALL = 1_000_000  # of one lifetime of orders: the worker has written down the rest, unless nothing ran
 _BATCH = 50  # in one transaction: each may be told to twenty endpoints, and phones wait meanwhile
@@ -36,19 +36,19 @@ def show(db_store: Store, order: Order, limits: Limits, now: int) -> Order:
     Gives the order as it is now: one that ended meanwhile must not be shown any more."""
     if order.shown_at is not None or order.state_at(now) is not State.PENDING or order.really_price is None:
         return order
-    return db_store.in_turn(
-        lambda db: [turns.number(order.merchant, order.number), *turns.accounts([order.account])],
-        lambda db, turn: mark_shown(db, order, limits, now, turn),
+    return db_store.locked(
+        lambda db: [locks.number(order.merchant, order.number), *locks.accounts([order.account])],
+        lambda db, held: mark_shown(db, order, limits, now, held),
     )
 
 
-def mark_shown(db: Rows, order: Order, limits: Limits, now: int, turn: Turn) -> Order:
+def mark_shown(db: Rows, order: Order, limits: Limits, now: int, held: Held) -> Order:
     """`show` within a transaction."""
     shown = store.orders.show(db, order.token, now) if order.really_price is not None else None
     if shown is None:
         return existing(db, order.token)
     assert shown.really_price is not None
-    turn.expect(turns.accounts([shown.account]))
+    held.require(locks.accounts([shown.account]))
     rest = amounts.rest_of_shown(shown.expires_at, limits)
     store.slots.set_rest(db, shown.token, shown.account, shown.really_price, rest)
     return shown
@@ -90,18 +90,18 @@ def expire_due(db_store: Store, now: int, limit: int = 500) -> int:
 
 def reserve_amount(
     db: Rows, order: Order, method: str, rules: Rules, now: int, *, shown: bool, without: Collection[str] = (),
-    turn: Turn = ALONE,
+    held: Held = ALL,
 ) -> Order:  # fmt: skip
     """The order with an account and an amount that no other waiting order has.
 
     Orders whose time is over are written down as expired first: should the clock step back afterwards, none of them
     waits again for an amount that stands for another order by then. Refused as `accounts.take_slot`."""
     if store.orders.any_expiring(db, now):
-        turn.expect_alone()
+        held.require_all()
         _expire(db, now, _ALL)
     rest = amounts.rest_of_shown(order.expires_at, rules.limits) if shown else amounts.rest_of_unshown(order.expires_at)
     account, amount = accounts.take_slot(
-        db, method, order.price, order.token, rest, rules.offline_after_s, now, without=without, turn=turn
+        db, method, order.price, order.token, rest, rules.offline_after_s, now, without=without, held=held
     )
     return replace(
         order, method=method, account=account.id, channel=account.channel, really_price=amount,
@@ -118,17 +118,17 @@ def code_of(db: Rows, order: Order) -> tuple[str, bool]:
     return found
 
 
-def words_of(order: Order) -> list[str]:
-    """What booking money to an order touches: all attempts at its number, its account, what is left of its product."""
-    account = turns.accounts([order.account]) if order.account else []
-    sold = [turns.product(order.product)] if order.product else []
-    return [turns.number(order.merchant, order.number), *account, *sold]
+def keys_of(order: Order) -> list[str]:
+    """The lock keys of booking money to an order: all attempts at its number, its account, its product."""
+    account = locks.accounts([order.account]) if order.account else []
+    sold = [locks.product(order.product)] if order.product else []
+    return [locks.number(order.merchant, order.number), *account, *sold]
 
 
-def number_of(db: Rows, token: str) -> list[str] | None:
-    """The word of an order's number; None where there is no such order."""
+def number_keys(db: Rows, token: str) -> list[str] | None:
+    """The lock key of an order's number; None where there is no such order."""
     order = store.orders.get(db, token)
-    return [turns.number(order.merchant, order.number)] if order else None
+    return [locks.number(order.merchant, order.number)] if order else None
 
 
 def existing(db: Rows, token: str) -> Order:

@@ -16,14 +16,14 @@ from contextlib import contextmanager
 from functools import partial
 from itertools import zip_longest
 
-from checkout import deliveries, letters, store, turns
+from checkout import deliveries, letters, locks, store
 from checkout.courier import Courier, Reply
 from checkout.interfaces import Clock, Dialects, Owed, Rows, Store
 from checkout.lanes import Lanes, lane_of
 from checkout.letters import Tried
+from checkout.locks import Held
 from checkout.model.deliveries import Delivery
 from checkout.owing import Owing, Way
-from checkout.turns import Turn
 
 log = logging.getLogger(__name__)
 
@@ -100,18 +100,18 @@ class Outbox:
         """Books what has come of some messages, and sends what follows in their lanes."""
         tries = [(way, letters.judged(self._dialects, way.letter, reply)) for way, reply in came]
         following = [self._passed_over(way.lane) for way, _ in tries]
-        words = [word for way, _ in tries for word in deliveries.words_of(way.letter.delivery)]
-        words += [turns.delivery(one.id) for one in following if one]
+        keys = [key for way, _ in tries for key in deliveries.keys_of(way.letter.delivery)]
+        keys += [locks.delivery(one.id) for one in following if one]
 
-        def book(db: Rows, turn: Turn) -> list[Way | None]:
+        def book(db: Rows, held: Held) -> list[Way | None]:
             for _, tried in tries:
-                deliveries.book(db, tried, self._clock(), turn)
+                deliveries.book(db, tried, self._clock(), held)
             return [
                 self._taken(db, one, way.lane) if one else None for one, (way, _) in zip(following, tries, strict=True)
             ]
 
         try:
-            taken = self._store.in_turn(lambda _: words, book)
+            taken = self._store.locked(lambda _: keys, book)
         except Exception:
             self._retry(tries)
         else:
@@ -144,8 +144,8 @@ class Outbox:
                 self._leave(way.lane)
 
     def _book_one(self, tried: Tried) -> None:
-        words = deliveries.words_of(tried.delivery)
-        self._store.in_turn(lambda _: words, lambda db, turn: deliveries.book(db, tried, self._clock(), turn))
+        keys = deliveries.keys_of(tried.delivery)
+        self._store.locked(lambda _: keys, lambda db, held: deliveries.book(db, tried, self._clock(), held))
         deliveries.tell(tried)
 
     def _due(self) -> Iterator[Delivery]:
@@ -177,8 +177,8 @@ class Outbox:
 
     def _claimed(self, delivery: Delivery, lane: str) -> Way | None:
         """None: another worker has it, or there is nothing to send any more."""
-        return self._store.in_turn(
-            lambda _: [turns.delivery(delivery.id)], lambda db, _: self._taken(db, delivery, lane)
+        return self._store.locked(
+            lambda _: [locks.delivery(delivery.id)], lambda db, _: self._taken(db, delivery, lane)
         )
 
     def _taken(self, db: Rows, delivery: Delivery, lane: str) -> Way | None:

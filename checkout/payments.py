@@ -12,15 +12,15 @@ from functools import partial
 from msgspec import Struct
 from msgspec.structs import replace
 
-from checkout import announcements, audit, deliveries, logs, orders, settlement, store, turns
+from checkout import announcements, audit, deliveries, locks, logs, orders, settlement, store
 from checkout.errors import Code, Refusal, StoreError
 from checkout.interfaces import AtOnce, NewId, Owed, Rows, Store
+from checkout.locks import Held, NotLocked
 from checkout.model.accounts import PERSONAL
 from checkout.model.devices import Device
 from checkout.model.orders import Order, State
 from checkout.model.payments import Judgement, Payment
 from checkout.refunds import ledger
-from checkout.turns import TooNarrow, Turn
 
 log = logging.getLogger(__name__)
 
@@ -65,15 +65,15 @@ def receive(db_store: Store, report: Report, *, new_id: NewId, now: int, at_once
     payment = _as_payment(report, new_id, now)
     try:
         with at_once() as owed:
-            outcome = db_store.in_turn(
-                lambda db: _words_of(db, payment, now),
-                lambda db, turn: _book(db, report, payment, owed, new_id, now, turn),
+            outcome = db_store.locked(
+                lambda db: _keys_of(db, payment, now),
+                lambda db, held: _book(db, report, payment, owed, new_id, now, held),
             )
-    except (StoreError, TooNarrow):
+    except (StoreError, NotLocked):
         raise
     except Exception:
         log.exception("Payment %s could not be judged; it waits in the review inbox", payment.id)
-        outcome = db_store.in_turn(lambda _: None, lambda db, _: _set_apart(db, report, payment, new_id, now))
+        outcome = db_store.locked(lambda _: None, lambda db, _: _set_apart(db, report, payment, new_id, now))
     db_store.afterwards(partial(_tell, outcome))
     return outcome
 
@@ -118,23 +118,23 @@ def ignore(db_store: Store, payment_id: str, *, reason: str, actor: str, new_id:
         audit.note(db, actor, "payment.ignore", payment_id, {"reason": reason}, new_id, now)
 
 
-def _words_of(db: Rows, payment: Payment, now: int) -> list[str]:
-    """What judging the payment touches."""
+def _keys_of(db: Rows, payment: Payment, now: int) -> list[str]:
+    """The lock keys of judging the payment."""
     accounts = store.devices.accounts_of(db, payment.device, payment.method)
-    words = [turns.device(payment.device), *turns.accounts(accounts)]
+    keys = [locks.device(payment.device), *locks.accounts(accounts)]
     for _, token in store.slots.holders(db, accounts, payment.amount, now) if payment.amount is not None else ():
         order = store.orders.get(db, token)
         assert order is not None
-        words += orders.words_of(order)
-    return words
+        keys += orders.keys_of(order)
+    return keys
 
 
-def _book(db: Rows, report: Report, payment: Payment, owed: Owed, new_id: NewId, now: int, turn: Turn) -> Outcome:
+def _book(db: Rows, report: Report, payment: Payment, owed: Owed, new_id: NewId, now: int, held: Held) -> Outcome:
     owed.reset()
     if store.payments.is_known(db, payment):
         return Outcome(payment, None, repeated=True)
     store.devices.pushed(db, report.device.id, now)
-    return Outcome(payment, _judge(db, report, payment, owed, new_id, now, turn), repeated=False)
+    return Outcome(payment, _judge(db, report, payment, owed, new_id, now, held), repeated=False)
 
 
 def _set_apart(db: Rows, report: Report, payment: Payment, new_id: NewId, now: int) -> Outcome:
@@ -146,13 +146,13 @@ def _set_apart(db: Rows, report: Report, payment: Payment, new_id: NewId, now: i
     return Outcome(payment, None, repeated=False)
 
 
-def _judge(db: Rows, report: Report, payment: Payment, owed: Owed, new_id: NewId, now: int, turn: Turn) -> Order | None:
+def _judge(db: Rows, report: Report, payment: Payment, owed: Owed, new_id: NewId, now: int, held: Held) -> Order | None:
     """The order that the payment settles, or None with the reason noted on the payment."""
     if payment.amount is None:
         _file(db, payment, Judgement.UNREADABLE, payment.note or "The amount could not be read.", new_id, now)
         return None
     accounts = store.devices.accounts_of(db, payment.device, payment.method)
-    turn.expect(turns.accounts(accounts))
+    held.require(locks.accounts(accounts))
     holders = store.slots.holders(db, accounts, payment.amount, now)
     if len(holders) != 1:
         note = "No waiting order has this amount." if not holders else "Several waiting orders have this amount."
@@ -161,7 +161,7 @@ def _judge(db: Rows, report: Report, payment: Payment, owed: Owed, new_id: NewId
     ((account, token),) = holders
     order = store.orders.get(db, token)
     assert order is not None
-    turn.expect(orders.words_of(order))
+    held.require(orders.keys_of(order))
     found = replace(payment, account=account)
     if doubt := _doubt(db, report, found, order, now):
         _file(db, payment, Judgement.SUSPECTED, doubt, new_id, now, order)

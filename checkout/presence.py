@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from checkout import store, turns
+from checkout import locks, store
 from checkout.accounts import is_online
 from checkout.interfaces import Rows, Store
 from checkout.model.devices import Device
@@ -43,7 +43,7 @@ class Presence(Struct, frozen=True):
 
 def beat(db_store: Store, device: Device, now: int) -> None:
     """The phone gave a sign of life."""
-    db_store.in_turn(lambda _: [turns.device(device.id)], lambda db, _: store.devices.beat(db, device.id, now))
+    db_store.locked(lambda _: [locks.device(device.id)], lambda db, _: store.devices.beat(db, device.id, now))
 
 
 def of(db: Rows, device: Device, offline_after_s: int, now: int) -> Presence:

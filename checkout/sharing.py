@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 
-from checkout import store, turns
+from checkout import locks, store
 from checkout.interfaces import Rows, Store
 from checkout.rates import DRIP, FULL, LOT, REFILL, Draw
 from checkout.store.buckets import Bucket
@@ -23,7 +23,7 @@ def drawing(db_store: Store, secret: str) -> Draw:
 
     def draw(who: str, cost: int, now: int) -> tuple[int, int]:
         name = hmac.digest(secret.encode(), f"bucket:{who}".encode(), hashlib.sha256).hex()[:32]
-        return db_store.in_turn(lambda _: [turns.bucket(name)], lambda db, _: _drawn(db, name, cost, now))
+        return db_store.locked(lambda _: [locks.bucket(name)], lambda db, _: _drawn(db, name, cost, now))
 
     return draw
 

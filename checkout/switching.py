@@ -9,12 +9,12 @@ from collections.abc import Collection
 
 from msgspec.structs import replace
 
-from checkout import accounts, orders, store, turns
+from checkout import accounts, locks, orders, store
 from checkout.errors import Code, Refusal
 from checkout.interfaces import Rows, Store
+from checkout.locks import Held
 from checkout.model.orders import Order, State
 from checkout.orders import Rules
-from checkout.turns import Turn
 
 # Where the buyer chooses on our own page; a merchant that named the method gets what it asked for.
 DIALECTS = frozenset({"embed", "api"})
@@ -26,13 +26,13 @@ def choose_method(db_store: Store, token: str, method: str, rules: Rules, now: i
     The amount of the method before stays the order's: its code may have been scanned. Refused as `open_order`,
     NOT_FOUND, NOT_ALLOWED."""
 
-    def words(db: Rows) -> list[str] | None:
+    def keys(db: Rows) -> list[str] | None:
         order = store.orders.get(db, token)
         if order is None:
             return None
-        return [*orders.words_of(order), *accounts.likely(db, method, rules.offline_after_s, now)]
+        return [*orders.keys_of(order), *accounts.likely_keys(db, method, rules.offline_after_s, now)]
 
-    return db_store.in_turn(words, lambda db, turn: _chosen(db, orders.existing(db, token), method, rules, now, turn))
+    return db_store.locked(keys, lambda db, held: _chosen(db, orders.existing(db, token), method, rules, now, held))
 
 
 def reroute(db_store: Store, order: Order, rules: Rules, now: int, *, without: Collection[str]) -> Order:
@@ -47,15 +47,15 @@ def reroute(db_store: Store, order: Order, rules: Rules, now: int, *, without: C
         return _moved(db, ready)
 
 
-def _chosen(db: Rows, order: Order, method: str, rules: Rules, now: int, turn: Turn) -> Order:
+def _chosen(db: Rows, order: Order, method: str, rules: Rules, now: int, held: Held) -> Order:
     if order.method == method:
         return order
     is_fixed = order.method and order.dialect not in DIALECTS
     if is_fixed or order.state_at(now) is not State.PENDING:
         raise Refusal(Code.NOT_ALLOWED, "The method of this order can no longer be chosen.")
     ready = _had_before(db, order, method, now)
-    ready = ready or orders.reserve_amount(db, order, method, rules, now, shown=False, turn=turn)
-    turn.expect([*orders.words_of(order), *turns.accounts([ready.account])])
+    ready = ready or orders.reserve_amount(db, order, method, rules, now, shown=False, held=held)
+    held.require([*orders.keys_of(order), *locks.accounts([ready.account])])
     return _moved(db, ready)
 
 

@@ -11,11 +11,11 @@ from checkout import gateways, ids, inquiries, logs, prompts, store
 from checkout.channel import Channel, Found, Heard, Notice, Paid, Scene, Standing
 from checkout.errors import Refusal
 from checkout.interfaces import Rows, Store
+from checkout.locks import Held, NotLocked
 from checkout.model.orders import Order, State
 from checkout.model.payments import Judgement
 from checkout.prompts import Wanted
 from checkout.store.gateways import NEVER, Watch
-from checkout.turns import TooNarrow, Turn
 from tests.gateways import DOWN, UNPAID, Till, install
 from tests.pages.shop import closed, opened, settled
 from tests.world import START, World
@@ -210,18 +210,18 @@ class TestMovedOn:
     def test_money_at_the_first_is_not_booked_beside_what_was_not_taken(
         self, world: World, tills: tuple[Till, Till], monkeypatch: pytest.MonkeyPatch, missing: str
     ) -> None:
-        """The order moved while the words of the transaction were read: it is undone, and done again alone."""
+        """The order moved while the lock keys of the transaction were read: it is undone, and done again alone."""
         order = self.moved(world, tills)
-        words = ("account a", "account b", f"number 1001 {order.number}")
-        taken = Turn(frozenset(word for word in words if not word.startswith(missing)))
+        keys = ("account a", "account b", f"number 1001 {order.number}")
+        taken = Held(frozenset(key for key in keys if not key.startswith(missing)))
 
-        def in_turn(opened: Store, _: object, work: Callable[[Rows, Turn], object]) -> object:
+        def locked(opened: Store, _: object, work: Callable[[Rows, Held], object]) -> object:
             with opened.transaction() as db:
                 return work(db, taken)
 
         with monkeypatch.context() as narrow:
-            narrow.setattr(type(world.store), "in_turn", in_turn)
-            with pytest.raises(TooNarrow):
+            narrow.setattr(type(world.store), "locked", locked)
+            with pytest.raises(NotLocked):
                 told(world, tills[0], Paid(order.token, "T1", 990, START))
         assert (world.order(order.token), judgements(world)) == (order, [])
 

@@ -14,7 +14,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 LAYERS = [  # from the ground up; a module imports from its own layer and those above it in this list
-    {"beijing", "client", "errors", "inline", "log_files", "logs", "money", "places", "records", "toml", "turns"},
+    {"beijing", "client", "errors", "inline", "locks", "log_files", "logs", "money", "places", "records", "toml"},
     {"events", "grants", "ids", "model", "qr", "rates", "signing", "xml"},
     {"http", "resources", "setting_values", "settings"},
     {"channel", "interfaces"},

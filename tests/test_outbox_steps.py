@@ -19,12 +19,12 @@ from checkout.http.client import Outgoing
 from checkout.interfaces import Owed, Rows, Store
 from checkout.lanes import HOOK, MOST_AT_ONCE, Lanes
 from checkout.letters import Tried
+from checkout.locks import ALL, Held
 from checkout.model.deliveries import Delivery, DeliveryState
 from checkout.model.orders import Order
 from checkout.outbox import Outbox
 from checkout.owing import Way
 from checkout.store.sqlite import SqliteStore
-from checkout.turns import ALONE, Turn
 from tests.shop import Shop
 from tests.trade import DIALECTS, listen
 from tests.world import START, FakeClock, answer
@@ -396,14 +396,14 @@ def test_what_comes_back_together_is_booked_together(alone: Alone, caplog: pytes
     orders = alone.paid("N1", "N2", "N3", "N4", at_once=True)
     orders += alone.paid("N5", url="https://b.example/n", at_once=True)
     commits: list[int] = []
-    run = SqliteStore.in_turn
+    run = SqliteStore.locked
 
-    def in_turn(*values: Any) -> Any:
+    def locked(*values: Any) -> Any:
         commits.append(1)
         return run(*values)
 
     with pytest.MonkeyPatch.context() as counting:
-        counting.setattr(SqliteStore, "in_turn", in_turn)
+        counting.setattr(SqliteStore, "locked", locked)
         while alone.pool:
             alone.outbox.replied(alone.outbox.collect(0))
     assert len(commits) == 2
@@ -418,10 +418,10 @@ def test_one_that_cannot_be_booked_takes_no_other_with_it(
     first, second = alone.paid("N1", "N2", at_once=True)
     broken, book = alone.of(first).id, deliveries.book
 
-    def books(db: Rows, tried: Tried, now: int, turn: Turn) -> None:
+    def books(db: Rows, tried: Tried, now: int, held: Held) -> None:
         if tried.delivery.id == broken:
             raise ZeroDivisionError
-        book(db, tried, now, turn)
+        book(db, tried, now, held)
 
     monkeypatch.setattr(deliveries, "book", books)
     alone.outbox.replied(alone.outbox.collect(0))
@@ -516,18 +516,18 @@ def test_a_booking_that_fails_is_done_again_at_once_where_no_thread_is_left(
 
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch) -> list[list[str] | None]:
-    """The words of each transaction; it has no more than them."""
+    """The lock keys of each transaction; it holds no more than them."""
     seen: list[list[str] | None] = []
 
-    def in_turn(
-        store: SqliteStore, words: Callable[[Rows], Iterable[str] | None], work: Callable[[Rows, Turn], Any]
+    def locked(
+        store: SqliteStore, keys: Callable[[Rows], Iterable[str] | None], work: Callable[[Rows, Held], Any]
     ) -> Any:
         with store.transaction() as db:
-            taken = words(db)
+            taken = keys(db)
             seen.append(None if taken is None else list(taken))
-            return work(db, ALONE if taken is None else Turn(frozenset(taken)))
+            return work(db, ALL if taken is None else Held(frozenset(taken)))
 
-    monkeypatch.setattr(SqliteStore, "in_turn", in_turn)
+    monkeypatch.setattr(SqliteStore, "locked", locked)
     return seen
 
 
@@ -551,23 +551,23 @@ def test_booking_a_try_touches_the_message_that_follows_in_the_lane_too(
 
 
 def test_what_was_passed_over_before_a_look_follows_once(alone: Alone, asked: list[list[str] | None]) -> None:
-    words = [f"delivery {alone.of(order).id}" for order in alone.paid("N1", "N2", "N3", at_once=True)]
+    keys = [f"delivery {alone.of(order).id}" for order in alone.paid("N1", "N2", "N3", at_once=True)]
     assert alone.outbox.look() == 1
     del asked[:]
     alone.work_off()
-    assert asked == [[words[0], words[2]], [words[1]], [words[2]]]
+    assert asked == [[keys[0], keys[2]], [keys[1]], [keys[2]]]
 
 
 def test_what_follows_in_the_lane_and_was_claimed_by_somebody_else_is_passed_over(
     alone: Alone, asked: list[list[str] | None]
 ) -> None:
     orders = alone.paid("N1", "N2", "N3", "N4", "N5", at_once=True)
-    words = [f"delivery {alone.of(order).id}" for order in orders]
+    keys = [f"delivery {alone.of(order).id}" for order in orders]
     for order in orders[2:4]:
         assert deliveries.claim(alone.shop.store, alone.of(order), START)
     del asked[:], alone.pool[1:]
     alone.work_off()
-    assert asked == [[words[0], words[2]], [words[3]], [words[4]], [words[4]]]
+    assert asked == [[keys[0], keys[2]], [keys[3]], [keys[4]], [keys[4]]]
     assert alone.tries(orders) == [1] * 5
     assert len(alone.sent) == 2
 
@@ -599,8 +599,8 @@ def test_what_comes_to_the_lane_while_a_try_is_booked_follows_in_a_turn_of_its_o
     first, second = alone.paid("N1", "N2", at_once=True)
     real, passed = deliveries.book, iter([second])
 
-    def book(db: Rows, tried: Tried, now: int, turn: Turn) -> None:
-        real(db, tried, now, turn)
+    def book(db: Rows, tried: Tried, now: int, held: Held) -> None:
+        real(db, tried, now, held)
         for order in passed:
             alone.outbox._pass_over(alone.of(order), LANE)
 
@@ -641,7 +641,7 @@ def test_an_endpoint_is_paused_only_alone(alone: Alone, caplog: pytest.LogCaptur
     alone.outbox.look()
     del alone.pool[:1]
     alone.work_off()
-    assert "TooNarrow" in caplog.text
+    assert "NotLocked" in caplog.text
 
 
 # Endpoints in turn

@@ -2,7 +2,7 @@
 
 A transaction begins by locking rows of one table, over all processes and machines. Most lock all of them: one writer at
 a time, the promise that SQLite's BEGIN IMMEDIATE gives and that a rule may rely on without a thought. Those that are
-frequent say what they touch (`checkout.turns`) and lock only what that falls on, so that orders of different accounts
+frequent say what they touch (`checkout.locks`) and lock only what that falls on, so that orders of different accounts
 are opened and paid side by side. It needs nothing that the engines that speak PostgreSQL's language lack: no advisory
 locks, savepoints or sequences. What fails because others were in the way is done again alone.
 """
@@ -20,13 +20,13 @@ import psycopg
 
 from checkout.errors import Conflict, StoreError
 from checkout.interfaces import Rows, T
+from checkout.locks import ALL, Held, NotLocked
 from checkout.store import dumps, forks
 from checkout.store.conninfo import conninfo_of
 from checkout.store.lines import BUSY, Line, Lines
 from checkout.store.migrations import postgres as migrations
 from checkout.store.postgres_errors import READ_ONLY, Silent, in_each_others_way, in_our_words, may_pass, state_of
 from checkout.store.postgres_rows import LineRows, ReadingRows
-from checkout.turns import ALONE, TooNarrow, Turn
 
 _RETRIES_S = (0.05, 0.2, 0.5, 1, 2)
 _SHORTEST_S = 0.005  # before a transaction that collided is done again, up to ten times as long
@@ -68,23 +68,23 @@ class PostgresStore:
         if not self._alone.acquire(timeout=self._patience()):
             raise StoreError(BUSY)
         try:
-            with self._begun(migrations.LOCK_ALL, migrations.TURNS) as db:
+            with self._begun(migrations.LOCK_ALL, migrations.LOCKS) as db:
                 yield db
         finally:
             self._alone.release()
 
-    def in_turn(self, words: Callable[[Rows], Iterable[str] | None], work: Callable[[Rows, Turn], T]) -> T:
+    def locked(self, keys: Callable[[Rows], Iterable[str] | None], work: Callable[[Rows, Held], T]) -> T:
         self._expect_none_open()
-        taken = self._taken(words)
+        taken = self._taken(keys)
         if taken is not None:
             lock, rows = migrations.lock(taken)
-            with suppress(TooNarrow, Conflict, _Collision), _told_apart(), self._begun(lock, rows) as db:
-                return work(db, Turn(taken))
+            with suppress(NotLocked, Conflict, _Collision), _told_apart(), self._begun(lock, rows) as db:
+                return work(db, Held(taken))
         for _ in range(_TRIES_ALONE - 1):
             with suppress(_Collision), _told_apart(), self.transaction() as db:
-                return work(db, ALONE)
+                return work(db, ALL)
         with self.transaction() as db:
-            return work(db, ALONE)
+            return work(db, ALL)
 
     def together(self) -> AbstractContextManager[None]:
         """Its own commits are shared by the transactions of many connections, not by those of one."""
@@ -128,11 +128,11 @@ class PostgresStore:
         """Closes every connection, those in use when they come back. Whoever uses it again opens one each time."""
         self._lines.retire()
 
-    def _taken(self, words: Callable[[Rows], Iterable[str] | None]) -> frozenset[str] | None:
+    def _taken(self, keys: Callable[[Rows], Iterable[str] | None]) -> frozenset[str] | None:
         """None also where nobody can be asked just now: who writes waits for the end of a short absence."""
         try:
             with self.read() as db:
-                taken = words(db)
+                taken = keys(db)
         except StoreError as error:
             if not may_pass(error) or isinstance(error.__cause__, Silent):
                 raise
@@ -144,7 +144,7 @@ class PostgresStore:
             raise StoreError("A transaction cannot begin within a transaction of the same thread.")
 
     def _patience(self) -> float:
-        """For a turn within the process, in seconds; -1: as long as it takes."""
+        """For the lock within the process, in seconds; -1: as long as it takes."""
         is_away = self._lines.outage.is_long and self._lines.writing.is_empty
         return 0 if is_away else self._lines.patience_s or -1
 
@@ -153,7 +153,7 @@ class PostgresStore:
         line = self._lines.writing.take(self._patience())
         self._local.writes = True
         try:
-            line = self._locked(line, lock, rows)
+            line = self._locked_line(line, lock, rows)
             yield LineRows(line)
             _commit(line)
         except BaseException:
@@ -163,7 +163,7 @@ class PostgresStore:
             self._local.writes = False
             self._lines.writing.give(line)
 
-    def _locked(self, line: Line, lock: str, rows: int) -> Line:
+    def _locked_line(self, line: Line, lock: str, rows: int) -> Line:
         """Begins; tries again, on a new line, when this one turns out to be lost, the lock was refused, or the server
         is none any more."""
         for delay in (*_RETRIES_S, None):
@@ -195,7 +195,7 @@ def _lock(line: Line, lock: str, rows: int) -> Line:
         done = line.execute(lock.encode(), prepare=False)  # two statements
         done.nextset()
         if done.rowcount != rows:
-            raise StoreError("The table of turns is incomplete; restart Checkout, which fills it.")
+            raise StoreError("The table _checkout_turns is incomplete; restart Checkout, which fills it.")
     return line
 
 

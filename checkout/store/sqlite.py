@@ -16,12 +16,12 @@ from pathlib import Path
 
 from checkout.errors import Conflict, StoreError
 from checkout.interfaces import Row, Rows, T, Value
+from checkout.locks import ALL, Held
 from checkout.store import copies, forks, guard, migrations
 from checkout.store.checkpoints import Checkpoints
 from checkout.store.readers import Readers
 from checkout.store.turnstile import Turnstile
 from checkout.store.writer import Writer
-from checkout.turns import ALONE, Turn
 
 # Pages that a connection keeps, in KiB; SQLite keeps 2 MB. Over 100,000 orders the writer then reads half a page more
 # for an order and three for a push.
@@ -92,8 +92,8 @@ class SqliteStore:
         with self._writer.transaction() as connection:
             yield _SqliteRows(connection)
 
-    def in_turn(self, words: Callable[[Rows], Iterable[str] | None], work: Callable[[Rows, Turn], T]) -> T:
-        return self._writer.run(lambda connection: work(_SqliteRows(connection), ALONE))
+    def locked(self, keys: Callable[[Rows], Iterable[str] | None], work: Callable[[Rows, Held], T]) -> T:
+        return self._writer.run(lambda connection: work(_SqliteRows(connection), ALL))
 
     def together(self) -> AbstractContextManager[None]:
         return self._writer.together()

@@ -79,7 +79,7 @@ def test_a_database_that_fails_promises_nothing(world: World, monkeypatch: pytes
         raise StoreError("The database is locked by another program; try again in a moment.")
 
     with monkeypatch.context() as patch:
-        patch.setattr(SqliteStore, "in_turn", broken)
+        patch.setattr(SqliteStore, "locked", broken)
         assert world.client.post("/appPush", data=said()).status_code == 503
         assert len(waits) == 1
     assert world.payments() == []

@@ -146,7 +146,7 @@ def test_a_database_that_fails_is_waited_for_once_and_said_as_the_route_says_it(
         raise StoreError("The database is locked by another program; try again in a moment.")
 
     with monkeypatch.context() as patch:
-        patch.setattr(SqliteStore, "in_turn", broken)
+        patch.setattr(SqliteStore, "locked", broken)
         quick = world.client.post("/createOrder", data=asked())
         assert (quick.status_code, len(waits), dispatched) == (503, 1, [])
         route = slow(world, asked())

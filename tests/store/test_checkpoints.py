@@ -33,7 +33,7 @@ def store(tmp_path: Path) -> Iterator[SqliteStore]:
 
 def write(store: SqliteStore, times: int) -> None:
     for _ in range(times):
-        store.in_turn(lambda _: None, lambda db, _: db.run("UPDATE written SET count = count + 1"))
+        store.locked(lambda _: None, lambda db, _: db.run("UPDATE written SET count = count + 1"))
 
 
 _LOOK = """import sqlite3, sys

@@ -16,7 +16,7 @@ from checkout.store.gateways import Watch
 from tests.gateways import Till
 from tests.shop import Shop
 from tests.store.conftest import Pair
-from tests.store.test_turns_beside import ON_A
+from tests.store.test_locks_beside import ON_A
 
 GATE = Till("gate")
 
@@ -61,8 +61,8 @@ def test_an_order_that_moved_to_another_account_meanwhile_is_booked_alone(
     pair: Pair, order: Order, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The buyer chose another method after it was looked up what booking touches."""
-    real, calls = gateways._words_of, count()
-    monkeypatch.setattr(gateways, "_words_of", lambda *known: ["nothing"] if next(calls) == 0 else real(*known))
+    real, calls = gateways._keys_of, count()
+    monkeypatch.setattr(gateways, "_keys_of", lambda *known: ["nothing"] if next(calls) == 0 else real(*known))
     assert told(pair.one, order)
     assert pair.one.order(order).state is State.PAID
     assert next(calls) == 3

@@ -18,6 +18,7 @@ import pytest
 from checkout import store as stores
 from checkout.errors import Conflict, Refusal, StoreError
 from checkout.interfaces import Store
+from checkout.locks import ALL, Held
 from checkout.model.orders import State
 from checkout.store import migrations, open_store
 from checkout.store.lines import READERS
@@ -25,7 +26,6 @@ from checkout.store.migrations.postgres import translated
 from checkout.store.postgres import PostgresStore
 from checkout.store.postgres_errors import Silent
 from checkout.store.postgres_rows import placed as in_place
-from checkout.turns import ALONE, Turn
 from tests import postgres
 from tests.conftest import postgres_server
 from tests.shop import Shop
@@ -222,7 +222,7 @@ def test_a_reader_that_finds_no_server_leaves_its_place_to_the_next(
 
 
 @pytest.mark.parametrize("cause", [psycopg.OperationalError("refused"), Silent("no answer")])
-def test_whoever_writes_waits_for_the_end_of_a_short_absence_before_the_words_of_its_turn_are_known(
+def test_whoever_writes_waits_for_the_end_of_a_short_absence_before_its_lock_keys_are_known(
     store: Store, monkeypatch: pytest.MonkeyPatch, cause: psycopg.Error
 ) -> None:
     """A shop's answer would be lost otherwise. Not where nothing was heard at all: that has taken its time."""
@@ -238,10 +238,10 @@ def test_whoever_writes_waits_for_the_end_of_a_short_absence_before_the_words_of
         away.setattr(store._lines.reading, "_idle", [])
         if isinstance(cause, Silent):
             with pytest.raises(StoreError, match="cannot be reached"):
-                store.in_turn(lambda _: ["x"], lambda _, turn: turn)
+                store.locked(lambda _: ["x"], lambda _, held: held)
         else:
-            assert store.in_turn(lambda _: ["x"], lambda _, turn: turn) == ALONE
-    assert store.in_turn(lambda _: ["x"], lambda _, turn: turn) == Turn(frozenset({"x"}))
+            assert store.locked(lambda _: ["x"], lambda _, held: held) == ALL
+    assert store.locked(lambda _: ["x"], lambda _, held: held) == Held(frozenset({"x"}))
 
 
 def test_a_server_that_only_reads_is_looked_for_again(store: Store, address: str) -> None:

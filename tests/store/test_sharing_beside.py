@@ -39,7 +39,7 @@ def test_the_last_lot_goes_to_the_first_and_the_second_waits_for_it_and_is_refus
     assert (first, second) == ((LOT, 0), (0, 1))
 
 
-def test_without_turns_both_would_have_it(
+def test_without_locks_both_would_have_it(
     pair: Pair, draws: tuple[Draw, Draw], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The test above sees what it should."""

@@ -17,7 +17,7 @@ from checkout.selling import Purchase
 from checkout.store import migrations
 from tests.shop import Shop
 from tests.store.conftest import Pair
-from tests.store.test_turns_beside import ON_A, ON_B
+from tests.store.test_locks_beside import ON_A, ON_B
 from tests.world import product
 
 
@@ -51,7 +51,7 @@ def test_the_last_piece_is_sold_once(pair: Pair) -> None:
     assert second.message == "Sold out."
 
 
-def test_without_turns_it_would_be_sold_twice(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_locks_it_would_be_sold_twice(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
     """The test above sees what it should."""
     sell(pair, stock=1)
     monkeypatch.setattr(migrations.postgres, "lock", lambda words: ("BEGIN; SELECT 1", 1))

@@ -482,7 +482,7 @@ def test_nothing_is_written_to_a_file_that_has_lost_its_name(tmp_path: Path, tro
         path.write_bytes((tmp_path / "kept").read_bytes())
     said = "was moved, removed or replaced; put it back, or stop the server"
     with pytest.raises(StoreError, match=said):
-        store.in_turn(lambda _: [], _adds)
+        store.locked(lambda _: [], _adds)
     with pytest.raises(StoreError, match=said):
         _added(store)
     assert path.exists() == (trouble == "replaced"), "no empty one is made in its place"

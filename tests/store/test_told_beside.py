@@ -18,7 +18,7 @@ from checkout.outbox import Outbox
 from checkout.owing import Way
 from tests.shop import Shop
 from tests.store.conftest import Pair
-from tests.store.test_turns_beside import ON_A, ON_B
+from tests.store.test_locks_beside import ON_A, ON_B
 from tests.world import START, answer
 
 Tell = Callable[[], Delivery | None]

@@ -102,15 +102,15 @@ def test_a_server_waits_for_its_other_process_and_other_programs_do_not(tmp_path
     server.guard()
     with another_process(tmp_path / "t.db.lock") as other:
         assert heard(other) == "in"
-        waiting = in_a_thread(lambda: server.in_turn(lambda _: None, note("server")))
-        program.in_turn(lambda _: None, note("program"))
+        waiting = in_a_thread(lambda: server.locked(lambda _: None, note("server")))
+        program.locked(lambda _: None, note("program"))
         waiting.join(0.5)
         assert noted(program) == ["program"]
         let_leave(other)
         waiting.join(60)
     assert noted(program) == ["program", "server"]
     server.close()
-    server.in_turn(lambda _: None, note("closed"))
+    server.locked(lambda _: None, note("closed"))
     assert noted(program) == ["closed", "program", "server"]
     server.close()
     program.close()

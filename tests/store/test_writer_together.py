@@ -208,7 +208,7 @@ def test_a_store_whose_file_was_moved_refuses_all_of_it(tmp_path: Path) -> None:
     with store.together():
         for _ in range(2):
             try:
-                store.in_turn(lambda db: None, lambda db, turn: db.run("DELETE FROM orders"))
+                store.locked(lambda db: None, lambda db, turn: db.run("DELETE FROM orders"))
             except (StoreError, Refusal) as error:
                 refused.append(error)
     assert len(refused) == 2

@@ -14,27 +14,27 @@ from checkout.store.migrations import left, names, script, statements
 if TYPE_CHECKING:
     from psycopg import Connection
 
-# Rows that are locked for a turn: those that the words of a transaction fall on, or all of them. Always in their order,
+# Rows that transactions lock: those that their keys fall on, or all of them. Always in their order,
 # so that nobody waits for who waits for him.
-TURNS = 64
+LOCKS = 64
 LOCK_ALL = "BEGIN ISOLATION LEVEL READ COMMITTED; SELECT id FROM _checkout_turns ORDER BY id FOR UPDATE"
 OWN_TABLES = ("_checkout_turns", "_checkout_migrations")
 _FOUNDATION = (
-    "DROP TABLE IF EXISTS _checkout_writer",  # of older programs, which would not wait for our turns
+    "DROP TABLE IF EXISTS _checkout_writer",  # of older programs, which would not wait for our locks
     "CREATE TABLE IF NOT EXISTS _checkout_turns (id BIGINT PRIMARY KEY)",
     "CREATE TABLE IF NOT EXISTS _checkout_migrations (name TEXT PRIMARY KEY, applied_at BIGINT NOT NULL)",
     "INSERT INTO _checkout_turns (id) VALUES "
-    + ", ".join(f"({number})" for number in range(1, TURNS + 1))
+    + ", ".join(f"({number})" for number in range(1, LOCKS + 1))
     + " ON CONFLICT (id) DO NOTHING",
 )
 _BYTES = "SELECT 'B' < 'a' AND '_' > 'B' AND '-' < '0'"  # whether texts sort by their bytes
 _RACES = {"23505", "42P07", "42710", "40001", "XX000"}  # IF NOT EXISTS does not cover two that create at once
 
 
-def lock(words: Iterable[str]) -> tuple[str, int]:
-    """The statement that begins a transaction and takes the turns of some words, and how many rows that locks. Two
-    words may fall on one row: then those who have them wait for each other without need."""
-    numbers = sorted({crc32(word.encode()) % TURNS + 1 for word in words})
+def lock(keys: Iterable[str]) -> tuple[str, int]:
+    """The statement that begins a transaction and locks some keys, and how many rows that are. Two
+    keys may fall on one row: then those who have them wait for each other without need."""
+    numbers = sorted({crc32(key.encode()) % LOCKS + 1 for key in keys})
     places = ", ".join(map(str, numbers))
     return LOCK_ALL.replace(" ORDER BY", f" WHERE id IN ({places}) ORDER BY"), len(numbers)
 
@@ -98,8 +98,8 @@ def _is_founded(connection: Connection) -> bool:
     row = connection.execute(f"{known} AND table_name = ANY(%s)", (list(OWN_TABLES),)).fetchone()
     if row is None or row[0] != len(OWN_TABLES):
         return False
-    turns = connection.execute("SELECT count(*) FROM _checkout_turns").fetchone()
-    return turns is not None and turns[0] == TURNS
+    locks = connection.execute("SELECT count(*) FROM _checkout_turns").fetchone()
+    return locks is not None and locks[0] == LOCKS
 
 
 def _found(connection: Connection) -> None:

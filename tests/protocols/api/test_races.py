@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from checkout.locks import ALL, NotLocked
 from checkout.model.orders import State
-from checkout.turns import ALONE, TooNarrow
 from tests.clients.api import Shop
 from tests.clients.wire import Reply
 from tests.protocols.api.conftest import key_for
@@ -125,17 +125,17 @@ def test_whoever_finds_the_order_only_when_it_is_done_again_did_not_make_it(
     asked = {"number": "N1", "price": PRICE}
     first: list[Reply] = []
     kind, begins = type(world.store), iter([True])
-    real = kind.in_turn
+    real = kind.locked
 
-    def in_turn(store: Any, words: Any, work: Any) -> Any:
+    def locked(store: Any, keys: Any, work: Any) -> Any:
         if next(begins, False):
-            with suppress(TooNarrow), store.transaction() as db:
-                work(db, ALONE)
-                raise TooNarrow
+            with suppress(NotLocked), store.transaction() as db:
+                work(db, ALL)
+                raise NotLocked
             first.append(shop.send("POST", "/orders", asked))
-        return real(store, words, work)
+        return real(store, keys, work)
 
-    monkeypatch.setattr(kind, "in_turn", in_turn)
+    monkeypatch.setattr(kind, "locked", locked)
     second = shop.send("POST", "/orders", asked)
     assert (first[0].status, second.status) == (201, 200)
     assert len(shop.all()) == 1

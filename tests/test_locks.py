@@ -12,10 +12,10 @@ from checkout import deliveries, inquiries, orders, presence, sharing, switching
 from checkout import store as stores
 from checkout.errors import Refusal
 from checkout.interfaces import Rows, Store
+from checkout.locks import ALL, Held, NotLocked
 from checkout.model.accounts import Method
 from checkout.model.orders import State
 from checkout.store.sqlite import SqliteStore
-from checkout.turns import ALONE, TooNarrow, Turn
 from tests.shop import Shop
 from tests.world import product
 
@@ -29,49 +29,49 @@ def shop(store: Store) -> Shop:
 
 @pytest.fixture
 def asked(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> Asked:
-    """The words of each transaction; it has no more than them."""
+    """The lock keys of each transaction; it holds no more than them."""
     seen: Asked = []
 
-    def in_turn(
-        store: SqliteStore, words: Callable[[Rows], Iterable[str] | None], work: Callable[[Rows, Turn], Any]
+    def locked(
+        store: SqliteStore, keys: Callable[[Rows], Iterable[str] | None], work: Callable[[Rows, Held], Any]
     ) -> Any:
         with store.read() as db:
-            taken = words(db)
+            taken = keys(db)
         seen.append(None if taken is None else sorted(set(taken)))
         with store.transaction() as db:
-            return work(db, ALONE if taken is None else Turn(frozenset(taken)))
+            return work(db, ALL if taken is None else Held(frozenset(taken)))
 
-    monkeypatch.setattr(SqliteStore, "in_turn", in_turn)
+    monkeypatch.setattr(SqliteStore, "locked", locked)
     return seen
 
 
-def test_who_has_everything_may_touch_everything() -> None:
-    assert ALONE.has("account a")
-    ALONE.expect(["account a"])
-    ALONE.expect_alone()
+def test_who_has_locked_everything_may_touch_everything() -> None:
+    assert ALL.has("account a")
+    ALL.require(["account a"])
+    ALL.require_all()
 
 
-def test_who_has_some_words_may_touch_no_more() -> None:
-    turn = Turn(frozenset({"account a", "account b"}))
-    assert turn.has("account a")
-    assert not turn.has("account c")
-    turn.expect(["account b", "account a"])
-    with pytest.raises(TooNarrow):
-        turn.expect(["account a", "account c"])
-    with pytest.raises(TooNarrow):
-        turn.expect_alone()
+def test_who_holds_some_keys_may_touch_no_more() -> None:
+    held = Held(frozenset({"account a", "account b"}))
+    assert held.has("account a")
+    assert not held.has("account c")
+    held.require(["account b", "account a"])
+    with pytest.raises(NotLocked):
+        held.require(["account a", "account c"])
+    with pytest.raises(NotLocked):
+        held.require_all()
 
 
 @pytest.fixture
 def took(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """What the transactions from now on may touch, whatever they say."""
 
-    def take(*words: str) -> None:
-        def in_turn(store: SqliteStore, _: object, work: Callable[[Rows, Turn], Any]) -> Any:
+    def take(*keys: str) -> None:
+        def locked(store: SqliteStore, _: object, work: Callable[[Rows, Held], Any]) -> Any:
             with store.transaction() as db:
-                return work(db, Turn(frozenset(words)))
+                return work(db, Held(frozenset(keys)))
 
-        monkeypatch.setattr(SqliteStore, "in_turn", in_turn)
+        monkeypatch.setattr(SqliteStore, "locked", locked)
 
     return take
 
@@ -97,7 +97,7 @@ def test_counting_how_often_somebody_asks_touches_that_count_alone(shop: Shop, a
     with shop.store.read() as db:
         names = {name for (name,) in db.all("SELECT name FROM buckets")}
     assert len(names) == 2
-    assert {f"bucket {name}" for name in names} == {word for words in asked for word in words or ()}
+    assert {f"bucket {name}" for name in names} == {key for keys in asked for key in keys or ()}
     assert asked[0] == asked[2] != asked[1]
 
 
@@ -163,7 +163,7 @@ def test_an_order_that_is_not_there_has_no_words(shop: Shop, asked: Asked) -> No
         switching.choose_method(shop.store, "0" * 32, "alipay", shop.rules, shop.now)
     assert asked == [None]
     with shop.store.read() as db:
-        assert orders.number_of(db, "0" * 32) is None
+        assert orders.number_keys(db, "0" * 32) is None
 
 
 def test_a_sign_of_life_touches_its_phone_alone(shop: Shop, asked: Asked) -> None:
@@ -214,7 +214,7 @@ ORDER = ("account wx-main", "number 1001 N1")
 def test_an_order_takes_no_amount_of_an_account_that_it_has_not_taken(shop: Shop, took: Took) -> None:
     """Another account was chosen by lot before, and was switched off meanwhile."""
     took("number 1001 N1")
-    with pytest.raises(TooNarrow):
+    with pytest.raises(NotLocked):
         shop.open("N1")
     assert shop.slots() == {}
     took(*ORDER)
@@ -227,7 +227,7 @@ def test_an_order_takes_no_amount_beside_an_account_that_it_has_not_taken(shop: 
     with shop.store.transaction() as db:
         stores.devices.watch(db, "phone", "wx-other")
     took(*ORDER)
-    with pytest.raises(TooNarrow):
+    with pytest.raises(NotLocked):
         shop.open("N1", without=("wx-other",))
     assert shop.slots() == {}
 
@@ -236,7 +236,7 @@ def test_the_cap_of_an_account_that_was_not_taken_is_not_judged(shop: Shop, took
     """Money for it may be booked in this moment, or sent back."""
     shop.change_account(daily_cap=1)
     took("number 1001 N1")
-    with pytest.raises(TooNarrow):
+    with pytest.raises(NotLocked):
         shop.open("N1")
 
 
@@ -252,7 +252,7 @@ def test_orders_whose_time_is_over_are_written_down_only_alone(shop: Shop, took:
     before = shop.open("N0")
     shop.go(300)
     took(*ORDER)
-    with pytest.raises(TooNarrow):
+    with pytest.raises(NotLocked):
         shop.open("N1")
     assert shop.order(before).state is State.PENDING
 
@@ -261,7 +261,7 @@ def test_a_code_that_leaves_the_house_holds_no_amount_of_an_account_that_was_not
     """The order has moved to another account meanwhile."""
     order = shop.open("N1", shown=False)
     took("number 1001 N1", "account wx-other")
-    with pytest.raises(TooNarrow):
+    with pytest.raises(NotLocked):
         orders.show(shop.store, order, shop.rules.limits, shop.now)
     assert shop.order(order).shown_at is None
     took(*ORDER)
@@ -272,7 +272,7 @@ def test_a_code_that_leaves_the_house_holds_no_amount_of_an_account_that_was_not
 def test_money_pays_no_order_that_it_has_not_taken(shop: Shop, took: Took, missing: str) -> None:
     order = shop.open("N1")
     took(*(word for word in MONEY if word != missing))
-    with pytest.raises(TooNarrow):
+    with pytest.raises(NotLocked):
         shop.push(order.really_price)
     assert (shop.order(order), shop.payments()) == (order, [])
 
@@ -284,7 +284,7 @@ def test_money_is_compared_with_no_account_that_it_has_not_taken(shop: Shop, too
     with shop.store.transaction() as db:
         stores.devices.watch(db, "phone", "wx-other")
     took(*MONEY)
-    with pytest.raises(TooNarrow):
+    with pytest.raises(NotLocked):
         shop.push(12345)
     assert shop.payments() == []
 
@@ -294,7 +294,7 @@ def test_money_pays_no_account_s_order_from_before_a_switch_without_its_account_
     order = shop.open("N1", dialect="api")
     switching.choose_method(shop.store, order.token, "alipay", shop.rules, shop.now)
     took(*MONEY)
-    with pytest.raises(TooNarrow):
+    with pytest.raises(NotLocked):
         shop.push(order.really_price)
     took(*MONEY, "account ali-main")
     paid = shop.push(order.really_price).order
@@ -308,7 +308,7 @@ def test_money_pays_nothing_that_is_sold_here_and_was_not_taken(shop: Shop, took
         stores.products.add(db, product())
     order = shop.open("N1", product="ebook")
     took(*MONEY)
-    with pytest.raises(TooNarrow):
+    with pytest.raises(NotLocked):
         shop.push(order.really_price)
     assert (shop.order(order), shop.payments()) == (order, [])
     took(*MONEY, "product ebook")
@@ -320,7 +320,7 @@ def test_a_method_is_not_chosen_without_both_accounts(shop: Shop, took: Took, mi
     shop.add_account(id="ali-main", method=Method.ALIPAY, code="https://qr.alipay.com/fkx")
     order = shop.open("N1", dialect="api")
     took(*({"account wx-main", "account ali-main", "number 1001 N1"} - {missing}))
-    with pytest.raises(TooNarrow):
+    with pytest.raises(NotLocked):
         switching.choose_method(shop.store, order.token, "alipay", shop.rules, shop.now)
     assert shop.order(order) == order
 
@@ -332,7 +332,7 @@ def test_a_method_takes_no_amount_beside_an_account_that_was_not_taken(shop: Sho
         stores.devices.watch(db, "phone", "wx-other")
     shop.change_account(id="wx-other", code="wxp://other", disabled_at=shop.now)
     took(*ORDER, "account ")
-    with pytest.raises(TooNarrow):
+    with pytest.raises(NotLocked):
         switching.choose_method(shop.store, order.token, "wechat", shop.rules, shop.now)
     assert shop.slots() == {}
     took(*ORDER, "account ", "account wx-other")

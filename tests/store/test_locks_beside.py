@@ -14,17 +14,17 @@ from unittest.mock import Mock
 import psycopg
 import pytest
 
-from checkout import accounts, opening, orders, protocols, switching, turns
+from checkout import accounts, locks, opening, orders, protocols, switching
 from checkout import store as stores
 from checkout.errors import Code, Refusal, StoreError
 from checkout.interfaces import Rows
 from checkout.lanes import Lanes
+from checkout.locks import Held, NotLocked
 from checkout.model.orders import Order, State
 from checkout.model.payments import Judgement
 from checkout.outbox import Outbox
 from checkout.payments import Outcome
 from checkout.store import migrations, open_store, postgres
-from checkout.turns import TooNarrow, Turn
 from tests.shop import Shop
 from tests.store.conftest import REAL_COMMIT, Pair
 from tests.world import merchant
@@ -56,10 +56,10 @@ def test_accounts_on_one_phone_take_turns_and_never_share_an_amount(pair: Pair) 
     assert [(one.account, one.really_price) for one in (a, b)] == [("a", 990), ("b", 991)]
 
 
-def test_without_turns_they_would_share_it(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_locks_they_would_share_it(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
     """The test above sees what it should."""
     pair.one.add_device("both", ["a", "b"])
-    monkeypatch.setattr(migrations.postgres, "lock", lambda words: ("BEGIN; SELECT 1", 1))
+    monkeypatch.setattr(migrations.postgres, "lock", lambda keys: ("BEGIN; SELECT 1", 1))
     a, b, _ = pair.run(lambda: pair.one.open("N1", without=ON_A), lambda: pair.two.open("N2", without=ON_B))
     assert a.really_price == b.really_price == 990
 
@@ -215,18 +215,18 @@ def choose(shop: Shop, order: Order, method: str) -> Order:
 
 
 def test_what_finds_more_than_it_may_touch_is_done_again_alone(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(accounts, "likely", lambda *_, **__: [])
+    monkeypatch.setattr(accounts, "likely_keys", lambda *_, **__: [])
     assert pair.one.open("N1", without=ON_A).account == "a"
-    seen: list[Turn] = []
+    seen: list[Held] = []
 
-    def work(db: Rows, turn: Turn) -> str:
-        seen.append(turn)
+    def work(db: Rows, held: Held) -> str:
+        seen.append(held)
         db.run(OTHER_ROW, mark="!", id=1001)
-        turn.expect(["b"])
+        held.require(["b"])
         return "done"
 
-    assert pair.one.store.in_turn(lambda _: ["a"], work) == "done"
-    assert seen == [Turn(frozenset({"a"})), turns.ALONE]
+    assert pair.one.store.locked(lambda _: ["a"], work) == "done"
+    assert seen == [Held(frozenset({"a"})), locks.ALL]
     with pair.one.store.read() as db:
         owner = stores.merchants.get(db, 1001)
     assert owner is not None
@@ -240,10 +240,10 @@ def test_whoever_locked_each_other_out_are_both_done_in_the_end(pair: Pair) -> N
             stores.merchants.add(db, _merchant(number))
     met = threading.Barrier(2)
 
-    def both(own: int, other: int) -> Callable[[Rows, Turn], None]:
-        def work(db: Rows, turn: Turn) -> None:
+    def both(own: int, other: int) -> Callable[[Rows, Held], None]:
+        def work(db: Rows, held: Held) -> None:
             db.run(OTHER_ROW, mark="!", id=own)
-            if turn != turns.ALONE:
+            if held != locks.ALL:
                 met.wait(60)
             db.run(OTHER_ROW, mark="!", id=other)
 
@@ -251,7 +251,7 @@ def test_whoever_locked_each_other_out_are_both_done_in_the_end(pair: Pair) -> N
 
     with ThreadPoolExecutor(2) as pool:
         done = [
-            pool.submit(shop.store.in_turn, lambda _, w=word: [w], both(own, other))
+            pool.submit(shop.store.locked, lambda _, w=word: [w], both(own, other))
             for shop, word, own, other in ((pair.one, "x", 1, 2), (pair.two, "y", 2, 1))
         ]
         for one in done:
@@ -291,22 +291,22 @@ def test_what_a_transaction_claimed_that_was_undone_is_not_told(pair: Pair, monk
 def test_a_collision_that_never_ends_is_told(pair: Pair) -> None:
     tries = []
 
-    def work(db: Rows, turn: Turn) -> None:
-        tries.append(turn)
+    def work(db: Rows, held: Held) -> None:
+        tries.append(held)
         raise StoreError("Two transactions got into each other's way.") from psycopg.errors.SerializationFailure()
 
     with pytest.raises(StoreError, match="each other's way"):
-        pair.one.store.in_turn(lambda _: ["x"], work)
+        pair.one.store.locked(lambda _: ["x"], work)
     assert len(tries) == 4
 
 
-def test_too_narrow_is_an_error_of_ours_where_nobody_does_it_again() -> None:
-    with pytest.raises(TooNarrow):
-        Turn(frozenset({"a"})).expect_alone()
-    turns.ALONE.expect_alone()
+def test_not_locked_is_an_error_of_ours_where_nobody_does_it_again() -> None:
+    with pytest.raises(NotLocked):
+        Held(frozenset({"a"})).require_all()
+    locks.ALL.require_all()
 
 
-def test_incomplete_turns_are_told_and_filled_by_a_restart(pair: Pair) -> None:
+def test_incomplete_lock_rows_are_told_and_filled_by_a_restart(pair: Pair) -> None:
     with psycopg.connect(pair.address, autocommit=True) as connection:
         connection.execute("DELETE FROM _checkout_turns WHERE id = 64")
     with pytest.raises(StoreError, match="restart Checkout"), pair.one.store.transaction():

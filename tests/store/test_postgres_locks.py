@@ -83,8 +83,8 @@ def test_accounts_of_one_phone_never_give_one_amount_to_two_orders(two: tuple[St
     assert side_by_side(two, address, amount_beside("b", "1" * 32), amount_beside("a", "2" * 32)) == [990, 991]
 
 
-def test_without_turns_they_would(two: tuple[Store, Store], address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_locks_they_would(two: tuple[Store, Store], address: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The test above sees what it should: the pushes of these two orders could not be told apart."""
     monkeypatch.setattr(migrations.postgres, "LOCK_ALL", UNLOCKED)
-    monkeypatch.setattr(migrations.postgres, "TURNS", 1)
+    monkeypatch.setattr(migrations.postgres, "LOCKS", 1)
     assert side_by_side(two, address, amount_beside("b", "1" * 32), amount_beside("a", "2" * 32)) == [990, 990]
