@@ -6,12 +6,12 @@ from __future__ import annotations
 MODULES = {
     "checkout/accounts.py": ("tests/test_accounts.py", "tests/test_locks.py"),
     "checkout/amounts.py": ("tests/test_amounts.py",),
-    "checkout/courier.py": ("tests/test_courier.py",),
-    "checkout/deliveries.py": (
-        "tests/test_delivered_messages.py",
-        "tests/test_deliveries.py",
-        "tests/test_endpoints.py",
-        "tests/test_outbox_steps.py",
+    "checkout/outbox/courier.py": ("tests/outbox/test_courier.py",),
+    "checkout/outbox/deliveries.py": (
+        "tests/outbox/test_delivered_messages.py",
+        "tests/outbox/test_deliveries.py",
+        "tests/outbox/test_endpoints.py",
+        "tests/outbox/test_dispatcher_steps.py",
     ),
     "checkout/http/resolver.py": ("tests/http/test_names.py", "tests/http/test_deadline.py"),
     "checkout/http/response.py": (
@@ -23,7 +23,7 @@ MODULES = {
     ),
     "checkout/http/steps.py": (
         "tests/http/test_wire.py",
-        "tests/test_courier.py",
+        "tests/outbox/test_courier.py",
         "tests/http/test_deadline.py",
         "tests/http/test_names.py",
         "tests/http/test_tls.py",
@@ -35,11 +35,11 @@ MODULES = {
         "tests/http/test_names.py",
         "tests/http/test_tls.py",
     ),
-    "checkout/letters.py": (
-        "tests/test_delivered_messages.py",
-        "tests/test_deliveries.py",
-        "tests/test_outbox_steps.py",
-        "tests/test_endpoints.py",
+    "checkout/outbox/letters.py": (
+        "tests/outbox/test_delivered_messages.py",
+        "tests/outbox/test_deliveries.py",
+        "tests/outbox/test_dispatcher_steps.py",
+        "tests/outbox/test_endpoints.py",
     ),
     "checkout/money.py": ("tests/test_money.py",),
     "checkout/opening.py": (
@@ -57,13 +57,17 @@ MODULES = {
         "tests/test_switching.py",
         "tests/test_locks.py",
     ),
-    "checkout/outbox.py": (
-        "tests/test_outbox_steps.py",
-        "tests/test_outbox.py",
+    "checkout/outbox/dispatcher.py": (
+        "tests/outbox/test_dispatcher_steps.py",
+        "tests/outbox/test_dispatcher.py",
         "tests/server/test_desk_shop.py",
         "tests/test_worker.py",
     ),
-    "checkout/owing.py": ("tests/test_outbox_steps.py", "tests/test_outbox.py", "tests/test_payments.py"),
+    "checkout/outbox/owing.py": (
+        "tests/outbox/test_dispatcher_steps.py",
+        "tests/outbox/test_dispatcher.py",
+        "tests/test_payments.py",
+    ),
     "checkout/payments.py": (
         "tests/test_judging.py",
         "tests/test_payments.py",
@@ -121,14 +125,14 @@ MODULES = {
         "tests/store/test_writer_together.py",
         "tests/store/test_turnstile.py",
     ),
-    "checkout/locks.py": ("tests/test_locks.py", "tests/test_outbox_steps.py"),
+    "checkout/locks.py": ("tests/test_locks.py", "tests/outbox/test_dispatcher_steps.py"),
 }
 # Own tests of every module.
 SHARED = ("tests/test_records.py",)
 OTHERS = (
     "tests/refunds/test_calls.py",
     "tests/refunds/test_notices.py",
-    "tests/test_announcements.py",
+    "tests/outbox/test_announcements.py",
     "tests/test_selling.py",
 )
 TESTS = sorted({name for names in MODULES.values() for name in names}.union(OTHERS, SHARED))

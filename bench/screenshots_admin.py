@@ -10,10 +10,11 @@ from PIL import Image
 from playwright.sync_api import Browser
 
 from bench.camera import beside, narrowed, opened, shop, shot
-from checkout import endpoints, owner, sales, tallies
+from checkout import owner, sales, tallies
 from checkout.merchants import Reach
 from checkout.model.orders import Order
 from checkout.money import yuan
+from checkout.outbox import endpoints
 from tests.admin.desk import PASSWORD
 from tests.browser.host import sell
 from tests.browser.site import ANDROID, Site

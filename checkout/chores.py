@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from checkout import backup, idempotency, sales, sharing, tallies, tries
+from checkout import backup, idempotency, sales, sharing, tallies
 from checkout.alerts.telling import Watch
 from checkout.inspection import Inspection
 from checkout.interfaces import Chore, Store
+from checkout.outbox import tries
 from checkout.settings import Settings
 from checkout.strangers import Strangers
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from checkout import announcements, locks, logs, orders, settlement, store
+from checkout import locks, logs, orders, settlement, store
 from checkout.channel import Channel, Channels, GatewayError, Heard, Notice, Paid, Prompt, Start
 from checkout.errors import Code, Refusal
 from checkout.interfaces import NewId, Rows, Store
@@ -18,6 +18,7 @@ from checkout.locks import Held
 from checkout.model.orders import Order, State
 from checkout.model.payments import BY_HAND, Judgement, Payment
 from checkout.money import yuan
+from checkout.outbox import announcements
 from checkout.refunds import money_back, notices
 from checkout.store.gateways import StoredPrompt
 

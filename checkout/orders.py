@@ -11,12 +11,13 @@ from collections.abc import Collection
 from msgspec import Struct
 from msgspec.structs import replace
 
-from checkout import accounts, amounts, announcements, locks, logs, store
+from checkout import accounts, amounts, locks, logs, store
 from checkout.amounts import Limits
 from checkout.errors import Code, Refusal
 from checkout.interfaces import Rows, Store
 from checkout.locks import ALL, Held
 from checkout.model.orders import Order, State
+from checkout.outbox import announcements
 
 _ALL = 1_000_000  # of one lifetime of orders: the worker has written down the rest, unless nothing ran
 _BATCH = 50  # in one transaction: each may be told to twenty endpoints, and phones wait meanwhile

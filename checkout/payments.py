@@ -12,7 +12,7 @@ from functools import partial
 from msgspec import Struct
 from msgspec.structs import replace
 
-from checkout import announcements, audit, deliveries, locks, logs, orders, settlement, store
+from checkout import audit, locks, logs, orders, settlement, store
 from checkout.errors import Code, Refusal, StoreError
 from checkout.interfaces import AtOnce, NewId, Owed, Rows, Store
 from checkout.locks import Held, NotLocked
@@ -20,6 +20,7 @@ from checkout.model.accounts import PERSONAL
 from checkout.model.devices import Device
 from checkout.model.orders import Order, State
 from checkout.model.payments import Judgement, Payment
+from checkout.outbox import announcements, deliveries
 from checkout.refunds import ledger
 
 log = logging.getLogger(__name__)

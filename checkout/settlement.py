@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from checkout import amounts, announcements, audit, deliveries, logs, orders, products, store, tallies
+from checkout import amounts, audit, logs, orders, products, store, tallies
 from checkout.errors import Code, Refusal
 from checkout.interfaces import NewId, Owed, Rows, Store
 from checkout.model.orders import Order, State
 from checkout.model.payments import BY_HAND, Judgement, Payment
 from checkout.money import yuan
+from checkout.outbox import announcements, deliveries
 
 
 def confirm(db_store: Store, token: str, *, amount: int, reason: str, actor: str, new_id: NewId, now: int) -> Order:

@@ -1,8 +1,8 @@
 """What happens without anybody asking: due callbacks, refunds, questions to gateways, expiry of orders, chores.
 
 A thread in the server's own process by default, or `checkout worker` beside it; leases make several of them safe.
-Callbacks are carried without waiting (`checkout.courier`); a slow gateway holds at most two threads of a pool that
-grows only when it is needed, so it delays nobody else.
+Callbacks are carried without waiting (`outbox.courier`); a slow gateway holds at most two threads of a pool that grows
+only when it is needed, so it delays nobody else.
 """
 
 from __future__ import annotations
@@ -15,14 +15,15 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 
-from checkout import deliveries, ids, inquiries, lanes, orders, store
+from checkout import ids, inquiries, orders, store
 from checkout.channel import Channels
-from checkout.courier import Courier
 from checkout.errors import StoreError
 from checkout.interfaces import Chore, Clock, Dialects, Exchange, NewId, Owed, Store
 from checkout.model.refunds import Refund
-from checkout.outbox import Outbox
-from checkout.owing import Way
+from checkout.outbox import deliveries, lanes
+from checkout.outbox.courier import Courier
+from checkout.outbox.dispatcher import Dispatcher
+from checkout.outbox.owing import Way
 from checkout.refunds import calls
 from checkout.store.gateways import Watch
 
@@ -67,7 +68,7 @@ class Worker:
         self._stopped = threading.Event()
         self._lanes = lanes.Lanes()
         self._courier: Courier[Way] = Courier(self._exchange)
-        self.outbox = Outbox(
+        self.dispatcher = Dispatcher(
             self._store, self._dialects, self._courier, self._clock, self._lanes,
             submit=self._submit, wake=self._wake.set, is_over=self._stopped.is_set,
         )  # fmt: skip
@@ -86,7 +87,7 @@ class Worker:
         process has a worker at all."""
         if self._pid != os.getpid() or self._stopped.is_set():
             return deliveries.later()
-        return self.outbox.at_once()
+        return self.dispatcher.at_once()
 
     def stop(self) -> None:
         """Ends the loop once the tries that are under way have ended."""
@@ -114,11 +115,11 @@ class Worker:
 
     def carry(self) -> None:
         """Books what comes back, until the worker has ended and nothing is under way any more."""
-        courier, outbox = self._courier, self.outbox
+        courier, dispatcher = self._courier, self.dispatcher
         while not courier.is_closed:
             try:
-                if came := outbox.collect(_PAUSE_S):
-                    outbox.replied(came)
+                if came := dispatcher.collect(_PAUSE_S):
+                    dispatcher.replied(came)
             except Exception:
                 log.exception("The courier's turn failed; it goes on")
                 self._stopped.wait(_PAUSE_S)
@@ -127,7 +128,7 @@ class Worker:
     def turn(self) -> int:
         """One look: hands what is due to the pool, then expires orders. Gives how many messages waited for a host
         that has enough already."""
-        waiting = self.outbox.look()
+        waiting = self.dispatcher.dispatch_due()
         self._send_back()
         self._question()
         orders.expire_due(self._store, self._clock())

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from checkout import deliveries, endpoints
 from checkout import store as stores
-from checkout.endpoints import Wish
 from checkout.interfaces import Store
 from checkout.merchants import Reach
 from checkout.model.deliveries import Delivery, Endpoint, Try
 from checkout.model.orders import Order
+from checkout.outbox import deliveries, endpoints
+from checkout.outbox.endpoints import Wish
 from tests.shop import Shop
 from tests.world import FakeClock, Outside, merchant
 

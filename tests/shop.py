@@ -9,7 +9,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from checkout import deliveries, opening, orders, payments, settlement
+from checkout import opening, orders, payments, settlement
 from checkout import store as stores
 from checkout.amounts import Limits
 from checkout.interfaces import AtOnce, Store
@@ -19,6 +19,7 @@ from checkout.model.owner import AuditEntry
 from checkout.model.payments import Payment
 from checkout.opening import Ask
 from checkout.orders import Rules
+from checkout.outbox import deliveries
 from checkout.payments import Outcome, Report
 from tests.world import START, account, device, merchant
 

@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 
-from checkout import deliveries, inquiries, orders, presence, sharing, switching
+from checkout import inquiries, orders, presence, sharing, switching
 from checkout import store as stores
 from checkout.errors import Refusal
 from checkout.interfaces import Rows, Store
 from checkout.locks import ALL, Held, NotLocked
 from checkout.model.accounts import Method
 from checkout.model.orders import State
+from checkout.outbox import deliveries
 from checkout.store.sqlite import SqliteStore
 from tests.shop import Shop
 from tests.world import product

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-# Where short names are at home: `messages.beat` in the recipe for monitors, `outbox.look` of the one `Outbox`.
-PACKAGES = ("checkout", "checkout.monitors", "checkout.channels")
+# Where short names are at home: `messages.beat` in the recipe for monitors, `dispatcher.at_once` of `Dispatcher`.
+PACKAGES = ("checkout", "checkout.monitors", "checkout.channels", "checkout.outbox")
 EXAMPLES = {"dialect.callback", "name.en.md", "name.zh.md", "translations/fr/LC_MESSAGES/messages.po"}
 BUILT = {"dist/notes.md", "dist/site"}  # by commands, perhaps never here
 PATH = re.compile(r"(?:[a-z_]+/)+[\w.-]+|[a-z_]+\.(?:py|toml|md|html)")

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from checkout import deliveries, orders, payments, switching
+from checkout import orders, payments, switching
 from checkout import store as stores
 from checkout.errors import Code, Conflict, Refusal
 from checkout.interfaces import Owed, Store
@@ -14,6 +14,7 @@ from checkout.model.deliveries import Delivery
 from checkout.model.merchants import Merchant
 from checkout.model.orders import Order, State
 from checkout.model.payments import Judgement, Payment
+from checkout.outbox import deliveries
 from checkout.payments import REPEAT_WINDOW_S
 from tests.shop import Shop
 from tests.world import START

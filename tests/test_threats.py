@@ -39,7 +39,7 @@ THREATS: dict[str, tuple[str, ...]] = {
     "addresses that lead inside, also after a change of the name": (
         "http/test_targets.py::test_an_address_with_a_special_meaning_is_not_public",
         "http/test_names.py::test_a_connection_goes_to_the_address_that_was_judged_and_to_no_later_one",
-        "test_webhook_attacks.py::test_a_name_that_leads_inside_at_the_time_of_the_try_is_not_called",
+        "outbox/test_webhook_attacks.py::test_a_name_that_leads_inside_at_the_time_of_the_try_is_not_called",
         "journeys/test_gateway_faults.py::test_a_gateway_whose_name_moves_to_a_private_address_is_not_asked",
         "http/test_client.py::test_a_redirect_is_an_answer_and_is_not_followed",
     ),
@@ -48,9 +48,9 @@ THREATS: dict[str, tuple[str, ...]] = {
         "http/test_deadline.py::test_a_server_that_sips_the_request_costs_no_more_than_the_deadline",
         "test_worker.py::test_a_merchant_that_hangs_delays_nobody_else",
         "test_worker.py::test_a_host_gets_two_messages_at_a_time_and_all_of_them_in_the_end",
-        "test_webhook_attacks.py::test_an_answer_that_drips_for_ever_ends_at_the_deadline",
-        "test_deliveries.py::test_an_outage_of_71_hours_is_survived_however_the_dice_fall",
-        "test_outages.py::test_an_outage_is_survived_with_twenty_restarts_in_the_middle_of_tries",
+        "outbox/test_webhook_attacks.py::test_an_answer_that_drips_for_ever_ends_at_the_deadline",
+        "outbox/test_deliveries.py::test_an_outage_of_71_hours_is_survived_however_the_dice_fall",
+        "outbox/test_outages.py::test_an_outage_is_survived_with_twenty_restarts_in_the_middle_of_tries",
     ),
     "gateways that do": (
         "journeys/test_gateway_faults.py::test_the_page_is_answered_and_the_order_still_waits",
@@ -143,7 +143,7 @@ THREATS: dict[str, tuple[str, ...]] = {
         "test_log_canaries.py::test_no_secret_is_written_at_any_door",
         "server/test_serve.py::test_neither_keys_nor_signatures_nor_amounts_reach_the_log",
         "journeys/test_official_secrets.py::test_no_secret_gets_out",
-        "test_webhook_attacks.py::test_no_secret_reaches_a_log_a_list_or_an_attempt",
+        "outbox/test_webhook_attacks.py::test_no_secret_reaches_a_log_a_list_or_an_attempt",
         "cli/test_upkeep.py::test_a_backup_is_a_whole_database_for_its_owner_only",
     ),
     "lines that strangers write into the log": (
@@ -191,7 +191,7 @@ THREATS: dict[str, tuple[str, ...]] = {
         "soak/test_powercut.py::test_no_power_cut_loses_what_was_acknowledged",
         "soak/test_powercut.py::test_the_same_cuts_find_what_a_laxer_setting_loses",
         "store/test_sqlite.py::test_every_connection_is_set_up_for_safety",
-        "test_deliveries.py::test_the_message_of_a_dead_worker_comes_back_by_itself",
+        "outbox/test_deliveries.py::test_the_message_of_a_dead_worker_comes_back_by_itself",
     ),
     "a full, read-only, locked or damaged disk, and a clock that jumps": (
         "soak/test_troubles.py::test_on_a_full_disk_nothing_is_acknowledged_and_afterwards_all_goes_on",

@@ -11,9 +11,9 @@ import pytest
 from checkout import store as stores
 from checkout.errors import StoreError
 from checkout.interfaces import Store
-from checkout.lanes import lane_of
 from checkout.model.deliveries import DeliveryState
 from checkout.model.orders import State
+from checkout.outbox.lanes import lane_of
 from tests.trade import PATIENCE_S, Trade, listen, lock_at_claims, trading
 from tests.world import START, FakeClock
 
@@ -88,7 +88,7 @@ def test_a_long_queue_of_one_host_is_not_read_again_for_every_answer(
 def test_a_queue_longer_than_is_remembered_is_delivered_to_the_end(
     trade: Trade, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("checkout.outbox._REMEMBERED", 3)
+    monkeypatch.setattr("checkout.outbox.dispatcher._REMEMBERED", 3)
     orders = trade.owe(*["https://a.example/n"] * 20)
     trade.worker.start()
     trade.wait_until_delivered(orders)
@@ -125,7 +125,7 @@ def test_what_was_remembered_and_is_another_worker_s_by_now_is_left_to_it(trade:
 
 
 def test_a_full_pool_takes_up_the_rest_when_there_is_room(trade: Trade, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("checkout.lanes.MOST_AT_ONCE", 3)
+    monkeypatch.setattr("checkout.outbox.lanes.MOST_AT_ONCE", 3)
     hosts = [f"slow{number}.example" for number in range(6)]
     trade.merchants.hanging = set(hosts)
     orders = trade.owe(*[f"https://{host}/n" for host in hosts])
@@ -337,12 +337,12 @@ def test_the_retries_of_an_endpoint_that_hangs_leave_its_neighbours_their_turn(t
     for _ in range(4):
         with trade.shop.store.read() as db:
             queues = stores.deliveries.due_events(db, trade.clock(), failing=False)
-        first = next(trade.worker.outbox.in_turn(queues))
+        first = next(trade.worker.dispatcher.in_turn(queues))
         assert trade.worker._lanes.enter(lane_of(first))
-        trade.worker.outbox._hand_over(first, lane_of(first))
-        while not (came := trade.worker.outbox.collect(1)):
+        trade.worker.dispatcher._hand_over(first, lane_of(first))
+        while not (came := trade.worker.dispatcher.collect(1)):
             pass
-        trade.worker.outbox.replied(came)
+        trade.worker.dispatcher.replied(came)
     tried = [url for url in trade.merchants.sent if "a.example" in url]
     assert tried[:3] == ["https://a.example/slow", "https://a.example/other", "https://a.example/third"]
     trade.worker._courier.free()

@@ -10,7 +10,6 @@ from typing import Any
 from flask import Flask
 from flask.testing import FlaskClient
 
-from checkout import deliveries
 from checkout import store as stores
 from checkout.http.client import Answer, Outgoing
 from checkout.http.steps import Steps
@@ -22,6 +21,7 @@ from checkout.model.orders import Order
 from checkout.model.owner import AuditEntry
 from checkout.model.payments import Payment
 from checkout.model.products import Product
+from checkout.outbox import deliveries
 from checkout.web import Parts
 
 START = 1_790_000_000

@@ -7,13 +7,14 @@ import re
 from flask import Blueprint, Response
 from msgspec import Struct
 
-from checkout import audit, deliveries, letters, store
+from checkout import audit, store
 from checkout.admin import forms, layout, lists, session
 from checkout.admin.forms import Form
 from checkout.admin.nav import Page
 from checkout.errors import Code, Refusal
 from checkout.http.client import Outgoing
 from checkout.model.deliveries import DeliveryState
+from checkout.outbox import deliveries, letters
 from checkout.pages.language import N_
 from checkout.pages.language import translated as _
 from checkout.web import parts

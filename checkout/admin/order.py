@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from flask import Blueprint, Response
 
-from checkout import audit, deliveries, money, orders, settlement, store
+from checkout import audit, money, orders, settlement, store
 from checkout.admin import forms, layout, session, timeline
 from checkout.admin.forms import Form
 from checkout.admin.orders import PAGE
 from checkout.errors import Code
 from checkout.model.orders import State
+from checkout.outbox import deliveries
 from checkout.pages.language import translated as _
 from checkout.refunds import ledger, money_back
 from checkout.web import parts

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from flask import Blueprint, Response
 
-from checkout import endpoints, events, store
+from checkout import store
 from checkout.admin import forms, layout, session
 from checkout.admin.callbacks import PAGE
 from checkout.admin.forms import Form, Wrong
-from checkout.endpoints import Wish
 from checkout.errors import Code
 from checkout.merchants import Reach
+from checkout.outbox import endpoints, events
+from checkout.outbox.endpoints import Wish
 from checkout.pages.language import translated as _
 from checkout.web import parts
 

@@ -6,12 +6,13 @@ from typing import Any
 
 import click
 
-from checkout import audit, deliveries, store
+from checkout import audit, store
 from checkout.cli.desk import Desk
 from checkout.cli.output import as_json, details, show, table, when
 from checkout.cli.section import Section
 from checkout.errors import Code, Refusal
 from checkout.model.deliveries import Delivery, DeliveryState, Try
+from checkout.outbox import deliveries
 
 
 @click.group(cls=Section)

@@ -6,14 +6,15 @@ from typing import Any
 
 import click
 
-from checkout import deliveries, endpoints, events, store
+from checkout import store
 from checkout.cli.desk import Desk
 from checkout.cli.output import as_json, details, next_steps, show, table, warn, when
 from checkout.cli.section import Section
-from checkout.endpoints import Wish
 from checkout.errors import Code, Refusal
 from checkout.merchants import Reach
 from checkout.model.deliveries import Endpoint
+from checkout.outbox import deliveries, endpoints, events
+from checkout.outbox.endpoints import Wish
 
 _PAUSES = {"hand": "paused", "gone": "paused: it answered 410", "failing": "paused: it failed for days"}
 _event = click.option(

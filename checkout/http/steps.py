@@ -1,6 +1,6 @@
 """Work with a socket that never blocks: a generator that says what it waits for, and goes on when it is called again.
 
-Whoever runs it waits in its own way: `alone` with nothing else to do, `checkout.courier` for many at once.
+Whoever runs it waits in its own way: `alone` with nothing else to do, `checkout.outbox.courier` for many at once.
 """
 
 from __future__ import annotations

@@ -14,10 +14,11 @@ from pathlib import Path
 from flask import Blueprint, Response, json, redirect, request, send_file
 from werkzeug.wsgi import wrap_file
 
-from checkout import catalogue, events, grants, store
+from checkout import catalogue, grants, store
 from checkout.errors import Code, Refusal
 from checkout.model.orders import Order
 from checkout.model.products import Product, Receipt
+from checkout.outbox import events
 from checkout.pages import answers, frames, goods, language, links
 from checkout.protocols.api import problems
 from checkout.refunds import money_back

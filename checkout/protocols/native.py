@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from checkout import events
 from checkout.http.client import Answer, Outgoing
 from checkout.model.merchants import Merchant
 from checkout.model.orders import Order
+from checkout.outbox import events
 
 
 def callback(order: Order, merchant: Merchant, url: str, now: int, receipt: str = "") -> Outgoing:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Container
 
-from checkout import announcements, audit, ids, store
+from checkout import audit, ids, store
 from checkout.errors import Code, Refusal
 from checkout.interfaces import NewId, Rows, Store
 from checkout.model.deliveries import Try
@@ -17,6 +17,7 @@ from checkout.model.orders import Order, State
 from checkout.model.payments import Judgement, Payment
 from checkout.model.refunds import Refund, RefundState
 from checkout.money import yuan
+from checkout.outbox import announcements
 from checkout.refunds import money_back
 from checkout.refunds.money_back import Back
 

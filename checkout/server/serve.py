@@ -172,7 +172,7 @@ class _Crew:
         has_desk = not self._settings.is_postgres and self._settings.log_level != "info"
         own.start(is_carried=has_desk)
         if has_desk:
-            worker.open_desk(self._app.extensions["checkout"].store, own.outbox)
+            worker.open_desk(self._app.extensions["checkout"].store, own.dispatcher)
 
     def _sign(self) -> None:
         """Once a second, while the worker's loop turns."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from checkout import catalogue, endpoints, store
+from checkout import catalogue, store
 from checkout.admin.session import By
 from checkout.catalogue import Draft, Goods
 from checkout.devices import find
 from checkout.merchants import Reach
+from checkout.outbox import endpoints
 from tests.admin.desk import PASSWORD, Owner, words
 
 ASKED = "Please type your password again."

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from checkout import endpoints
 from checkout import store as stores
 from checkout.alerts import texts, troubles
 from checkout.alerts.telling import AGAIN_AFTER_S, STOCK_EVERY_S, Watch
 from checkout.interfaces import Store
+from checkout.outbox import endpoints
 from checkout.settings import Settings
 from tests.hooks import Listener
 from tests.loopback import Loopback, answering, ok, serving

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from checkout import deliveries, endpoints, payments
+from checkout import payments
 from checkout import store as stores
 from checkout.alerts import texts, troubles
 from checkout.alerts.messenger import Handed
@@ -17,6 +17,7 @@ from checkout.alerts.telling import AGAIN_AFTER_S, LEASE_S, STOCK_EVERY_S, Plan,
 from checkout.errors import StoreError
 from checkout.interfaces import Store
 from checkout.model.owner import Alert
+from checkout.outbox import deliveries, endpoints
 from checkout.settings import Settings
 from checkout.store import open_store
 from tests.hooks import Listener

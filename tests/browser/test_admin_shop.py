@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from checkout import deliveries, store
+from checkout import store
+from checkout.outbox import deliveries
 from tests.browser.site import Site, Watch
 from tests.browser.test_admin import accessible, signed_in
 from tests.world import answer, product

@@ -10,10 +10,11 @@ from urllib.parse import urldefrag, urlsplit
 import pytest
 from playwright.sync_api import Page
 
-from checkout import api_keys, endpoints, ids, store
+from checkout import api_keys, ids, store
 from checkout.api_keys import Scope
 from checkout.interfaces import Rows
 from checkout.merchants import Reach
+from checkout.outbox import endpoints
 from checkout.refunds import ledger
 from tests.browser.site import Site, Watch
 from tests.browser.test_admin import signed_in

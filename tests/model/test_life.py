@@ -19,11 +19,12 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from checkout import deliveries, orders, payments, protocols, selling, store, switching
+from checkout import orders, payments, protocols, selling, store, switching
 from checkout.errors import Code, Refusal
 from checkout.http.client import Answer, Outgoing
 from checkout.model.deliveries import Delivery, DeliveryState
 from checkout.model.orders import Order
+from checkout.outbox import deliveries
 from checkout.products import Caps
 from checkout.refunds import ledger
 from checkout.store import open_store

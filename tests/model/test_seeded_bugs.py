@@ -10,13 +10,14 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 from msgspec.structs import replace
 
-from checkout import amounts, deliveries, opening, orders, payments, selling, settlement, store
+from checkout import amounts, opening, orders, payments, selling, settlement, store
 from checkout.interfaces import Rows, Store
 from checkout.model.accounts import Rest
 from checkout.model.merchants import Merchant
 from checkout.model.orders import Order, State
 from checkout.model.payments import Judgement, Payment
 from checkout.opening import Ask
+from checkout.outbox import deliveries
 from checkout.refunds import money_back
 from tests.model.test_life import Life
 

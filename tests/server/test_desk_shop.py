@@ -23,9 +23,9 @@ from tests.world import MERCHANT_KEY, World, md5
 def submitted(world: World, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """The callbacks that were begun."""
     begun: list[Any] = []
-    outbox = world.app.extensions["checkout.worker"].outbox
-    monkeypatch.setattr(outbox._courier, "carry", lambda *work: begun.append(work))
-    world.app.extensions["checkout"] = replace(world.parts, at_once=outbox.at_once)
+    dispatcher = world.app.extensions["checkout.worker"].dispatcher
+    monkeypatch.setattr(dispatcher._courier, "carry", lambda *work: begun.append(work))
+    world.app.extensions["checkout"] = replace(world.parts, at_once=dispatcher.at_once)
     return begun
 
 

@@ -18,12 +18,13 @@ from pathlib import Path
 from random import Random
 
 from bench.market import Habits
-from checkout import deliveries, orders, protocols, store
+from checkout import orders, protocols, store
 from checkout.errors import Code, Refusal
 from checkout.http.client import Answer, Outgoing, Reason, Unreachable
 from checkout.model.deliveries import Delivery
 from checkout.model.orders import Order, State
 from checkout.model.payments import Judgement
+from checkout.outbox import deliveries
 from checkout.payments import ECHO_WINDOW_S
 from checkout.store import open_store
 from tests.shop import LIMITS, Shop

@@ -26,12 +26,13 @@ from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 from bench.fill import fill
-from checkout import deliveries, protocols, store
+from checkout import protocols, store
 from checkout.http.client import Client
 from checkout.interfaces import Rows, Store
 from checkout.model.accounts import Method
 from checkout.model.deliveries import Delivery
 from checkout.money import fen
+from checkout.outbox import deliveries
 from checkout.store import open_store
 from tests.servers import CHECKOUT, ROOT, Server, free_port
 from tests.world import DEVICE_KEY, MERCHANT_KEY, account, device, md5, merchant

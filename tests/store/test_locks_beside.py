@@ -18,11 +18,11 @@ from checkout import accounts, locks, opening, orders, protocols, switching
 from checkout import store as stores
 from checkout.errors import Code, Refusal, StoreError
 from checkout.interfaces import Rows
-from checkout.lanes import Lanes
 from checkout.locks import Held, NotLocked
 from checkout.model.orders import Order, State
 from checkout.model.payments import Judgement
-from checkout.outbox import Outbox
+from checkout.outbox.dispatcher import Dispatcher
+from checkout.outbox.lanes import Lanes
 from checkout.payments import Outcome
 from checkout.store import migrations, open_store, postgres
 from tests.shop import Shop
@@ -267,11 +267,11 @@ def test_what_a_transaction_claimed_that_was_undone_is_not_told(pair: Pair, monk
     pair.two.now = pair.one.now
     following = pair.one.open("N1", without=ON_B)
     courier = Mock()
-    outbox = Outbox(
+    dispatcher = Dispatcher(
         pair.one.store, protocols.dialects(), courier, lambda: pair.one.now, Lanes(), submit=Mock(), wake=Mock(),
         is_over=lambda: False,
     )  # fmt: skip
-    pair.one.at_once = outbox.at_once
+    pair.one.at_once = dispatcher.at_once
     fails = iter([True])
 
     def commit(line: Any) -> None:

@@ -9,13 +9,14 @@ from unittest.mock import Mock
 
 import pytest
 
-from checkout import announcements, deliveries, letters, protocols
+from checkout import protocols
 from checkout import store as stores
-from checkout.lanes import Lanes, lane_of
 from checkout.model.deliveries import Delivery, DeliveryState, Endpoint
 from checkout.model.orders import Order
-from checkout.outbox import Outbox
-from checkout.owing import Way
+from checkout.outbox import announcements, deliveries, letters
+from checkout.outbox.dispatcher import Dispatcher
+from checkout.outbox.lanes import Lanes, lane_of
+from checkout.outbox.owing import Way
 from tests.shop import Shop
 from tests.store.conftest import Pair
 from tests.store.test_locks_beside import ON_A, ON_B
@@ -65,23 +66,25 @@ def test_an_endpoint_that_is_gone_is_paused_after_who_had_a_message_for_it(pair:
 
 def test_whoever_books_a_callback_claims_the_next_one_of_its_host_beside_orders(pair: Pair) -> None:
     first, following = (owed(pair, number) for number in ("N1", "N2"))
-    outbox = outbox_of(pair.two)
+    dispatcher = dispatcher_of(pair.two)
     claimed = deliveries.claim(pair.two.store, first, pair.two.now)
     assert claimed is not None
-    outbox._passed[lane_of(first)] = deque([following])
-    _, taken, is_beside = pair.run(lambda: pair.one.open("N9", without=ON_B), lambda: told(pair.two, outbox, claimed))
+    dispatcher._passed[lane_of(first)] = deque([following])
+    _, taken, is_beside = pair.run(
+        lambda: pair.one.open("N9", without=ON_B), lambda: told(pair.two, dispatcher, claimed)
+    )
     assert is_beside
     assert (taken.id, taken.attempts) == (following.id, 1)
 
 
 def test_the_next_one_that_another_server_has_claimed_is_passed_over(pair: Pair) -> None:
     first, second, third = (owed(pair, number) for number in ("N1", "N2", "N3"))
-    outbox = outbox_of(pair.two)
+    dispatcher = dispatcher_of(pair.two)
     claimed = deliveries.claim(pair.two.store, first, pair.two.now)
     assert claimed is not None
-    outbox._passed[lane_of(first)] = deque([second, third])
+    dispatcher._passed[lane_of(first)] = deque([second, third])
     theirs, taken, is_beside = pair.run(
-        lambda: deliveries.claim(pair.one.store, second, pair.one.now), lambda: told(pair.two, outbox, claimed)
+        lambda: deliveries.claim(pair.one.store, second, pair.one.now), lambda: told(pair.two, dispatcher, claimed)
     )
     assert not is_beside
     assert (theirs.id, theirs.attempts) == (second.id, 1)
@@ -106,21 +109,21 @@ def owed(pair: Pair, number: str) -> Delivery:
 
 
 def telling(shop: Shop, claimed: Delivery, status: int = 200) -> Tell:
-    return lambda: told(shop, outbox_of(shop), claimed, status)
+    return lambda: told(shop, dispatcher_of(shop), claimed, status)
 
 
-def told(shop: Shop, outbox: Outbox, claimed: Delivery, status: int = 200) -> Delivery | None:
+def told(shop: Shop, dispatcher: Dispatcher, claimed: Delivery, status: int = 200) -> Delivery | None:
     """Books what a merchant has answered; gives the message that goes out then."""
     with shop.store.read() as db:
         letter = letters.written(db, protocols.dialects(), claimed, shop.now)
     assert letter is not None
-    outbox.replied([(Way(letter, lane_of(claimed)), answer(status))])
-    carried = cast(Mock, outbox._courier).carry.call_args_list
+    dispatcher.replied([(Way(letter, lane_of(claimed)), answer(status))])
+    carried = cast(Mock, dispatcher._courier).carry.call_args_list
     return carried[0].args[0].letter.delivery if carried else None
 
 
-def outbox_of(shop: Shop) -> Outbox:
-    return Outbox(
+def dispatcher_of(shop: Shop) -> Dispatcher:
+    return Dispatcher(
         shop.store, protocols.dialects(), Mock(), lambda: shop.now, Lanes(), submit=Mock(), wake=Mock(),
         is_over=lambda: False,
     )  # fmt: skip

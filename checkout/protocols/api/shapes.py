@@ -7,13 +7,14 @@ from typing import Any
 
 import msgspec
 
-from checkout import events, orders, products, store
+from checkout import orders, products, store
 from checkout.interfaces import Rows
 from checkout.model.accounts import PERSONAL
 from checkout.model.orders import Order, State
 from checkout.model.payments import Payment
 from checkout.model.products import Product
 from checkout.model.refunds import Refund
+from checkout.outbox import events
 from checkout.protocols.api import models
 from checkout.refunds import money_back
 from checkout.store.gateways import StoredPrompt

@@ -15,9 +15,10 @@ from schemathesis.engine import from_schema
 from schemathesis.engine.events import FatalError, NonFatalError, ScenarioFinished
 from werkzeug.serving import WSGIRequestHandler, make_server
 
-from checkout import __version__, events
+from checkout import __version__
 from checkout import store as stores
 from checkout.app import create_app
+from checkout.outbox import events
 from checkout.protocols.api import models, paging
 from checkout.protocols.api.operations import OPERATIONS
 from checkout.settings import Settings
@@ -131,7 +132,7 @@ def test_a_program_that_breaks_a_promise_is_found(
     app: Flask, base_url: str, clock: FakeClock, outside: Outside, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = set_up(app, clock, outside)
-    monkeypatch.setattr("checkout.events.rfc3339", lambda at: at)
+    monkeypatch.setattr("checkout.outbox.events.rfc3339", lambda at: at)
     assert any(
         fault in ("response_schema_conformance", "not_a_server_error") for fault, _ in tried(base_url, config)[1]
     )

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from checkout import deliveries, letters
 from checkout.interfaces import Clock, Dialects
-from checkout.lanes import Lanes, lane_of
-from checkout.letters import Letter
 from checkout.model.deliveries import Delivery, DeliveryState
 from checkout.model.merchants import Merchant
 from checkout.model.orders import Order
+from checkout.outbox import deliveries, letters
+from checkout.outbox.lanes import Lanes, lane_of
+from checkout.outbox.letters import Letter
 
 
 class Way(NamedTuple):

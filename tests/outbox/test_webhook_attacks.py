@@ -7,11 +7,12 @@ import logging
 
 import pytest
 
-from checkout import endpoints, orders
+from checkout import orders
 from checkout import store as stores
 from checkout.http.client import Client
 from checkout.interfaces import Store
 from checkout.model.deliveries import DeliveryState
+from checkout.outbox import endpoints
 from tests.hooks import Listener
 from tests.loopback import answering, dripping, ok, serving
 from tests.world import FakeClock, Outside, answer

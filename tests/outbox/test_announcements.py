@@ -4,12 +4,13 @@ import json
 
 import pytest
 
-from checkout import announcements, endpoints, orders
+from checkout import orders
 from checkout import store as stores
 from checkout.errors import Conflict
 from checkout.interfaces import Store
 from checkout.model.deliveries import DeliveryState
 from checkout.model.refunds import Refund, RefundState
+from checkout.outbox import announcements, endpoints
 from tests.hooks import URL, Listener
 from tests.world import START, FakeClock, Outside
 

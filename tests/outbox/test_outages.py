@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from checkout import deliveries
-from checkout.deliveries import LEASE_S, SCHEDULE
 from checkout.http.client import Answer, Outgoing
 from checkout.interfaces import Store
 from checkout.model.deliveries import Delivery, DeliveryState
+from checkout.outbox import deliveries
+from checkout.outbox.deliveries import LEASE_S, SCHEDULE
 from checkout.store import open_store
-from tests.test_deliveries import DIALECTS, Outbox
+from tests.outbox.test_deliveries import DIALECTS, Outbox
 from tests.world import START, FakeClock, Outside, answer
 
 RESTARTS = 20

@@ -5,15 +5,15 @@ import json
 
 import pytest
 
-from checkout import deliveries, endpoints, events
 from checkout import store as stores
-from checkout.deliveries import PAUSE_AFTER_S, SCHEDULE
-from checkout.endpoints import MOST, SECRET_OVERLAP_S, Wish
 from checkout.errors import Code, Refusal
 from checkout.http.client import Answer, Outgoing, Reason, Unreachable
 from checkout.interfaces import Store
 from checkout.merchants import Reach
 from checkout.model.deliveries import DeliveryState, Endpoint
+from checkout.outbox import deliveries, endpoints, events
+from checkout.outbox.deliveries import PAUSE_AFTER_S, SCHEDULE
+from checkout.outbox.endpoints import MOST, SECRET_OVERLAP_S, Wish
 from checkout.signing import webhook_signature
 from tests.hooks import URL, Listener
 from tests.world import START, FakeClock, Outside, answer

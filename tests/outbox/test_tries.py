@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from checkout import deliveries, store, tries
+from checkout import store
 from checkout.interfaces import Store
 from checkout.model.deliveries import Delivery, Try
+from checkout.outbox import deliveries, tries
 from tests.shop import Shop
 
 DAY = 86_400

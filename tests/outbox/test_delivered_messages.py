@@ -9,15 +9,15 @@ from typing import Any, cast
 import pytest
 from msgspec.structs import replace
 
-from checkout import deliveries, endpoints, letters
 from checkout import store as stores
-from checkout.deliveries import LEASE_S, PAUSE_AFTER_S
 from checkout.errors import Refusal
 from checkout.http.client import Answer, Outgoing, Reason, Unreachable
 from checkout.interfaces import Dialects, Store
 from checkout.model.deliveries import Delivery, DeliveryState, Try
 from checkout.model.merchants import Merchant
 from checkout.model.orders import Order
+from checkout.outbox import deliveries, endpoints, letters
+from checkout.outbox.deliveries import LEASE_S, PAUSE_AFTER_S
 from tests.hooks import URL, Listener
 from tests.shop import Shop
 from tests.world import START, FakeClock, Outside, answer

@@ -12,11 +12,11 @@ from contextlib import ExitStack
 
 import pytest
 
-from checkout import courier as couriers
-from checkout.courier import Courier, Reply
 from checkout.http.client import Answer, Client, Outgoing, Reason, Unreachable
 from checkout.http.steps import READ, Steps, Wait
 from checkout.interfaces import Exchange
+from checkout.outbox import courier as couriers
+from checkout.outbox.courier import Courier, Reply
 from tests.loopback import answering, ok, read_request, serving
 
 PATIENCE_S = 10

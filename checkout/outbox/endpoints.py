@@ -15,11 +15,12 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
-from checkout import announcements, audit, deliveries, events, merchants, store
+from checkout import audit, merchants, store
 from checkout.errors import Code, Refusal
 from checkout.interfaces import NewId, Rows, Store, Value
 from checkout.merchants import Reach
 from checkout.model.deliveries import Delivery, Endpoint
+from checkout.outbox import announcements, deliveries, events
 
 SECRET_OVERLAP_S = 86_400  # how long a replaced secret signs beside the new one
 MOST = 20  # of one merchant: each event is a message for each of them

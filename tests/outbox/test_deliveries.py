@@ -11,15 +11,15 @@ from typing import Any, cast
 
 import pytest
 
-from checkout import deliveries
 from checkout import store as stores
-from checkout.deliveries import LEASE_S, SCHEDULE, delay_after
 from checkout.errors import Code, Conflict, Refusal
 from checkout.http.client import Answer, Outgoing, Reason, Unreachable
 from checkout.interfaces import Dialects, Store
 from checkout.model.deliveries import Delivery, DeliveryState, Try
 from checkout.model.merchants import Merchant
 from checkout.model.orders import Order
+from checkout.outbox import deliveries
+from checkout.outbox.deliveries import LEASE_S, SCHEDULE, delay_after
 from tests.shop import Shop
 from tests.world import MERCHANT_KEY, START, FakeClock, Outside, answer
 

@@ -10,20 +10,20 @@ from typing import Any, cast
 
 import pytest
 
-from checkout import announcements, deliveries, letters
-from checkout import outbox as outboxes
 from checkout import store as stores
-from checkout.courier import Courier, Reply
 from checkout.errors import StoreError
 from checkout.http.client import Outgoing
 from checkout.interfaces import Owed, Rows, Store
-from checkout.lanes import HOOK, MOST_AT_ONCE, Lanes
-from checkout.letters import Tried
 from checkout.locks import ALL, Held
 from checkout.model.deliveries import Delivery, DeliveryState
 from checkout.model.orders import Order
-from checkout.outbox import Outbox
-from checkout.owing import Way
+from checkout.outbox import announcements, deliveries, letters
+from checkout.outbox import dispatcher as dispatchers
+from checkout.outbox.courier import Courier, Reply
+from checkout.outbox.dispatcher import Dispatcher
+from checkout.outbox.lanes import HOOK, MOST_AT_ONCE, Lanes
+from checkout.outbox.letters import Tried
+from checkout.outbox.owing import Way
 from checkout.store.sqlite import SqliteStore
 from tests.shop import Shop
 from tests.trade import DIALECTS, listen
@@ -44,7 +44,7 @@ class Alone:
         self.sent: list[str] = []
         self.reply: Reply = answer()
         self.woken, self.is_over, self.has_ended = 0, False, False
-        self.outbox = Outbox(
+        self.dispatcher = Dispatcher(
             store, DIALECTS, cast("Courier[Way]", self), clock, self.lanes,
             submit=lambda work, *values: work(*values), wake=self.wake, is_over=lambda: self.is_over,
         )  # fmt: skip
@@ -75,11 +75,11 @@ class Alone:
         """One after the other."""
         while self.pool:
             way, request = self.pool.pop(0)
-            self.outbox.replied([(way, self.sent_to(request))])
+            self.dispatcher.replied([(way, self.sent_to(request))])
 
     def paid(self, *numbers: str, url: str = URL, at_once: bool = False) -> list[Order]:
         """Paid orders whose callbacks are due; `at_once`: as a server with a worker books them."""
-        self.shop.at_once = self.outbox.at_once if at_once else deliveries.later
+        self.shop.at_once = self.dispatcher.at_once if at_once else deliveries.later
         orders = [self.shop.open(number, price=1000, notify_url=url) for number in numbers]
         for order in orders:
             self.shop.push(order.really_price)
@@ -124,7 +124,7 @@ def alone(store: Store, clock: FakeClock) -> Alone:
 
 def test_a_look_hands_over_two_for_each_host_and_counts_those_that_wait(alone: Alone) -> None:
     orders = alone.paid("N1", "N2", "N3", "N4") + alone.paid("N5", url="https://b.example/n")
-    assert alone.outbox.look() == 2
+    assert alone.dispatcher.dispatch_due() == 2
     assert alone.tries(orders) == [1, 1, 0, 0, 1]
     assert len(alone.pool) == 3
     alone.work_off()
@@ -138,7 +138,7 @@ def test_a_look_ends_where_there_is_no_room_for_anybody(alone: Alone) -> None:
     for number in range(MOST_AT_ONCE - 1):
         assert alone.lanes.enter(f"host-{number}")
     first, second = alone.paid("N1") + alone.paid("N2", url="https://b.example/n")
-    assert alone.outbox.look() == 0
+    assert alone.dispatcher.dispatch_due() == 0
     assert alone.tries([first, second]) == [1, 0]
     alone.work_off()
     assert alone.woken == 1, "there is room again"
@@ -147,12 +147,12 @@ def test_a_look_ends_where_there_is_no_room_for_anybody(alone: Alone) -> None:
 def test_a_look_that_remembers_less_than_waits_is_asked_for_again(
     alone: Alone, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(outboxes, "_REMEMBERED", 1)
+    monkeypatch.setattr(dispatchers, "_REMEMBERED", 1)
     alone.paid("N1", "N2", "N3", "N4")
-    assert alone.outbox.look() == 2
+    assert alone.dispatcher.dispatch_due() == 2
     alone.work_off()
     assert (len(alone.sent), alone.woken > 0) == (3, True)
-    alone.outbox.look()
+    alone.dispatcher.dispatch_due()
     alone.work_off()
     assert len(alone.sent) == 4
 
@@ -160,9 +160,9 @@ def test_a_look_that_remembers_less_than_waits_is_asked_for_again(
 def test_a_look_that_remembers_all_that_waits_is_not_asked_for_again(
     alone: Alone, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(outboxes, "_REMEMBERED", 1)
+    monkeypatch.setattr(dispatchers, "_REMEMBERED", 1)
     alone.paid("N1", "N2", "N3")
-    assert alone.outbox.look() == 1
+    assert alone.dispatcher.dispatch_due() == 1
     alone.work_off()
     assert (len(alone.sent), alone.woken) == (3, 0)
 
@@ -173,10 +173,10 @@ def test_what_is_passed_over_during_a_look_is_not_forgotten(alone: Alone, monkey
 
     def due() -> Iterator[Delivery]:
         yield from ()
-        alone.outbox._pass_over(alone.of(third), LANE)
+        alone.dispatcher._pass_over(alone.of(third), LANE)
 
-    monkeypatch.setattr(alone.outbox, "_due", due)
-    assert alone.outbox.look() == 0
+    monkeypatch.setattr(alone.dispatcher, "_due", due)
+    assert alone.dispatcher.dispatch_due() == 0
     alone.work_off()
     assert (len(alone.sent), alone.woken) == (3, 0)
 
@@ -185,30 +185,30 @@ def test_what_waits_for_a_host_that_is_done_before_the_look_is_asks_for_another(
     alone: Alone, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     alone.paid("N1", "N2", "N3")
-    real = alone.outbox._due
+    real = alone.dispatcher._due
 
     def due() -> Iterator[Delivery]:
         yield from real()
         alone.work_off()
 
-    monkeypatch.setattr(alone.outbox, "_due", due)
-    assert alone.outbox.look() == 1
+    monkeypatch.setattr(alone.dispatcher, "_due", due)
+    assert alone.dispatcher.dispatch_due() == 1
     assert (len(alone.sent), alone.woken) == (2, 1)
 
 
 def test_a_look_hands_over_nothing_any_more_when_the_worker_has_ended(alone: Alone) -> None:
     orders = alone.paid("N1", "N2")
     alone.is_over = True
-    assert alone.outbox.look() == 0
+    assert alone.dispatcher.dispatch_due() == 0
     assert (alone.pool, alone.tries(orders)) == ([], [0, 0])
 
 
 def test_what_waited_at_the_look_before_and_is_told_by_now_is_forgotten(alone: Alone) -> None:
     orders = alone.paid("N1", "N2", "N3")
-    alone.outbox.look()
+    alone.dispatcher.dispatch_due()
     with alone.shop.store.transaction() as db:
         stores.deliveries.acknowledge(db, alone.of(orders[2]).id, START)
-    assert alone.outbox.look() == 0
+    assert alone.dispatcher.dispatch_due() == 0
     alone.work_off()
     assert len(alone.sent) == 2
 
@@ -217,10 +217,10 @@ def test_an_endpoint_that_fails_is_tried_again_when_it_is_time(alone: Alone) -> 
     listen(alone, HOOK_URL)
     alone.paid("N1")
     alone.reply = answer(500)
-    alone.outbox.look()
+    alone.dispatcher.dispatch_due()
     alone.work_off()
     alone.clock.go(3600)
-    alone.outbox.look()
+    alone.dispatcher.dispatch_due()
     alone.work_off()
     assert alone.sent.count(HOOK_URL) == 2
 
@@ -228,7 +228,7 @@ def test_an_endpoint_that_fails_is_tried_again_when_it_is_time(alone: Alone) -> 
 def test_who_claims_second_sends_nothing_and_leaves_its_place(alone: Alone, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stores.deliveries, "claim", lambda *_: None)
     alone.paid("N1")
-    assert alone.outbox.look() == 0
+    assert alone.dispatcher.dispatch_due() == 0
     assert alone.pool == []
     assert alone.places() == 2
 
@@ -236,8 +236,8 @@ def test_who_claims_second_sends_nothing_and_leaves_its_place(alone: Alone, monk
 def test_what_waits_behind_an_endpoint_that_hangs_asks_for_no_look_before_it_can_go(alone: Alone) -> None:
     listen(alone, HOOK_URL)
     alone.paid("N1", "N2")
-    assert alone.outbox.look() == 1
-    assert alone.outbox.look() == 1
+    assert alone.dispatcher.dispatch_due() == 1
+    assert alone.dispatcher.dispatch_due() == 1
     assert alone.woken == 0
     alone.work_off()
     assert alone.sent.count(HOOK_URL) == 2
@@ -257,7 +257,7 @@ def test_who_waited_for_one_that_left_before_that_was_known_is_looked_for_again(
         return due(db, now, failing=failing)
 
     monkeypatch.setattr(stores.deliveries, "due_events", left)
-    assert alone.outbox.look() == 1
+    assert alone.dispatcher.dispatch_due() == 1
     assert alone.woken == 1
 
 
@@ -278,7 +278,7 @@ def test_what_is_owed_is_claimed_in_the_same_transaction_and_sent_after_it(alone
 def test_what_was_owed_by_an_undone_transaction_is_neither_sent_nor_remembered(alone: Alone) -> None:
     alone.paid("N1", "N2", at_once=True)
     order = alone.shop.open("N3", price=1000, notify_url=URL)
-    with suppress(ZeroDivisionError), alone.outbox.at_once() as owed, alone.shop.store.transaction() as db:
+    with suppress(ZeroDivisionError), alone.dispatcher.at_once() as owed, alone.shop.store.transaction() as db:
         alone.owe(db, owed, order)
         raise ZeroDivisionError
     alone.work_off()
@@ -288,7 +288,7 @@ def test_what_was_owed_by_an_undone_transaction_is_neither_sent_nor_remembered(a
 
 def test_what_an_undone_transaction_had_claimed_is_not_sent_and_keeps_no_place(alone: Alone) -> None:
     order = alone.shop.open(notify_url=URL)
-    with suppress(ZeroDivisionError), alone.outbox.at_once() as owed, alone.shop.store.transaction() as db:
+    with suppress(ZeroDivisionError), alone.dispatcher.at_once() as owed, alone.shop.store.transaction() as db:
         alone.owe(db, owed, order)
         assert alone.places() == 1
         raise ZeroDivisionError
@@ -302,7 +302,7 @@ def test_a_claim_for_which_memory_ran_out_keeps_no_place(alone: Alone, monkeypat
         raise MemoryError
 
     monkeypatch.setattr(deliveries, "leased", fails)
-    with pytest.raises(MemoryError), alone.outbox.at_once() as owed, alone.shop.store.transaction() as db:
+    with pytest.raises(MemoryError), alone.dispatcher.at_once() as owed, alone.shop.store.transaction() as db:
         alone.owe(db, owed, order)
     assert (alone.pool, alone.places()) == ([], 2)
 
@@ -310,7 +310,7 @@ def test_a_claim_for_which_memory_ran_out_keeps_no_place(alone: Alone, monkeypat
 def test_who_owes_nothing_when_it_is_done_again_asks_for_no_look(alone: Alone) -> None:
     listen(alone, HOOK_URL)
     order = alone.shop.open(notify_url=URL)
-    with alone.outbox.at_once() as owed:
+    with alone.dispatcher.at_once() as owed:
         with suppress(ZeroDivisionError), alone.shop.store.transaction() as db:
             alone.owe(db, owed, order)
             raise ZeroDivisionError
@@ -332,7 +332,7 @@ def test_where_everybody_is_busy_elsewhere_the_loop_is_asked_to_look(alone: Alon
         assert alone.lanes.enter(f"host-{number}")
     (order,) = alone.paid("N1", at_once=True)
     assert (alone.tries([order]), alone.pool, alone.woken) == ([0], [], 1)
-    alone.outbox._leave("host-0")
+    alone.dispatcher._leave("host-0")
     assert alone.woken == 1, "a look is asked for already"
 
 
@@ -342,7 +342,7 @@ def test_what_goes_to_a_webhook_endpoint_is_left_to_the_loop_which_is_asked_to_l
     assert alone.woken == 1
     alone.work_off()
     assert alone.sent == [f"{URL}?order=N1"]
-    assert alone.outbox.look() == 0
+    assert alone.dispatcher.dispatch_due() == 0
     alone.work_off()
     assert alone.sent[1:] == [HOOK_URL]
 
@@ -373,7 +373,7 @@ def test_what_is_not_to_be_sent_any_more_keeps_no_place(alone: Alone, monkeypatc
     alone.work_off()
     assert len(alone.sent) == 2
     (other,) = alone.paid("N4")
-    alone.outbox.look()
+    alone.dispatcher.dispatch_due()
     assert (alone.pool, alone.places(), alone.tries([*orders, other])) == ([], 2, [1, 1, 1, 1])
 
 
@@ -405,7 +405,7 @@ def test_what_comes_back_together_is_booked_together(alone: Alone, caplog: pytes
     with pytest.MonkeyPatch.context() as counting:
         counting.setattr(SqliteStore, "locked", locked)
         while alone.pool:
-            alone.outbox.replied(alone.outbox.collect(0))
+            alone.dispatcher.replied(alone.dispatcher.collect(0))
     assert len(commits) == 2
     assert {alone.of(order).state for order in orders} == {DeliveryState.DELIVERED}
     assert caplog.text.count("message.tried") == 5
@@ -424,7 +424,7 @@ def test_one_that_cannot_be_booked_takes_no_other_with_it(
         book(db, tried, now, held)
 
     monkeypatch.setattr(deliveries, "book", books)
-    alone.outbox.replied(alone.outbox.collect(0))
+    alone.dispatcher.replied(alone.dispatcher.collect(0))
     assert (alone.of(first).state, alone.of(second).state) == (DeliveryState.WAITING, DeliveryState.DELIVERED)
     assert f"Delivery {broken} failed; its lease brings it back" in caplog.text
     assert alone.places() == 2
@@ -451,7 +451,7 @@ def test_an_acknowledgement_is_booked_even_where_the_next_message_cannot_be_clai
         alone.work_off()
     states = [alone.of(order).state for order in orders]
     assert states == [DeliveryState.DELIVERED, DeliveryState.DELIVERED, DeliveryState.WAITING]
-    assert alone.outbox.look() == 0
+    assert alone.dispatcher.dispatch_due() == 0
     alone.work_off()
     assert alone.sent == [f"{URL}?order=N{number}" for number in (1, 2, 3)]
 
@@ -504,7 +504,7 @@ def test_a_booking_that_fails_is_done_again_at_once_where_no_thread_is_left(
         raise RuntimeError("cannot schedule new futures after shutdown")
 
     monkeypatch.setattr(deliveries, "book", fails_once)
-    monkeypatch.setattr(alone.outbox, "_submit", ended)
+    monkeypatch.setattr(alone.dispatcher, "_submit", ended)
     alone.work_off()
     assert alone.of(order).state is DeliveryState.DELIVERED
     assert caplog.text.count("message.tried") == 1
@@ -552,7 +552,7 @@ def test_booking_a_try_touches_the_message_that_follows_in_the_lane_too(
 
 def test_what_was_passed_over_before_a_look_follows_once(alone: Alone, asked: list[list[str] | None]) -> None:
     keys = [f"delivery {alone.of(order).id}" for order in alone.paid("N1", "N2", "N3", at_once=True)]
-    assert alone.outbox.look() == 1
+    assert alone.dispatcher.dispatch_due() == 1
     del asked[:]
     alone.work_off()
     assert asked == [[keys[0], keys[2]], [keys[1]], [keys[2]]]
@@ -602,7 +602,7 @@ def test_what_comes_to_the_lane_while_a_try_is_booked_follows_in_a_turn_of_its_o
     def book(db: Rows, tried: Tried, now: int, held: Held) -> None:
         real(db, tried, now, held)
         for order in passed:
-            alone.outbox._pass_over(alone.of(order), LANE)
+            alone.dispatcher._pass_over(alone.of(order), LANE)
 
     monkeypatch.setattr(deliveries, "book", book)
     with alone.shop.store.transaction() as db:
@@ -625,7 +625,7 @@ def test_booking_what_an_endpoint_has_answered_touches_the_endpoint(
     listen(alone, HOOK_URL)
     alone.paid("N1")
     hook = alone.hook()
-    alone.outbox.look()
+    alone.dispatcher.dispatch_due()
     del asked[:], alone.pool[:1]
     alone.work_off()
     assert asked == [[f"delivery {hook.id}", "endpoint whk_0"]]
@@ -638,7 +638,7 @@ def test_an_endpoint_is_paused_only_alone(alone: Alone, caplog: pytest.LogCaptur
     listen(alone, HOOK_URL)
     alone.paid("N1")
     alone.reply = answer(410)
-    alone.outbox.look()
+    alone.dispatcher.dispatch_due()
     del alone.pool[:1]
     alone.work_off()
     assert "NotLocked" in caplog.text
@@ -653,6 +653,6 @@ def test_of_several_endpoints_who_was_tried_last_comes_last(alone: Alone) -> Non
     with alone.shop.store.read() as db:
         first, second = stores.deliveries.due_events(db, START, failing=False)
     assert (len(first), len(second)) == (2, 2)
-    assert [one.endpoint for one in alone.outbox.in_turn([first, second])] == ["whk_0", "whk_1", "whk_0", "whk_1"]
-    alone.outbox._hand_over(first[0], HOOK + "hook.example")
-    assert list(alone.outbox.in_turn([first, second[:1]])) == [second[0], *first]
+    assert [one.endpoint for one in alone.dispatcher.in_turn([first, second])] == ["whk_0", "whk_1", "whk_0", "whk_1"]
+    alone.dispatcher._hand_over(first[0], HOOK + "hook.example")
+    assert list(alone.dispatcher.in_turn([first, second[:1]])) == [second[0], *first]

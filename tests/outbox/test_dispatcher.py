@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from checkout import announcements, deliveries
 from checkout import store as stores
 from checkout.errors import StoreError
 from checkout.interfaces import Owed, Rows, Store
 from checkout.model.deliveries import DeliveryState
-from checkout.outbox import Outbox
+from checkout.outbox import announcements, deliveries
+from checkout.outbox.dispatcher import Dispatcher
 from tests.trade import Trade, listen, lock_at_claims, trading
 from tests.world import START, FakeClock
 
@@ -29,7 +29,7 @@ def trade(store: Store, clock: FakeClock) -> Iterator[Trade]:
 def blind(monkeypatch: pytest.MonkeyPatch) -> None:
     """The loop does not look, so that what goes out was not found by it (a look that found nothing would also forget
     what waits for a busy host)."""
-    monkeypatch.setattr(Outbox, "look", lambda outbox: 0)
+    monkeypatch.setattr(Dispatcher, "dispatch_due", lambda _: 0)
 
 
 @pytest.mark.usefixtures("blind")
@@ -65,7 +65,7 @@ def test_those_whose_host_is_busy_follow_when_it_has_answered(trade: Trade) -> N
 
 
 def test_what_cannot_be_remembered_is_found_by_the_loop(trade: Trade, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("checkout.outbox._REMEMBERED", 1)
+    monkeypatch.setattr("checkout.outbox.dispatcher._REMEMBERED", 1)
     trade.merchants.hanging.add("a.example")
     trade.worker.start()
     orders = trade.owe(*["https://a.example/n"] * 6)

@@ -16,21 +16,22 @@ from contextlib import contextmanager
 from functools import partial
 from itertools import zip_longest
 
-from checkout import deliveries, letters, locks, store
-from checkout.courier import Courier, Reply
+from checkout import locks, store
 from checkout.interfaces import Clock, Dialects, Owed, Rows, Store
-from checkout.lanes import Lanes, lane_of
-from checkout.letters import Tried
 from checkout.locks import Held
 from checkout.model.deliveries import Delivery
-from checkout.owing import Owing, Way
+from checkout.outbox import deliveries, letters
+from checkout.outbox.courier import Courier, Reply
+from checkout.outbox.lanes import Lanes, lane_of
+from checkout.outbox.letters import Tried
+from checkout.outbox.owing import Owing, Way
 
 log = logging.getLogger(__name__)
 
 _REMEMBERED = 5000
 
 
-class Outbox:
+class Dispatcher:
     """`submit` runs a function on a thread, `wake` asks for the next look, `is_over` tells that nothing may begin.
     One thread has to `collect` what comes back and to say that it was `replied`."""
 
@@ -47,7 +48,7 @@ class Outbox:
         self._is_behind = False  # more waits than is remembered, or than there is room for
         self._lock = threading.Lock()
 
-    def look(self) -> int:
+    def dispatch_due(self) -> int:
         """Hands over what is due. Gives how many messages waited for a host that has enough already."""
         passed: dict[str, deque[Delivery]] = {}
         waiting, is_behind = 0, False

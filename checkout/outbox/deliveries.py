@@ -13,15 +13,16 @@ from contextlib import contextmanager
 
 from msgspec.structs import replace
 
-from checkout import letters, locks, logs, store
+from checkout import locks, logs, store
 from checkout.errors import Code, Refusal
 from checkout.http.client import Answer, Unreachable
 from checkout.interfaces import Clock, Dialects, NewId, Owed, Rows, Send, Store
-from checkout.letters import Tried
 from checkout.locks import ALL, Held
 from checkout.model.deliveries import Delivery, DeliveryState, Try
 from checkout.model.merchants import Merchant
 from checkout.model.orders import Order
+from checkout.outbox import letters
+from checkout.outbox.letters import Tried
 
 # Seconds from one try to the next; after the last one the delivery has failed.
 SCHEDULE = (0, 5, 30, 120, 600, 1800, 3600, 3 * 3600, 8 * 3600, 12 * 3600, 24 * 3600, 24 * 3600)

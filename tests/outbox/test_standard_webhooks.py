@@ -13,19 +13,20 @@ from typing import Any
 import pytest
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
-from checkout import announcements, endpoints, ids, orders
+from checkout import ids, orders
 from checkout import store as stores
 from checkout.client import verify_webhook
 from checkout.http.client import Client
 from checkout.interfaces import Store
 from checkout.model.deliveries import Endpoint
 from checkout.model.refunds import Refund, RefundState
+from checkout.outbox import announcements, endpoints
 from tests.conftest import skip_or_fail
 from tests.hooks import Listener
 from tests.loopback import answering, ok, serving
 from tests.world import FakeClock, Outside
 
-RECEIVERS = Path(__file__).parent / "receivers"
+RECEIVERS = Path(__file__).parents[1] / "receivers"
 
 # Reads {secret, headers, body} and prints what the message says, or why it does not hold.
 RECEIVER = """
@@ -108,7 +109,7 @@ def library() -> Path:
     """A folder with the library of JavaScript, at the version that package-lock.json names; fetched once."""
     if shutil.which("node") is None or shutil.which("npm") is None:
         skip_or_fail("npm", "no Node with npm is installed (apt install nodejs npm)")
-    folder = Path(__file__).parent.parent / ".pytest_cache" / "receivers"
+    folder = Path(__file__).parents[2] / ".pytest_cache" / "receivers"
     if not (folder / "node_modules" / "standardwebhooks").is_dir():
         folder.mkdir(parents=True, exist_ok=True)
         for name in ("package.json", "package-lock.json"):

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from checkout import events, ids, store
+from checkout import ids, store
 from checkout.interfaces import NewId, Rows
 from checkout.model.deliveries import Delivery, DeliveryState, Endpoint
 from checkout.model.orders import Order
 from checkout.model.refunds import Refund
+from checkout.outbox import events
 
 DIALECT = "webhook"
 COLLECTED_FOR_S = 30 * 86_400  # what happens while an endpoint has been paused for longer is not kept for it
