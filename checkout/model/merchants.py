@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 from typing import ClassVar
 
 from msgspec import Struct
 
 from checkout.records import Discreet
+
+# How a merchant's id is written where a client names it: APPID, pid, aid, in a path.
+MERCHANT_ID = re.compile(r"[1-9][0-9]{0,15}")
 
 
 class Mode(StrEnum):

@@ -15,14 +15,12 @@ from checkout.protocols._epay_answer import OTHER, Spoken, beijing
 from checkout.refunds import calls, ledger, money_back
 from checkout.web import parts
 
-# Version 1 has no number for a refund: the same amount once more within this time is a repeat, not another refund.
-_REPEAT_S = 60
 _REASON = "退款"
 
 Values = Mapping[str, str]
 
 
-def refunded(order: Order, values: Values, merchant: Merchant, repeat_s: int = _REPEAT_S) -> dict[str, Any]:
+def refunded(order: Order, values: Values, merchant: Merchant, repeat_s: int = ledger.REPEAT_S) -> dict[str, Any]:
     """Sends money back, and says within a few seconds what became of it; without a number the same amount once more
     within `repeat_s` is the same refund. Refused: `Spoken`."""
     amount, now = fen(values.get("money", "")), parts().clock()

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 
 from checkout import opening, store
 from checkout.interfaces import Rows
-from checkout.model.merchants import Merchant
+from checkout.model.merchants import MERCHANT_ID, Merchant
 from checkout.model.orders import Order
 from checkout.money import fen
 from checkout.protocols._epay_answer import METHODS, NO_PARAMETERS, NOT_AUTHENTIC, OTHER, Spoken
@@ -17,7 +17,6 @@ from checkout.web import check_merchant_url, fields, parts
 
 DIALECTS = ("epay", "epay_v2")
 UNSIGNED = ("sign", "sign_type")
-_PID = re.compile(r"[1-9][0-9]{0,15}")
 _NUMBER = re.compile(r"[A-Za-z0-9._|-]{1,64}")
 _TOKEN = re.compile(r"[0-9a-f]{32}")
 _NAME_BYTES = 127
@@ -55,7 +54,7 @@ def is_ambiguous(values: Mapping[str, str]) -> bool:
 def merchant_of(values: Mapping[str, str]) -> Merchant:
     pid = values.get("pid", "")
     with parts().store.read() as db:
-        merchant = store.merchants.get(db, int(pid)) if _PID.fullmatch(pid) else None
+        merchant = store.merchants.get(db, int(pid)) if MERCHANT_ID.fullmatch(pid) else None
     if merchant is None:
         raise Spoken(NOT_AUTHENTIC, "商户ID(pid)不存在")
     return merchant

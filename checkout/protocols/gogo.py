@@ -10,7 +10,6 @@ by `success`. The routes that GOGO shares with vmq stand in `vmq`.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from urllib.parse import quote, urlencode
 
@@ -19,7 +18,7 @@ from flask import Blueprint, Response, request
 from checkout import returns, store
 from checkout.errors import Code, Refusal
 from checkout.http.client import Answer, Outgoing
-from checkout.model.merchants import Merchant, Mode
+from checkout.model.merchants import MERCHANT_ID, Merchant, Mode
 from checkout.model.orders import Order
 from checkout.protocols import family, words
 from checkout.protocols.acknowledged import says
@@ -30,7 +29,6 @@ from checkout.web import BadField, fields, parts
 NAME = "gogo"
 FAILURE = 0
 
-_ID = re.compile(r"[1-9][0-9]{0,15}")
 _TITLE_LENGTH = 10
 
 
@@ -104,7 +102,7 @@ def merchant_of(values: Mapping[str, str]) -> Merchant:
     if header and field and header != field:
         raise Spoken(Code.BAD_REQUEST, words.TWO_APPS)
     with parts().store.read() as db:
-        merchant = store.merchants.get(db, int(named)) if _ID.fullmatch(named) else None
+        merchant = store.merchants.get(db, int(named)) if MERCHANT_ID.fullmatch(named) else None
     if merchant is None:
         raise Spoken(Code.NOT_FOUND, words.NO_APP)
     return merchant

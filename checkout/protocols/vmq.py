@@ -17,7 +17,7 @@ from flask import Blueprint, Response, redirect
 from checkout import orders, qr, returns, store
 from checkout.errors import Code, Refusal
 from checkout.http.client import Answer, Outgoing
-from checkout.model.merchants import Merchant, Mode
+from checkout.model.merchants import MERCHANT_ID, Merchant, Mode
 from checkout.model.orders import Order, State
 from checkout.opening import Opened
 from checkout.protocols import family, gogo, words
@@ -34,7 +34,6 @@ _BOTH = ["GET", "POST"]
 _FAILURES = {NAME: FAILURE, gogo.NAME: gogo.FAILURE}
 _ORDER_FIELDS = frozenset({"orderId", "sign", "appId"})
 _STATE_FIELDS = frozenset({"t", "sign", "appId"})
-_ID = re.compile(r"[1-9][0-9]{0,15}")
 _TIME = re.compile(r"[0-9]{10}(?:[0-9]{3})?")  # other lengths leave more ways to cut another signature into one
 _TOKEN = re.compile(r"[0-9a-f]{32}")
 
@@ -161,7 +160,7 @@ def _spoken(view: _View) -> Callable[..., Response]:
     """The view with its refusals in the words of the dialect that the request speaks."""
 
     def speaking(merchant: str | None = None) -> Response:
-        path = merchant if merchant is None else int(merchant) if _ID.fullmatch(merchant) else 0
+        path = merchant if merchant is None else int(merchant) if MERCHANT_ID.fullmatch(merchant) else 0
         try:
             return view(path)
         except Refusal as refusal:

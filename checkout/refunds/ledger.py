@@ -24,6 +24,8 @@ from checkout.refunds.money_back import Back
 _WAITING = (Judgement.SUSPECTED, Judgement.UNMATCHED, Judgement.UNREADABLE)
 _NUMBER = re.compile(r"[!-~]{1,64}")
 MAX_REASON = 200
+# Where a caller gives refunds no number: the same one once more within this time repeats what got no answer.
+REPEAT_S = 60
 HELD_BACK = "Not sent any more: all of the money went back before the shop had heard of it."
 
 

@@ -11,9 +11,6 @@ from checkout.protocols.api.models import NewRefund
 from checkout.protocols.api.orders import own
 from checkout.refunds import ledger
 
-# Who names neither a number nor an Idempotency-Key and asks once more within this time repeats what got no answer.
-_REPEAT_S = 60
-
 
 def create(call: Call, order: str) -> tuple[int, models.Refund]:
     asked: NewRefund = call.body
@@ -28,7 +25,7 @@ def create(call: Call, order: str) -> tuple[int, models.Refund]:
     else:
         made = ledger.ask(
             call.store, token, call.shop.channels, amount=amount, reason=asked.reason, number=asked.number or "",
-            repeat_s=0 if request.headers.get("Idempotency-Key") else _REPEAT_S,
+            repeat_s=0 if request.headers.get("Idempotency-Key") else ledger.REPEAT_S,
             actor=call.actor, new_id=call.shop.new_id, now=call.now,
         )  # fmt: skip
     return 201, shapes.refund(made)
