@@ -51,7 +51,8 @@ def take_slot(
         waits.append(wait)
     raise Refusal(
         Code.BUSY,
-        f"No account has an amount near this price for {min(waits)} s yet; another account, or a higher cap, helps.",
+        f"Every amount near this price waits for another buyer, or today's cap is reached; try again in {min(waits)} s."
+        " More accounts, a larger --max-offset or a higher cap make room.",
         retry_after=min(waits),
     )
 
