@@ -114,8 +114,8 @@ def _strangers(working: list[Device], states: dict[str, str], seen: Seen) -> Ite
     for kind in devices.KINDS:
         silent = any(one.kind == kind and states[one.id] != "online" for one in working)
         if not silent and (call := seen.lately(kind)):
-            yield ok("phones", f"An app of the kind {kind} called {_when(call)} with a key that no phone has: a phone that"
-                     " was revoked or paired elsewhere, or a stranger. What it said does not count.")  # fmt: skip
+            yield ok("phones", f"An app of the kind {kind} called {_when(call)} with a key that no phone has: a phone"
+                     " that was revoked or paired elsewhere, or a stranger. What it said does not count.")  # fmt: skip
 
 
 def _silent(one: Device, call: Stranger | None) -> Finding:
