@@ -2,9 +2,9 @@
 
 A stock gthread worker reads requests in its threads, so that eight clients that send a byte a second stop eight threads
 and with them the server; and it waits in its only loop for each client to hang up. Here the loop reads what comes, a
-request takes a thread when all of it is here (or none, `checkout.server.fast_paths`), what a client does not take of
-its answer is sent on by the loop, and goodbyes are waited for like everything else. When connections become too many,
-the one that has been silent for longest goes.
+request takes a thread when all of it is here (or none, `checkout.server.fast_paths`; or one after the other,
+`checkout.server.admission`), what a client does not take of its answer is sent on by the loop, and goodbyes are waited
+for like everything else. When connections become too many, the one that has been silent for longest goes.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from gunicorn.workers.gthread import ThreadWorker  # type: ignore[import-untyped]
 
 from checkout.server import fast_parser
+from checkout.server.admission import Admission
 from checkout.server.connections import Connection
 from checkout.server.desk import Post
 from checkout.server.fast_paths import FastPaths, Served
@@ -57,6 +58,11 @@ class BufferingWorker(ThreadWorker):  # type: ignore[misc]
         super().__init__(*arguments, **options)
         self._waiting: dict[Connection, None] = {}  # the one that has been silent for longest first
         self._next_look = self._next_sign = 0.0
+        self._reads: Admission[Connection] = Admission(self.cfg.threads, self.enqueue_req)
+
+    def admit_reads(self, at_once: int) -> None:
+        """From now on at most so many threads are busy with requests that only read."""
+        self._reads = Admission(at_once, self.enqueue_req)
 
     def open_desk(self, store: Store, post: Post) -> None:
         """From now on requests are answered without a thread where that can be."""
@@ -88,7 +94,12 @@ class BufferingWorker(ThreadWorker):  # type: ignore[misc]
         if conn in self._waiting:
             self._hear(conn)
 
+    def wait_for_and_dispatch_events(self, timeout: float) -> None:
+        super().wait_for_and_dispatch_events(self._reads.look_within(timeout))
+        self._reads.admit(time.monotonic())
+
     def finish_request(self, conn: Connection, fs: Future[Any]) -> None:
+        self._reads.leave(conn, time.monotonic())
         self._finish(conn, not fs.cancelled() and fs.exception() is None and bool(fs.result()))
 
     def _finish(self, conn: Connection, goes_on: bool) -> None:
@@ -203,7 +214,10 @@ class BufferingWorker(ThreadWorker):  # type: ignore[misc]
     def _take_thread(self, conn: Connection, request: bytes) -> None:
         self._stop_hearing(conn)
         conn.hand_to_parser(request)
-        self.enqueue_req(conn)
+        if request.startswith(b"GET "):
+            self._reads.enter(conn, time.monotonic())
+        else:
+            self.enqueue_req(conn)
 
     def _answer(self, served: Served) -> None:
         """Those who need no thread never leave the loop."""

@@ -20,7 +20,7 @@ from gunicorn.config import Config  # type: ignore[import-untyped]
 
 from checkout import __version__, logs, pages
 from checkout.errors import Code, Refusal, StoreError
-from checkout.server import cpus, crews, process, terms
+from checkout.server import admission, cpus, crews, process, terms
 from checkout.server.buffering import BufferingWorker
 from checkout.server.terms import Terms
 from checkout.settings import Settings, SettingsError
@@ -141,6 +141,8 @@ class _Crew:
             self._number, self._parent, [self._listener], self, None, self._configuration(), _Log()
         )
         worker.pid, worker.signed = os.getpid(), self._sign
+        if not self._settings.is_postgres:  # whose threads wait for another machine most of the time
+            worker.admit_reads(admission.AT_ONCE)
         try:
             worker.init_process()
         except Exception:

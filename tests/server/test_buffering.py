@@ -273,6 +273,16 @@ def test_idle_and_slow_clients_hold_up_nobody(url: str) -> None:
         assert is_well(url)
 
 
+def test_more_that_come_at_once_than_there_are_threads_are_all_answered(url: str) -> None:
+    page = b"GET /pay/nothing HTTP/1.1\r\nHost: x\r\n\r\n"
+    with ExitStack() as stack:
+        socks = [stack.enter_context(connected(url)) for _ in range(40)]
+        for _ in range(3):
+            for sock in socks:
+                sock.sendall(page)
+            assert all(answer(sock).startswith(b"HTTP/1.1 404") for sock in socks)
+
+
 def test_clients_that_never_hang_up_hold_up_nobody(url: str) -> None:
     with ExitStack() as stack:
         for _ in range(40):
