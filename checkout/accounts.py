@@ -52,7 +52,7 @@ def take_slot(
     raise Refusal(
         Code.BUSY,
         f"Every amount near this price waits for another buyer, or today's cap is reached; try again in {min(waits)} s."
-        " More accounts, a larger --max-offset or a higher cap make room.",
+        " More accounts, a larger offset or a higher cap make room.",
         retry_after=min(waits),
     )
 
