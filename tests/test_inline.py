@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import select
 import selectors
 import socket
@@ -94,32 +95,31 @@ def test_what_is_written_like_a_poll_below_the_owners_pages_is_left_to_a_thread(
     assert world.client.get(f"/admin/pay/{TOKEN}/poll?rev=1").status_code == 303
 
 
-def test_a_loop_that_had_to_wait_once_leaves_polls_to_the_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_loop_that_had_to_wait_once_leaves_polls_to_the_threads(
+    monkeypatch: pytest.MonkeyPatch, looping: Looping
+) -> None:
     """Such as for a disk that does not answer: buyers' polls would come one after the other then."""
     monkeypatch.setattr(fast_paths, "_PROMPT_S", -1)
-    worker, in_threads = looping(), list[object]()
-    monkeypatch.setattr(worker, "enqueue_req", in_threads.append)
     ours, theirs = socket.socketpair()
     with theirs, closing(Connection(CONFIG, ours, ("127.0.0.1", 1), ("127.0.0.1", 2))) as conn:
-        worker._wait(conn, 5)
-        worker._take(conn, POLL)
-        assert in_threads == []
-        worker._take(conn, POLL)
-        assert in_threads == [conn]
+        looping._wait(conn, 5)
+        looping._take(conn, POLL)
+        assert looping.in_threads == []
+        looping._take(conn, POLL)
+        assert looping.in_threads == [conn]
 
 
 @pytest.mark.parametrize(("size", "goes_to_desk"), [(1000, True), (100_000, False)])
-def test_what_is_long_does_not_wait_at_the_desk(monkeypatch: pytest.MonkeyPatch, size: int, goes_to_desk: bool) -> None:
+def test_what_is_long_does_not_wait_at_the_desk(looping: Looping, size: int, goes_to_desk: bool) -> None:
     """All who wait there are kept in memory, twice; no order is so long."""
-    worker, in_threads, at = looping(), list[object](), list[Any]()
-    monkeypatch.setattr(worker, "enqueue_req", in_threads.append)
-    assert worker.fast_paths is not None
-    worker.fast_paths._desk = cast("Desk[Any, Answer]", SimpleNamespace(take=at.append))
+    at = list[Any]()
+    assert looping.fast_paths is not None
+    looping.fast_paths._desk = cast("Desk[Any, Answer]", SimpleNamespace(take=at.append))
     ours, theirs = socket.socketpair()
     with theirs, closing(Connection(CONFIG, ours, ("127.0.0.1", 1), ("127.0.0.1", 2))) as conn:
-        worker._wait(conn, 5)
-        worker._take(conn, b"POST /createOrder HTTP/1.1\r\nContent-Length: %d\r\n\r\n%s" % (size, b"x" * size))
-        assert ([client.conn for client in at], in_threads) == (([conn], []) if goes_to_desk else ([], [conn]))
+        looping._wait(conn, 5)
+        looping._take(conn, b"POST /createOrder HTTP/1.1\r\nContent-Length: %d\r\n\r\n%s" % (size, b"x" * size))
+        assert ([client.conn for client in at], looping.in_threads) == (([conn], []) if goes_to_desk else ([], [conn]))
 
 
 def nothing_new(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -127,15 +127,25 @@ def nothing_new(environ: WSGIEnvironment, start_response: StartResponse) -> Iter
     return ()
 
 
-def looping() -> buffering.BufferingWorker:
-    """A worker without a master, whose loop does not run."""
-    worker = object.__new__(buffering.BufferingWorker)
-    worker.cfg, worker.poller, worker.alive = CONFIG, selectors.DefaultSelector(), True
-    worker._waiting = {}
-    worker.fast_paths = fast_paths.FastPaths(
-        nothing_new, Mock(), Mock(collect=lambda seconds: time.sleep(seconds)), Mock()
-    )
-    return worker
+class Looping(buffering.BufferingWorker):
+    """A worker without a master, whose loop does not run; what it gives to a thread is noted."""
+
+    def __init__(self) -> None:
+        super().__init__(1, os.getppid(), [], Mock(), 30, CONFIG, Mock())
+        self.poller, self.in_threads = selectors.DefaultSelector(), list[object]()
+        self.fast_paths = fast_paths.FastPaths(
+            nothing_new, Mock(), Mock(collect=lambda seconds: time.sleep(seconds)), Mock()
+        )
+
+    def enqueue_req(self, conn: Connection) -> None:
+        self.in_threads.append(conn)
+
+
+@pytest.fixture
+def looping() -> Iterator[Looping]:
+    worker = Looping()
+    with closing(worker.poller), closing(worker.tmp):
+        yield worker
 
 
 class Waiting:
