@@ -31,8 +31,12 @@ def scanned(screenshot: bytes) -> list[str]:
 
 
 def seen(page: Page) -> list[str]:
-    """The same, once every picture is there: a click does not wait for those of the page that it leads to."""
-    page.wait_for_function("[...document.images].every(image => image.complete && image.naturalWidth)")
+    """The same, once every picture is there: a click does not wait for those of the page that it leads to.
+
+    The page's policy lets nobody ask it again and again (`wait_for_function` would); a picture says itself when it can
+    be shown.
+    """
+    page.evaluate("Promise.all([...document.images].map(image => image.decode()))")
     return scanned(page.screenshot())
 
 
