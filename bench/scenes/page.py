@@ -33,17 +33,17 @@ _NETWORKS = (
     Network("slow 4G (1.4 Mbit/s, 560 ms)", 562.5, 180_000),
     Network("slow 3G (400 kbit/s, 2 s)", 2000, 50_000),
 )
-# Notes when the code can be seen for the first time; requestAnimationFrame runs when something is about to be painted.
+# Resolves once the code can be seen; requestAnimationFrame runs when something is about to be painted.
 _WATCH = """
-(() => {
+window.codeSeen = new Promise((seen) => {
   const look = () => {
     const code = document.querySelector("#code img");
     if (code && code.complete && code.naturalWidth && code.getBoundingClientRect().height) {
-      requestAnimationFrame(() => { window.codeSeen = performance.now(); });
+      requestAnimationFrame(() => seen(performance.now()));
     } else requestAnimationFrame(look);
   };
   requestAnimationFrame(look);
-})()
+});
 """
 
 
@@ -109,7 +109,6 @@ def _load(browser: Any, address: tuple[str, int], shop: Shop, network: Network) 
     wire.on("Network.dataReceived", lambda event: bodies.append(event["encodedDataLength"]))
     wire.on("Network.loadingFinished", lambda event: answers.append(event["encodedDataLength"]))
     page.goto(f"http://127.0.0.1:{address[1]}/pay/{token}", wait_until="load", timeout=120_000)
-    page.wait_for_function("window.codeSeen", timeout=120_000)
     code_ms = page.evaluate("window.codeSeen")
     began = page.evaluate("performance.getEntriesByType('resource').map((it) => it.startTime)")
     context.close()
