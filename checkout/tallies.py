@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable
 
 from msgspec import Struct
 
@@ -170,18 +169,6 @@ def in_use(db: Rows, account: Account, now: int) -> Pressure:
 def _pressure(db: Rows, account: Account, day: int, now: int) -> Pressure:
     """For the price at which the fewest amounts are left. Accounts that one phone watches share theirs."""
     neighbours = store.accounts.neighbours(db, account.id)
-    held = sorted({amount for one in neighbours for amount in store.pressure.held(db, one, now)})
     low, high = amounts.span(account.max_offset + 1, account.offset, account.max_offset)
     offered = high - low + 1
-    return Pressure(day, account.id, densest(held, offered), offered)
-
-
-def densest(held: Iterable[int], width: int) -> int:
-    """The most of some numbers (sorted, each once) that lie among `width` neighbouring ones."""
-    most, window = 0, list(held)
-    start = 0
-    for end, amount in enumerate(window):
-        while amount - window[start] >= width:
-            start += 1
-        most = max(most, end - start + 1)
-    return most
+    return Pressure(day, account.id, store.pressure.most_held(db, neighbours, offered, now), offered)

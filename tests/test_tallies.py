@@ -255,13 +255,6 @@ def test_accounts_of_one_phone_share_their_amounts(shop: Shop) -> None:
         assert {(one.account, one.held) for one in stores.pressure.since(db, 0)} == {("wx-main", 3), ("wx-two", 3)}
 
 
-def test_the_densest_window_counts_neighbours_only() -> None:
-    assert tallies.densest([], 10) == 0
-    assert tallies.densest([1, 11, 21], 10) == 1
-    assert tallies.densest([1, 5, 10, 11], 10) == 3
-    assert tallies.densest([1, 2, 3], 1) == 1
-
-
 @dataclass(frozen=True)
 class Step:
     """`go` seconds pass, then something happens to the order number `which` of those that are there."""

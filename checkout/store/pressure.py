@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from msgspec import Struct
 
 from checkout.interfaces import Rows
@@ -17,12 +19,19 @@ class Pressure(Struct, frozen=True):
     offered: int
 
 
-def held(db: Rows, account: str, now: int) -> list[int]:
-    """The amounts of the account that are in use, the smallest first."""
-    rows = db.all(
-        "SELECT amount FROM slots WHERE account = :account AND free_at > :now ORDER BY amount", account=account, now=now
-    )
-    return [row[0] for row in rows]
+def most_held(db: Rows, accounts: Sequence[str], width: int, now: int) -> int:
+    """The most amounts in use among `width` neighbouring ones; one that several of the accounts use counts once.
+    Counted where they lie: a busy shop has a hundred thousand of them."""
+    names = {f"account{number}": account for number, account in enumerate(accounts)}
+    row = db.one(
+        "SELECT max(beside) FROM (SELECT count(*) OVER"
+        " (ORDER BY amount RANGE BETWEEN CURRENT ROW AND :further FOLLOWING) AS beside"
+        f" FROM (SELECT {'amount' if len(names) == 1 else 'DISTINCT amount'} FROM slots"
+        f" WHERE account IN ({', '.join(f':{name}' for name in names)}) AND free_at > :now) held) counted",
+        further=width - 1, now=now, **names,
+    )  # fmt: skip
+    assert row is not None
+    return int(row[0] or 0)
 
 
 def of_day(db: Rows, day: int) -> dict[str, Pressure]:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from checkout import store as stores
 from checkout.interfaces import Rows, Store
 from checkout.model.accounts import Method, Rest
+from checkout.store.pressure import most_held
 from tests.shop import Shop
 
 NOW = 1000
@@ -147,3 +150,37 @@ def test_an_order_holds_and_an_amount_stands_for_what_is_not_free_yet(shop: Shop
         assert holders(db, ["wx-main"], 993, NOW) == [("wx-main", "other")]
         assert holders(db, ["b"], 993, NOW) == []
         assert holders(db, [], 990, NOW) == []
+
+
+def test_the_densest_neighbours_are_counted_to_the_last_one(shop: Shop) -> None:
+    put(shop, *[("wx-main", amount, "t", NOW + 1, NOW + 1) for amount in (1, 5, 10, 11, 31)])
+    with shop.store.read() as db:
+        assert [most_held(db, ["wx-main"], width, NOW) for width in (1, 2, 6, 10, 11, 31)] == [1, 2, 2, 3, 4, 5]
+
+
+def test_nothing_is_held_where_nothing_is_open_any_more(shop: Shop) -> None:
+    put(shop, ("wx-main", 10, "t", NOW, NOW + 9), ("b", 11, "t", NOW + 1, NOW + 1))
+    with shop.store.read() as db:
+        assert most_held(db, ["wx-main"], 10, NOW) == 0
+        assert most_held(db, ["wx-main", "b"], 10, NOW) == 1
+
+
+Held = tuple[str, int, bool]
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(["wx-main", "b"]), st.integers(1, 40), st.booleans()), max_size=30),
+    st.integers(1, 20), st.sampled_from([["wx-main"], ["b"], ["wx-main", "b"]]),
+)  # fmt: skip
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_the_densest_neighbours_are_those_that_a_look_at_every_window_finds(
+    shop: Shop, held: list[Held], width: int, accounts: list[str]
+) -> None:
+    kept = {(account, amount): is_open for account, amount, is_open in held}
+    with shop.store.transaction() as db:
+        db.run("DELETE FROM slots WHERE amount > 0")
+    put(shop, *[(*key, "t", NOW + is_open, NOW + 9) for key, is_open in kept.items()])
+    amounts = {amount for (account, amount), is_open in kept.items() if is_open and account in accounts}
+    most = max((len([a for a in amounts if low <= a < low + width]) for low in range(1, 41)), default=0)
+    with shop.store.read() as db:
+        assert most_held(db, accounts, width, NOW) == most
