@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import ON_BOTH
+
 ROOT = Path(__file__).resolve().parent.parent
 # From the ground up; a module imports from its own layer and those above it in this list. A package has one place,
 # but for those of its modules that are named.
@@ -230,6 +232,10 @@ def test_the_owners_place_is_written_once(tree: list[Module]) -> None:
 
 
 # The rules themselves: each must find its fault.
+
+
+def test_each_module_that_is_to_be_tested_on_both_databases_is_there() -> None:
+    assert [name for name in sorted(ON_BOTH) if not (ROOT / f"{name.replace('.', '/')}.py").is_file()] == []
 
 
 def test_an_upward_import_is_found_in_every_spelling() -> None:
