@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from checkout import backup, idempotency, sales, sharing, tallies
+from checkout import backup, idempotency, rested, sales, sharing, tallies
 from checkout.alerts.telling import Watch
 from checkout.inspection import Inspection
 from checkout.interfaces import Chore, Store
@@ -30,7 +30,8 @@ def of(settings: Settings, db_store: Store, strangers: Strangers) -> list[Chore]
         sales.sum_up(db_store, now)
         tallies.sum_up(db_store, now)
 
-    chores: list[Chore] = [Inspection(db_store).look, forget_answers, write_strangers, sum_up_days]
+    chores: list[Chore] = [Inspection(db_store).look, forget_answers, write_strangers]
+    chores += [rested.chore(db_store), sum_up_days]
     if settings.is_postgres:
         chores.append(forget_buckets)
     if settings.keep_attempts_days:

@@ -93,6 +93,7 @@ ON_BOTH = frozenset(
         "tests.test_payments",
         "tests.test_payments_repeats",
         "tests.test_presence",
+        "tests.test_rested",
         "tests.test_sales",
         "tests.test_selling",
         "tests.test_sharing",

@@ -31,7 +31,9 @@ INSERT INTO payments (id, channel, reference, device, method, amount, judgement,
   '', :at + n, :at + n, :at + n, 1001 FROM ended WHERE n % 10 < 7;
 INSERT INTO deliveries (id, order_token, merchant, dialect, event, url, state, attempts, due_at, created_at, done_at)
 {ended} SELECT 'msg_old_' || n, printf('%032x', n), 1001, 'vmq', 'order.paid', '', 'delivered', 1, :at + n, :at + n,
-  :at + n FROM ended WHERE n % 10 < 7
+  :at + n FROM ended WHERE n % 10 < 7;
+INSERT INTO slots (account, amount, order_token, free_at, rested_at)
+{ended} SELECT 'wx-main', 100000 + n, printf('%032x', n), :at + n, :at + n FROM ended
 """
 
 
@@ -65,7 +67,8 @@ def steps(monkeypatch: pytest.MonkeyPatch) -> Steps:
 
 
 def put(world: World, first: int, last: int) -> None:
-    """Orders of three days ago that have ended, seven of ten with their money and message."""
+    """Orders of three days ago that have ended, seven of ten with their money and message; each had an amount of its
+    own."""
     with world.store.transaction() as db:
         for statement in _PUT.format(ended=_ENDED).split(";"):
             db.run(statement, first=first, last=last, at=START - 3 * 86_400)

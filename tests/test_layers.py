@@ -30,7 +30,7 @@ LAYERS = [
     | {"candidates", "checklist", "code_kinds", "importing", "move", "opening", "order_search", "owner"}
     | {"payment_search", "preferences", "presence", "sales", "sessions"}
     | {"catalogue", "claims", "gateways", "merchant_keys", "products", "prompts", "receiving", "refunds"}
-    | {"returns", "scans", "statistics"}
+    | {"rested", "returns", "scans", "statistics"}
     | {"selling", "settlement", "sharing", "snippets", "strangers", "switching", "tallies"},
     {"chores", "inquiries", "inspection", "worker"}
     | {"outbox.courier", "outbox.dispatcher", "outbox.lanes", "outbox.owing"},

@@ -7,6 +7,13 @@ from collections.abc import Iterable, Sequence
 from checkout.interfaces import Rows
 from checkout.model.accounts import Rest
 
+Place = tuple[str, int]  # account and amount
+FIRST: Place = ("", 0)
+_RESTED = (
+    "(account, amount) > (:account, :amount) AND (account, amount) <= (:last_account, :last_amount)"
+    " AND free_at < :before AND rested_at < :before"
+)
+
 
 def resting(db: Rows, accounts: Iterable[str], low: int, high: int, now: int) -> dict[int, int]:
     """The amounts from `low` to `high` that are not rested on any of the accounts: amount → `free_at`."""
@@ -97,6 +104,30 @@ def holders(db: Rows, accounts: Iterable[str], amount: int, now: int) -> list[tu
         if row:
             found.append((row[0], row[1]))
     return found
+
+
+def last_of(db: Rows, place: Place, limit: int) -> Place | None:
+    """The last of the next `limit` slots after `place`."""
+    rows = db.all(
+        "SELECT account, amount FROM slots WHERE (account, amount) > (:account, :amount)"
+        " ORDER BY account, amount LIMIT :limit",
+        account=place[0], amount=place[1], limit=limit,
+    )  # fmt: skip
+    return (rows[-1][0], rows[-1][1]) if rows else None
+
+
+def any_rested(db: Rows, after: Place, upto: Place, before: int) -> bool:
+    """Whether `forget` would find any."""
+    return db.one(f"SELECT 1 FROM slots WHERE {_RESTED} LIMIT 1", **_between(after, upto), before=before) is not None
+
+
+def forget(db: Rows, after: Place, upto: Place, before: int) -> int:
+    """Removes the slots between these two places that had rested before `before`; gives how many."""
+    return db.run(f"DELETE FROM slots WHERE {_RESTED}", **_between(after, upto), before=before)
+
+
+def _between(after: Place, upto: Place) -> dict[str, str | int]:
+    return {"account": after[0], "amount": after[1], "last_account": upto[0], "last_amount": upto[1]}
 
 
 def _later(a: dict[int, int], b: dict[int, int]) -> dict[int, int]:
