@@ -152,6 +152,35 @@ def test_an_order_holds_and_an_amount_stands_for_what_is_not_free_yet(shop: Shop
         assert holders(db, [], 990, NOW) == []
 
 
+def test_slots_are_walked_through_in_their_order_a_few_at_a_time(shop: Shop) -> None:
+    put(shop, *[(account, amount, "t", NOW, NOW) for account, amount in (("wx-main", 7), ("b", 9), ("b", 3))])
+    with shop.store.read() as db:
+        last_of = stores.slots.last_of
+        assert last_of(db, stores.slots.FIRST, 1) == ("b", 3)
+        assert last_of(db, stores.slots.FIRST, 2) == ("b", 9)
+        assert last_of(db, ("b", 3), 9) == ("wx-main", 7)
+        assert last_of(db, ("b", 4), 1) == ("b", 9)
+        assert last_of(db, ("wx-main", 7), 9) is None
+
+
+def test_forgotten_are_the_slots_between_two_places_that_were_free_and_rested_before(shop: Shop) -> None:
+    put(
+        shop,
+        ("b", 3, "the place before", NOW - 1, NOW - 1), ("b", 4, "just now", NOW, NOW - 1),
+        ("b", 5, "just rested", NOW - 1, NOW), ("b", 6, "long ago", NOW - 1, NOW - 1),
+        ("wx-main", 1, "the last place", NOW - 9, NOW - 1), ("wx-main", 2, "behind it", NOW - 1, NOW - 1),
+    )  # fmt: skip
+    kept = [("b", 3), ("b", 4), ("b", 5), ("wx-main", 2)]
+    after, upto = ("b", 3), ("wx-main", 1)
+    with shop.store.transaction() as db:
+        assert not stores.slots.any_rested(db, after, ("b", 5), NOW)
+        assert stores.slots.any_rested(db, after, upto, NOW)
+        assert stores.slots.forget(db, after, upto, NOW) == 2
+        assert [row[:2] for row in rows(db)] == kept
+        assert not stores.slots.any_rested(db, after, upto, NOW)
+        assert stores.slots.forget(db, after, upto, NOW) == 0
+
+
 def test_the_densest_neighbours_are_counted_to_the_last_one(shop: Shop) -> None:
     put(shop, *[("wx-main", amount, "t", NOW + 1, NOW + 1) for amount in (1, 5, 10, 11, 31)])
     with shop.store.read() as db:
