@@ -88,6 +88,7 @@ MODULES = {
     "checkout/refunds/ledger.py": ("tests/refunds/test_ledger.py", "tests/refunds/test_refunds.py"),
     "checkout/refunds/money_back.py": ("tests/refunds/test_ledger.py",),
     "checkout/server/admission.py": ("tests/server/test_admission.py",),
+    "checkout/server/balance.py": ("tests/server/test_balance.py",),
     "checkout/server/desk.py": ("tests/server/test_desk.py", "tests/server/test_desk_shop.py"),
     "checkout/server/fast_parser.py": ("tests/server/test_fast_parser.py",),
     "checkout/settlement.py": (

@@ -22,6 +22,7 @@ from gunicorn.workers.gthread import ThreadWorker  # type: ignore[import-untyped
 
 from checkout.server import fast_parser
 from checkout.server.admission import Admission
+from checkout.server.balance import MOMENT_S, Balance
 from checkout.server.connections import Connection
 from checkout.server.desk import Post
 from checkout.server.fast_paths import FastPaths, Served
@@ -59,6 +60,12 @@ class BufferingWorker(ThreadWorker):  # type: ignore[misc]
         self._waiting: dict[Connection, None] = {}  # the one that has been silent for longest first
         self._next_look = self._next_sign = 0.0
         self._reads: Admission[Connection] = Admission(self.cfg.threads, self.enqueue_req)
+        self._balance: Balance | None = None
+        self._left_since = self._left_at = 0.0  # that somebody was left to another worker
+
+    def share_clients(self, balance: Balance) -> None:
+        """From now on all workers that have it get as many clients."""
+        self._balance = balance
 
     def admit_reads(self, at_once: int) -> None:
         """From now on at most so many threads are busy with requests that only read."""
@@ -82,6 +89,18 @@ class BufferingWorker(ThreadWorker):  # type: ignore[misc]
         return bool(self.alive)
 
     def accept(self, listener: Any) -> None:
+        if self._balance is None or not self._balance.has_more(self.age) or not self._leaves_them(time.monotonic()):
+            self._left_at = 0
+            self._accept(listener)
+
+    def _leaves_them(self, now: float) -> bool:
+        """To another worker, who is looking as well; for a moment only, after which that one is busy, or gone."""
+        if now - self._left_at > MOMENT_S:
+            self._left_since = now
+        self._left_at = now
+        return now - self._left_since < MOMENT_S
+
+    def _accept(self, listener: Any) -> None:
         try:
             sock, client = listener.accept()
         except OSError:  # gone again, taken by another worker, or no descriptor left: the next round tries again
@@ -97,6 +116,8 @@ class BufferingWorker(ThreadWorker):  # type: ignore[misc]
     def wait_for_and_dispatch_events(self, timeout: float) -> None:
         super().wait_for_and_dispatch_events(self._reads.look_within(timeout))
         self._reads.admit(time.monotonic())
+        if self._balance is not None:
+            self._balance.note(self.age, self.nr_conns)
 
     def finish_request(self, conn: Connection, fs: Future[Any]) -> None:
         self._reads.leave(conn, time.monotonic())

@@ -21,6 +21,7 @@ from gunicorn.config import Config  # type: ignore[import-untyped]
 from checkout import __version__, logs, pages
 from checkout.errors import Code, Refusal, StoreError
 from checkout.server import admission, cpus, crews, process, terms
+from checkout.server.balance import Balance
 from checkout.server.buffering import BufferingWorker
 from checkout.server.terms import Terms
 from checkout.settings import Settings, SettingsError
@@ -112,6 +113,7 @@ class _Crew:
         self._app, self._settings, self._listener, self._line = app, settings, listener, line
         self._mates: list[int] = []
         self._number, self._parent = 0, line.server
+        self._balance = Balance(settings.workers)
 
     def muster(self, workers: int) -> None:
         """In the leader: forks the others. What is there now is left alone by the collector of garbage, whose marks
@@ -141,6 +143,7 @@ class _Crew:
             self._number, self._parent, [self._listener], self, None, self._configuration(), _Log()
         )
         worker.pid, worker.signed = os.getpid(), self._sign
+        worker.share_clients(self._balance)
         if not self._settings.is_postgres:  # whose threads wait for another machine most of the time
             worker.admit_reads(admission.AT_ONCE)
         try:

@@ -1,0 +1,132 @@
+"""Clients that stay are shared out evenly among workers."""
+
+from __future__ import annotations
+
+import os
+import selectors
+import socket
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
+from http.client import HTTPConnection
+from pathlib import Path
+from types import SimpleNamespace
+from unittest.mock import Mock
+
+import pytest
+from gunicorn.config import Config  # type: ignore[import-untyped]
+
+from checkout.server import buffering
+from checkout.server.balance import MOMENT_S, Balance
+from tests.servers import serving, until
+
+OURS, THEIRS = 0, 1
+
+
+def test_every_worker_sees_how_many_clients_the_others_have() -> None:
+    balance = Balance(2)
+    assert not balance.has_more(OURS)
+    if not (child := os.fork()):
+        balance.note(THEIRS, 3)
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0
+    assert (balance.has_more(OURS), balance.has_more(THEIRS)) == (False, True)
+    balance.note(OURS, 3)
+    assert (balance.has_more(OURS), balance.has_more(THEIRS)) == (False, False)
+
+
+def test_who_is_alone_has_never_more_than_others() -> None:
+    balance = Balance(1)
+    balance.note(OURS, 9)
+    assert not balance.has_more(OURS)
+
+
+class Door:
+    """A worker, whose loop does not run, at a real listener, and a clock that stands still."""
+
+    def __init__(self, listener: socket.socket) -> None:
+        self.now, self.balance, self._listener = 100.0, Balance(2), listener
+        self.worker = buffering.BufferingWorker(OURS, os.getppid(), [listener], Mock(), 30, Config(), Mock())
+        self.worker.poller = selectors.DefaultSelector()
+        self.worker.share_clients(self.balance)
+
+    def looks(self, *, later: float = 0) -> int:
+        """How many clients the worker has after it has seen that somebody is there."""
+        self.now += later
+        self.worker.accept(self._listener)
+        return int(self.worker.nr_conns)
+
+
+@pytest.fixture
+def listener() -> Iterator[socket.socket]:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        listening.setblocking(False)
+        yield listening
+
+
+@pytest.fixture
+def door(listener: socket.socket, monkeypatch: pytest.MonkeyPatch) -> Iterator[Door]:
+    made = Door(listener)
+    monkeypatch.setattr(buffering, "time", SimpleNamespace(monotonic=lambda: made.now))
+    with closing(made.worker.poller), closing(made.worker.tmp):
+        yield made
+        for conn in list(made.worker._waiting):
+            made.worker._drop(conn)
+
+
+def come(listener: socket.socket, stack: ExitStack) -> None:
+    stack.enter_context(socket.create_connection(listener.getsockname(), timeout=10))
+
+
+def test_who_has_as_many_as_another_takes_a_newcomer_at_once(door: Door, listener: socket.socket) -> None:
+    door.balance.note(OURS, 2)
+    door.balance.note(THEIRS, 2)
+    with ExitStack() as stack:
+        come(listener, stack)
+        assert door.looks() == 1
+
+
+def test_who_has_more_leaves_a_newcomer_to_the_other_who_takes_them(door: Door, listener: socket.socket) -> None:
+    door.balance.note(OURS, 1)
+    with ExitStack() as stack:
+        come(listener, stack)
+        assert door.looks() == 0
+        stack.enter_context(listener.accept()[0])
+        assert door.looks(later=MOMENT_S / 2) == 0
+        come(listener, stack)
+        assert door.looks(later=10) == 0, "the next one is left to the other as well"
+
+
+def test_whom_nobody_takes_within_a_moment_is_taken_by_who_has_more(door: Door, listener: socket.socket) -> None:
+    door.balance.note(OURS, 1)
+    with ExitStack() as stack:
+        come(listener, stack)
+        assert [door.looks(), door.looks(later=MOMENT_S * 0.6), door.looks(later=MOMENT_S * 0.6)] == [0, 0, 1]
+        come(listener, stack)
+        assert [door.looks(later=0.1), door.looks(later=MOMENT_S * 0.6), door.looks(later=MOMENT_S * 0.6)] == [1, 1, 2]
+
+
+def test_clients_that_stay_are_shared_out_evenly(tmp_path: Path) -> None:
+    """On a busy machine a worker may not get to look for longer than a moment."""
+    patient = "from checkout.server import buffering; buffering.MOMENT_S = 30"
+    serve = (sys.executable, "-c", f"{patient}; from checkout import cli; cli.main()", "serve", "--port", "{port}")
+    with (
+        serving(tmp_path, *serve, environ={"CHECKOUT_WORKERS": "2"}) as (server, url),
+        ExitStack() as stack,
+    ):
+        until(lambda: len(server.children()) == 2)
+        workers = server.children()
+        before = [sockets(worker) for worker in workers]
+        for _ in range(8):
+            client = stack.enter_context(closing(HTTPConnection(url.removeprefix("http://"), timeout=60)))
+            client.request("GET", "/healthz")
+            client.getresponse().read()
+            time.sleep(0.05)
+        shares = [sockets(worker) - had for worker, had in zip(workers, before, strict=True)]
+        assert min(shares) >= 3, shares  # who was there first may have hung up meanwhile
+
+
+def sockets(process: int) -> int:
+    names = (os.readlink(entry.path) for entry in os.scandir(f"/proc/{process}/fd"))
+    return sum(name.startswith("socket:") for name in names)
