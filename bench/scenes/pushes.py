@@ -40,14 +40,14 @@ def run(plan: Plan) -> Iterator[Figure]:
 
 
 def _one_at_a_time(shop: Shop, count: int) -> Iterator[Figure]:
-    """Of a thousand orders. The first after a start make the log of the database longer, which later ones write over:
+    """Of a thousand orders. The first pushes of all make the log of the database longer, which later ones write over:
     theirs is a figure of its own."""
     orders = shop.opened(_ORDERS)
     _, first = told_one_by_one(shop, orders[:_FIRST])
     answered, told = told_one_by_one(shop, orders[_FIRST : _FIRST + count])
     yield Figure("push", "push → callback, p50", statistics.median(told) * 1000, "ms", target=at_most(1.2))
     yield Figure("push", "push → callback, p99", percentile(told, 0.99) * 1000, "ms", target=at_most(3))
-    first_of_all = f"push → callback, the first {_FIRST} after a start, p50"
+    first_of_all = f"push → callback, the first {_FIRST} of all, p50"
     yield Figure("push", first_of_all, statistics.median(first) * 1000, "ms")
     yield Figure("push", "push → answer, p50", statistics.median(answered) * 1000, "ms")
     yield Figure("push", "push → answer, p99", percentile(answered, 0.99) * 1000, "ms")

@@ -61,7 +61,7 @@ class BufferingWorker(ThreadWorker):  # type: ignore[misc]
         self._next_look = self._next_sign = 0.0
         self._reads: Admission[Connection] = Admission(self.cfg.threads, self.enqueue_req)
         self._balance: Balance | None = None
-        self._left_since = self._left_at = 0.0  # that somebody was left to another worker
+        self._left = -1, 0.0  # somebody to another worker: how many had been taken by then, and when
 
     def share_clients(self, balance: Balance) -> None:
         """From now on all workers that have it get as many clients."""
@@ -89,22 +89,25 @@ class BufferingWorker(ThreadWorker):  # type: ignore[misc]
         return bool(self.alive)
 
     def accept(self, listener: Any) -> None:
-        if self._balance is None or not self._balance.has_more(self.age) or not self._leaves_them(time.monotonic()):
-            self._left_at = 0
+        if self._balance is None or not self._leaves_them(self._balance):
             self._accept(listener)
 
-    def _leaves_them(self, now: float) -> bool:
-        """To another worker, who is looking as well; for a moment only, after which that one is busy, or gone."""
-        if now - self._left_at > MOMENT_S:
-            self._left_since = now
-        self._left_at = now
-        return now - self._left_since < MOMENT_S
+    def _leaves_them(self, balance: Balance) -> bool:
+        """A newcomer to another worker, who is looking as well."""
+        if not balance.has_more(self.age):
+            return False
+        now, taken = time.monotonic(), balance.taken
+        if taken != self._left[0]:
+            self._left = taken, now
+        return now - self._left[1] < MOMENT_S
 
     def _accept(self, listener: Any) -> None:
         try:
             sock, client = listener.accept()
         except OSError:  # gone again, taken by another worker, or no descriptor left: the next round tries again
             return
+        if self._balance is not None:
+            self._balance.take(self.age)
         self._make_room()
         self.nr_conns += 1
         conn = Connection(self.cfg, sock, client, listener.getsockname())

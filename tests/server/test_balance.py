@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import selectors
+import signal
 import socket
 import sys
 import time
@@ -19,7 +20,7 @@ from gunicorn.config import Config  # type: ignore[import-untyped]
 
 from checkout.server import buffering
 from checkout.server.balance import MOMENT_S, Balance
-from tests.servers import serving, until
+from tests.servers import CHECKOUT, serving, until
 
 OURS, THEIRS = 0, 1
 
@@ -93,18 +94,33 @@ def test_who_has_more_leaves_a_newcomer_to_the_other_who_takes_them(door: Door, 
         come(listener, stack)
         assert door.looks() == 0
         stack.enter_context(listener.accept()[0])
-        assert door.looks(later=MOMENT_S / 2) == 0
+        door.balance.take(THEIRS)
         come(listener, stack)
         assert door.looks(later=10) == 0, "the next one is left to the other as well"
 
 
-def test_whom_nobody_takes_within_a_moment_is_taken_by_who_has_more(door: Door, listener: socket.socket) -> None:
+@pytest.mark.parametrize(("step", "looks"), [(MOMENT_S * 0.6, 2), (MOMENT_S * 2, 1), (1, 1)])
+def test_whom_nobody_takes_within_a_moment_is_taken_by_who_has_more(
+    door: Door, listener: socket.socket, step: float, looks: int
+) -> None:
+    """However seldom it looks: the other may hang, and its number stays."""
     door.balance.note(OURS, 1)
-    with ExitStack() as stack:
-        come(listener, stack)
-        assert [door.looks(), door.looks(later=MOMENT_S * 0.6), door.looks(later=MOMENT_S * 0.6)] == [0, 0, 1]
-        come(listener, stack)
-        assert [door.looks(later=0.1), door.looks(later=MOMENT_S * 0.6), door.looks(later=MOMENT_S * 0.6)] == [1, 1, 2]
+    for number in range(3):
+        with ExitStack() as stack:
+            come(listener, stack)
+            assert door.looks(later=step) == number
+            assert [door.looks(later=step) for _ in range(looks)][-1] == number + 1
+
+
+def test_clients_are_answered_while_the_worker_with_fewer_hangs(tmp_path: Path) -> None:
+    with serving(tmp_path, *CHECKOUT, "serve", "--port", "{port}", environ={"CHECKOUT_WORKERS": "2"}) as (server, url):
+        until(lambda: len(server.children()) == 2)
+        hangs = server.children()[1]
+        with ExitStack() as stack:
+            stack.callback(os.kill, hangs, signal.SIGCONT)
+            os.kill(hangs, signal.SIGSTOP)
+            for _ in range(20):
+                assert answered(stack, url) == 200
 
 
 def test_clients_that_stay_are_shared_out_evenly(tmp_path: Path) -> None:
@@ -119,12 +135,19 @@ def test_clients_that_stay_are_shared_out_evenly(tmp_path: Path) -> None:
         workers = server.children()
         before = [sockets(worker) for worker in workers]
         for _ in range(8):
-            client = stack.enter_context(closing(HTTPConnection(url.removeprefix("http://"), timeout=60)))
-            client.request("GET", "/healthz")
-            client.getresponse().read()
+            answered(stack, url)
             time.sleep(0.05)
         shares = [sockets(worker) - had for worker, had in zip(workers, before, strict=True)]
         assert min(shares) >= 3, shares  # who was there first may have hung up meanwhile
+
+
+def answered(stack: ExitStack, url: str) -> int:
+    """To a client who stays."""
+    client = stack.enter_context(closing(HTTPConnection(url.removeprefix("http://"), timeout=30)))
+    client.request("GET", "/healthz")
+    answer = client.getresponse()
+    answer.read()
+    return answer.status
 
 
 def sockets(process: int) -> int:
