@@ -12,6 +12,8 @@ FIRST: Place = ("", 0)
 _RESTED = (
     "(account, amount) > (:account, :amount) AND (account, amount) <= (:last_account, :last_amount)"
     " AND free_at < :before AND rested_at < :before"
+    # Whose time is over by a clock that is ahead may wait again when it is put back.
+    " AND NOT EXISTS (SELECT 1 FROM orders WHERE orders.token = slots.order_token AND orders.state = 'pending')"
 )
 
 
@@ -108,12 +110,12 @@ def holders(db: Rows, accounts: Iterable[str], amount: int, now: int) -> list[tu
 
 def last_of(db: Rows, place: Place, limit: int) -> Place | None:
     """The last of the next `limit` slots after `place`."""
-    rows = db.all(
-        "SELECT account, amount FROM slots WHERE (account, amount) > (:account, :amount)"
-        " ORDER BY account, amount LIMIT :limit",
+    row = db.one(
+        "SELECT account, amount FROM (SELECT account, amount FROM slots WHERE (account, amount) > (:account, :amount)"
+        " ORDER BY account, amount LIMIT :limit) AS following ORDER BY account DESC, amount DESC LIMIT 1",
         account=place[0], amount=place[1], limit=limit,
     )  # fmt: skip
-    return (rows[-1][0], rows[-1][1]) if rows else None
+    return (row[0], row[1]) if row else None
 
 
 def any_rested(db: Rows, after: Place, upto: Place, before: int) -> bool:
@@ -122,7 +124,8 @@ def any_rested(db: Rows, after: Place, upto: Place, before: int) -> bool:
 
 
 def forget(db: Rows, after: Place, upto: Place, before: int) -> int:
-    """Removes the slots between these two places that had rested before `before`; gives how many."""
+    """Removes the slots between these two places that had rested before `before`, but for those of orders that wait;
+    gives how many."""
     return db.run(f"DELETE FROM slots WHERE {_RESTED}", **_between(after, upto), before=before)
 
 
