@@ -29,29 +29,31 @@ class Access:
         self._app = app
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        began, number, said = time.monotonic_ns(), secrets.token_hex(8), ["500"]
+        began, number, said = time.monotonic_ns(), secrets.token_hex(8), list[str]()
 
         def start(status: str, headers: list[tuple[str, str]], *more: Any) -> Any:
-            said[0] = status
+            said[:] = [status]
             return start_response(status, [*headers, ("X-Request-Id", number)], *more)
 
         with logs.about(request=number):
             try:
                 answer = self._app(environ, start)
+                if not said:  # it begins when it is read: what is logged meanwhile is about this request too
+                    answer = [b"".join(answer)]
             except Elsewhere:  # a thread asks again
                 raise
             except BaseException:
-                _note_end(environ, said[0], began)
+                _note_end(environ, said, began)
                 raise
-            _note_end(environ, said[0], began)
+            _note_end(environ, said, began)
             return answer
 
 
-def _note_end(environ: WSGIEnvironment, status: str, began: int) -> None:
+def _note_end(environ: WSGIEnvironment, said: list[str], began: int) -> None:
     route, order = environ.get(ROUTE) or _poll(environ)
     named = {"order": order} if order else {}
     logs.event(
-        "request", method=environ.get("REQUEST_METHOD", ""), route=route, status=int(status[:3]),
+        "request", method=environ.get("REQUEST_METHOD", ""), route=route, status=int(said[0][:3]) if said else 500,
         duration_ms=(time.monotonic_ns() - began) // 1_000_000, **named,
     )  # fmt: skip
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Generator, Iterable, Iterator
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from flask import Flask
@@ -27,18 +28,25 @@ _FORM = "application/x-www-form-urlencoded"
 _NO_LENGTH = "HTTP_TRANSFER_ENCODING"
 
 
+TO_WRITE = b""
+# What reads and judges a request, yields TO_WRITE before it writes anything, and returns the body of a 200, or None (or
+# raises) where the route is to answer. What stands before the yield is done while others have the database.
+Steps = Generator[bytes, None, bytes | None]
+
+
 class Plain(Struct, frozen=True):
     """What answers a route's plain requests. `answer` gets the shop, the environment, the parameters as they were sent
-    and the groups of `path`; it gives the body of a 200, or None (or raises) where the route is to answer."""
+    and the groups of `path`."""
 
     path: re.Pattern[str]
     route: str  # as it is written in the log
-    answer: Callable[..., bytes | None]
+    answer: Callable[..., Steps]
     content_type: str
 
 
 class PlainRequests:
-    """WSGI: stands between `Front` and Flask. `headers` go with every answer."""
+    """WSGI: stands between `Front` and Flask. `headers` go with every answer. What a request writes is written when its
+    answer is read, as PEP 3333 allows: who has several to answer may begin them all before the first one writes."""
 
     def __init__(self, app: Flask, plain: Iterable[Plain], headers: Iterable[tuple[str, str]]) -> None:
         self._app, self._onwards = app, app.wsgi_app
@@ -48,19 +56,31 @@ class PlainRequests:
         path = environ.get("PATH_INFO", "")
         for plain in self._plain:
             if found := plain.path.fullmatch(path):
-                try:
-                    said = self._said(plain, environ, found)
-                except StoreError as error:  # to ask once more would wait for the database once more
-                    return self._unavailable(error, environ, start_response)
-                if said is None:
-                    break
-                kind = ("Content-Type", plain.content_type), ("Content-Length", str(len(said)))
-                start_response("200 OK", [*kind, *self._headers])
-                return (said,)
+                pieces = self._pieces(plain, environ, found, start_response)
+                first = next(pieces, TO_WRITE)
+                return chain((first,), pieces) if first else pieces
+        return self._by_route(environ, start_response)
+
+    def _pieces(
+        self, plain: Plain, environ: WSGIEnvironment, found: re.Match[str], start_response: StartResponse
+    ) -> Iterator[bytes]:
+        try:
+            said = yield from self._said(plain, environ, found)
+        except StoreError as error:  # to ask once more would wait for the database once more
+            yield from self._unavailable(error, environ, start_response)
+            return
+        if said is None:
+            yield from self._by_route(environ, start_response)
+            return
+        kind = ("Content-Type", plain.content_type), ("Content-Length", str(len(said)))
+        start_response("200 OK", [*kind, *self._headers])
+        yield said
+
+    def _by_route(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         inline.need_thread()
         return self._onwards(environ, start_response)
 
-    def _said(self, plain: Plain, environ: WSGIEnvironment, found: re.Match[str]) -> bytes | None:
+    def _said(self, plain: Plain, environ: WSGIEnvironment, found: re.Match[str]) -> Steps:
         encoded = _encoded(environ)
         if encoded is None:
             return None
@@ -68,7 +88,7 @@ class PlainRequests:
         live.follow(self._app)
         shop: Parts = self._app.extensions["checkout"]
         try:
-            return plain.answer(shop, environ, encoded, *found.groups())
+            return (yield from plain.answer(shop, environ, encoded, *found.groups()))
         except StoreError:
             raise
         except Exception:  # what it is the route says, in its own words and in the log

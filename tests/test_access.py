@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from checkout import ids
+from checkout import ids, logs
 from checkout.app import create_app
 from checkout.settings import Settings
 from tests.world import MERCHANT_KEY, FakeClock, Outside, World, md5
@@ -55,6 +56,20 @@ def test_a_create_that_is_answered_before_flask_is_written_like_any_other(
     quick, slow = ({**line, "duration_ms": 0, "request": ""} for line in lines(caplog))
     assert quick == slow
     assert (quick["method"], quick["route"], quick["status"]) == ("POST", route, 200)
+
+
+def test_what_is_written_while_the_answer_is_read_is_noted_as_its_own(
+    talkative: World, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    values = {"payId": "N1", "type": "1", "price": "9.90", "sign": md5("N1", "1", "9.90", MERCHANT_KEY)}
+    with monkeypatch.context() as patch:
+        patch.setattr(caplog.handler, "formatter", logs.Json())
+        answer = talkative.client.post("/createOrder", data=values)
+    noted = [json.loads(line) for line in caplog.text.splitlines()]
+    token, number = answer.get_json()["data"]["orderId"], answer.headers["X-Request-Id"]
+    assert [(one["event"], one["request"], one["order"]) for one in noted] == [
+        ("order.opened", number, token), ("request", number, token),
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(

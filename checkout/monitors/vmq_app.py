@@ -21,7 +21,7 @@ from checkout.model.devices import Device
 from checkout.money import fen_from_phone
 from checkout.monitors import proofs
 from checkout.payments import Report
-from checkout.plain import Plain
+from checkout.plain import TO_WRITE, Plain, Steps
 from checkout.protocols import words
 from checkout.protocols.family import METHODS
 from checkout.protocols.words import Spoken
@@ -55,17 +55,20 @@ def heart() -> Response:
 
 
 def push() -> Response:
-    _receive(parts(), fields(known=_KNOWN))
+    _book(parts(), _reported(parts(), fields(known=_KNOWN)))
     return words.success()
 
 
-def plain_push(shop: Parts, _: object, encoded: bytes) -> bytes:
+def plain_push(shop: Parts, _: object, encoded: bytes) -> Steps:
     """What is refused is judged once more by the route, which says why."""
-    _receive(shop, of_form(encoded, _KNOWN))
+    report = _reported(shop, of_form(encoded, _KNOWN))
+    yield TO_WRITE
+    _book(shop, report)
     return words.said_of_success()
 
 
-def _receive(shop: Parts, values: Mapping[str, str]) -> None:
+def _reported(shop: Parts, values: Mapping[str, str]) -> Report:
+    """What a push says, after its signature was checked."""
     now = shop.clock()
     kind, price, t = values.get("type", ""), values.get("price", ""), _time(values)
     if kind not in METHODS:
@@ -74,8 +77,11 @@ def _receive(shop: Parts, values: Mapping[str, str]) -> None:
         raise Spoken(Code.BAD_REQUEST, words.NO_PRICE)
     device = _signer(shop, values, kind, price, t, now=now)
     _check_window(shop, t, now)
-    report = _report(device, kind, price, t, values)
-    payments.receive(shop.store, report, new_id=shop.new_id, now=now, at_once=shop.at_once)
+    return _report(device, kind, price, t, values)
+
+
+def _book(shop: Parts, report: Report) -> None:
+    payments.receive(shop.store, report, new_id=shop.new_id, now=shop.clock(), at_once=shop.at_once)
 
 
 def _report(device: Device, kind: str, price: str, t: str, values: Mapping[str, str]) -> Report:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from checkout import inline
+from checkout import inline, opening
 from checkout.errors import Refusal
 from checkout.fields import of_form
-from checkout.plain import Plain
+from checkout.plain import TO_WRITE, Plain, Steps
 from checkout.protocols import family, vmq, words
 from checkout.web import Parts, client_address
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
 
-def answer(shop: Parts, environ: WSGIEnvironment, encoded: bytes, merchant: str | None = None) -> bytes | None:
+def answer(shop: Parts, environ: WSGIEnvironment, encoded: bytes, merchant: str | None = None) -> Steps:
     """The body of the answer to a createOrder; None: the route has to answer."""
     if "HTTP_APP_ID" in environ:
         return None
@@ -27,7 +27,9 @@ def answer(shop: Parts, environ: WSGIEnvironment, encoded: bytes, merchant: str 
         if "appId" in values or values.get("isHtml") == "1":
             return None
         asked, now = family.read_create(values), shop.clock()
-        opened = vmq.opened(shop, asked, int(merchant) if merchant else None, now)
+        ask = vmq.ask_of(shop, asked, int(merchant) if merchant else None, now)
+        yield TO_WRITE
+        opened = opening.open_with_code(shop.store, ask, shop.rules, now)
         data = family.data_of(shop, opened.order, client_address(environ), now, code=opened.code)
         return words.said_of_success(data)
     except Refusal as refusal:

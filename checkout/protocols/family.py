@@ -27,7 +27,7 @@ from checkout.model.deliveries import DeliveryState
 from checkout.model.merchants import Merchant, Mode
 from checkout.model.orders import Order, State
 from checkout.money import fen, yuan
-from checkout.opening import Opened
+from checkout.opening import Ask
 from checkout.prompts import Wanted
 from checkout.protocols import words
 from checkout.protocols.words import Spoken
@@ -79,27 +79,26 @@ def read_create(values: Mapping[str, str]) -> Asked:
     )  # fmt: skip
 
 
-def open_order(
+def ask_of(
     shop: Parts, asked: Asked, merchant: Merchant, dialect: str, *signed: str, now: int, title: str = "",
     content: str = "", extra: Mapping[str, Any] | None = None,
-) -> Opened:  # fmt: skip
-    """Judges the signature over `signed` (the parts in their order, without the key), the amount and the merchant's
-    mode, then opens the order. Refused: BAD_SIGNATURE, BAD_AMOUNT, as the merchant's mode says, and as
-    `opening.open_order`."""
+) -> Ask:  # fmt: skip
+    """What is to be opened, after the signature over `signed` (the parts in their order, without the key), the amount
+    and the merchant's mode were judged. Refused: BAD_SIGNATURE, BAD_AMOUNT, and as the merchant's mode says."""
     if not signed_by(asked.sign, merchant.keys(now), *signed):
         raise Refusal(Code.BAD_SIGNATURE, "The signature does not fit.")
     price = fen(asked.price)
     _check_merchant(shop, asked, merchant, now)
-    ask = opening.Ask(
+    return Ask(
         merchant=merchant, dialect=dialect, number=asked.number, price=price, price_text=asked.price,
         method=METHODS[asked.type], title=title, content=content, param=asked.param, notify_url=asked.notify_url,
         return_url=asked.return_url, extra=json.dumps(extra) if extra else "{}", shown=not asked.is_html,
     )  # fmt: skip
-    return opening.open_with_code(shop.store, ask, shop.rules, now)
 
 
-def created(opened: Opened, is_html: bool, now: int) -> Response:
-    """JSON, or the page that sends a browser on."""
+def created(ask: Ask, is_html: bool, now: int) -> Response:
+    """The order, opened: JSON, or the page that sends a browser on. Refused: as `opening.open_order`."""
+    opened = opening.open_with_code(parts().store, ask, parts().rules, now)
     if is_html:
         return _onwards(url_for_buyers(f"/pay/{opened.order.token}"))
     return words.success(data_of(parts(), opened.order, client_address(), now, code=opened.code))

@@ -70,12 +70,12 @@ def create(values: Mapping[str, str]) -> Response:
     asked = family.read_create(values)
     merchant = merchant_of(values)
     now = parts().clock()
-    opened = family.open_order(
+    ask = family.ask_of(
         parts(), asked, merchant, NAME, str(merchant.id), asked.number, asked.param, asked.type, asked.price, now=now,
         title=values.get("title", "")[:_TITLE_LENGTH], content=values.get("content", ""),
         extra={"return_param": values.get("returnParam", "") == "1"},
     )  # fmt: skip
-    return family.created(opened, asked.is_html, now)
+    return family.created(ask, asked.is_html, now)
 
 
 def is_addressed(values: Mapping[str, str]) -> bool:

@@ -19,7 +19,7 @@ from checkout.errors import Code, Refusal
 from checkout.http.client import Answer, Outgoing
 from checkout.model.merchants import MERCHANT_ID, Merchant, Mode
 from checkout.model.orders import Order, State
-from checkout.opening import Opened
+from checkout.opening import Ask
 from checkout.protocols import family, gogo, words
 from checkout.protocols.acknowledged import says
 from checkout.protocols.words import Spoken
@@ -70,13 +70,13 @@ def create_order(path: _Path) -> Response:
     if path is None and gogo.is_addressed(values):
         return gogo.create(values)
     asked, now = family.read_create(values), parts().clock()
-    return family.created(opened(parts(), asked, path, now), asked.is_html, now)
+    return family.created(ask_of(parts(), asked, path, now), asked.is_html, now)
 
 
-def opened(shop: Parts, asked: family.Asked, path: _Path, now: int) -> Opened:
+def ask_of(shop: Parts, asked: family.Asked, path: _Path, now: int) -> Ask:
     """The order that createOrder asks for. Refused: in the words of the family."""
     signed = (asked.number, asked.param, asked.type, asked.price)
-    return family.open_order(shop, asked, _merchant(shop, path), NAME, *signed, now=now)
+    return family.ask_of(shop, asked, _merchant(shop, path), NAME, *signed, now=now)
 
 
 def get_order(order: Order, now: int) -> Response:

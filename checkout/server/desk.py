@@ -3,8 +3,9 @@ answered is booked.
 
 They all end in the one writing connection. Eight threads that each carried a request there took turns at Python's lock
 and at the database's, and spent a third of a request on it; threads that wait for merchants doubled what a callback
-costs. One thread takes whatever has come, one after the other, and its commit is for all of them: no answer leaves
-before it. What is not plain after all, and everything where the commit fails, is asked again in a thread, alone.
+costs. One thread takes whatever has come, and its commit is for all of them: no answer leaves before it. It reads and
+judges for all before it takes its turn to write: until then the database is free for other workers. What is not plain
+after all, and everything where the commit fails, is asked again in a thread, alone.
 """
 
 from __future__ import annotations
@@ -13,7 +14,9 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from checkout.inline import Elsewhere, at_desk
@@ -25,6 +28,7 @@ log = logging.getLogger(__name__)
 
 C = TypeVar("C")  # what stands for a client: nobody looks into it here
 A = TypeVar("A")
+B = TypeVar("B")
 
 MOST_AT_ONCE = 32
 _AGAIN_S = 0.1
@@ -46,14 +50,14 @@ class Post(Protocol):
 
 
 class Desk(Generic[C, A]):
-    """`answer` gives what a client is told; `give_back` is called with the clients of each commit and that (None: ask
-    in a thread), on the desk's thread."""
+    """`begin` reads and judges what a client asks, and gives what does it and returns what the client is told.
+    `give_back` is called with the clients of each commit and that (None: ask in a thread), on the desk's thread."""
 
     def __init__(
-        self, store: Store, answer: Callable[[C], A], give_back: Callable[[list[tuple[C, A | None]]], object],
-        post: Post,
+        self, store: Store, begin: Callable[[C], Callable[[], A]],
+        give_back: Callable[[list[tuple[C, A | None]]], object], post: Post,
     ) -> None:  # fmt: skip
-        self._store, self._answer, self._give_back, self._post = store, answer, give_back, post
+        self._store, self._begin, self._give_back, self._post = store, begin, give_back, post
         self._queue: deque[C] = deque()
         self._is_idle = False
 
@@ -84,18 +88,27 @@ class Desk(Generic[C, A]):
         return 0 if self._queue else _IDLE_S
 
     def _serve(self, came: Sequence[Any]) -> None:
-        served: list[tuple[C, A | None]] = []
+        clients, said = list[C](), list[A | None]()
         try:
+            begun = self._begun(clients)
             with self._store.together():
                 came = self._booked(came)
-                for client in self._waiting():
-                    served.append((client, None))
-                    served[-1] = client, self._said(client)
+                while begun:
+                    said += [finish and self._tried(finish) for finish in begun]
+                    begun = self._begun(clients)
         except Exception:  # none of it is on the disk; what it was a thread finds out, with each by itself
-            served = [(client, None) for client in [one for one, _ in served] or self._waiting()]
+            said = []
         self._booked(came)  # where it could not even begin
-        if served:
-            self._return(served)
+        if clients:
+            self._return(list(zip_longest(clients, said)))
+
+    def _begun(self, clients: list[C]) -> list[Callable[[], A] | None]:
+        """What finishes each who waits, as far as they fit into the commit; adds them to `clients`."""
+        begun = list[Callable[[], A] | None]()
+        while self._queue and len(clients) < MOST_AT_ONCE:
+            clients.append(self._queue.popleft())
+            begun.append(self._tried(partial(self._begin, clients[-1])))
+        return begun
 
     def _booked(self, came: Sequence[Any]) -> Sequence[Any]:
         """Nothing is left. What cannot be booked the post sees to itself."""
@@ -116,16 +129,9 @@ class Desk(Generic[C, A]):
                 log.exception("The desk could not give its answers back; it tries again")
                 time.sleep(_AGAIN_S)
 
-    def _waiting(self) -> Iterator[C]:
-        """What has come, and what comes while that is answered."""
-        for _ in range(MOST_AT_ONCE):
-            if not self._queue:
-                return
-            yield self._queue.popleft()
-
-    def _said(self, client: C) -> A | None:
+    def _tried(self, step: Callable[[], B]) -> B | None:
         try:
             with at_desk():
-                return self._answer(client)
+                return step()
         except (Elsewhere, Exception):  # what it is a thread says and logs
             return None

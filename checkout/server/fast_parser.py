@@ -11,7 +11,7 @@ import io
 import re
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from email.utils import formatdate
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -94,14 +94,29 @@ def goes_on(environ: WSGIEnvironment) -> bool:
 
 def answered(app: WSGIApplication, environ: WSGIEnvironment) -> Answer:
     """Raises what the application raises, and ValueError for a header that cannot be sent."""
+    return begun(app, environ)()
+
+
+def begun(app: WSGIApplication, environ: WSGIEnvironment) -> Callable[[], Answer]:
+    """Calls the application, and returns what reads its answer: what it has left for then is done then. Both raise as
+    `answered`."""
     began: list[tuple[str, list[tuple[str, str]]]] = []
 
     def start(status: str, headers: list[tuple[str, str]], _: object = None) -> Any:
         began[:] = [(status, headers)]
         return None
 
-    body = _joined(app(environ, start))
-    ((status, headers),) = began
+    pieces = app(environ, start)
+
+    def read() -> Answer:
+        body = _joined(pieces)
+        ((status, headers),) = began
+        return _answer(environ["SERVER_PROTOCOL"], status, headers, body)
+
+    return read
+
+
+def _answer(protocol: str, status: str, headers: list[tuple[str, str]], body: bytes) -> Answer:
     lines = [f"{name}: {value}\r\n" for name, value in headers if name.lower() != "content-length"]
     if status[:3] in ("204", "304"):
         body = b""
@@ -110,7 +125,7 @@ def answered(app: WSGIApplication, environ: WSGIEnvironment) -> Answer:
     head = "".join(lines)
     if head.count("\n") != len(lines) or not _FIELDS.fullmatch(head):
         raise ValueError("A header of the answer holds what cannot be sent.")
-    return Answer(f"{environ['SERVER_PROTOCOL']} {status}", head, body)
+    return Answer(f"{protocol} {status}", head, body)
 
 
 def _key_of(name: str) -> str:

@@ -39,7 +39,7 @@ class FastPaths:
 
     def __init__(self, app: WSGIApplication, store: Store, post: Post, give_back: Callable[[Served], object]) -> None:
         self._app = app
-        self._desk: Desk[Client, fast_parser.Answer] = Desk(store, self._said, give_back, post)
+        self._desk: Desk[Client, fast_parser.Answer] = Desk(store, self._begun, give_back, post)
         self._in_loop_from = 0.0
         self._desk.start()
 
@@ -57,14 +57,14 @@ class FastPaths:
         self._desk.take(client)
         return []
 
-    def _said(self, client: Client) -> fast_parser.Answer:
-        return fast_parser.answered(self._app, client.environ)
+    def _begun(self, client: Client) -> Callable[[], fast_parser.Answer]:
+        return fast_parser.begun(self._app, client.environ)
 
     def _said_at_once(self, client: Client) -> fast_parser.Answer | None:
         began = time.monotonic()
         try:
             with in_loop():
-                return self._said(client)
+                return fast_parser.answered(self._app, client.environ)
         except (Elsewhere, Exception):  # what it is a thread says and logs
             return None
         finally:

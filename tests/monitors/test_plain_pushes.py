@@ -10,9 +10,8 @@ from urllib.parse import quote
 import pytest
 from werkzeug.test import TestResponse
 
-from checkout import payments
+from checkout import payments, plain
 from checkout.errors import StoreError
-from checkout.plain import PlainRequests
 from checkout.store.sqlite import SqliteStore
 from tests.world import DEVICE_KEY, START, World, md5
 
@@ -129,7 +128,7 @@ def test_odd_pushes_are_answered_alike_to_the_byte(world: World, monkeypatch: py
         quick = world.client.open(**asked)
         stored = len(world.payments())
         with monkeypatch.context() as route:
-            route.setattr(PlainRequests, "_said", lambda *_: None)
+            route.setattr(plain, "_encoded", lambda _: None)
             slow = world.client.open(**asked)
         assert (quick.status_code, list(quick.headers), quick.data) == (slow.status_code, list(slow.headers), slow.data)
         assert len(world.payments()) == stored

@@ -8,8 +8,8 @@ from urllib.parse import quote
 
 import pytest
 
+from checkout import plain
 from checkout.model.merchants import Mode
-from checkout.plain import PlainRequests
 from tests.world import MERCHANT_KEY, START, World, md5
 
 FORM = "application/x-www-form-urlencoded"
@@ -71,7 +71,7 @@ def test_nobody_can_tell_who_has_answered_an_odd_request(
         first = answered(world, asked)
         quick += len(dispatched) == before
         with monkeypatch.context() as route:
-            route.setattr(PlainRequests, "_said", lambda *_: None)
+            route.setattr(plain, "_encoded", lambda _: None)
             assert first == answered(world, asked), asked
     assert quick > REQUESTS // 8
 

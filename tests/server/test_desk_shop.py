@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
 import pytest
 from msgspec.structs import replace
+from werkzeug.test import EnvironBuilder
 
 from checkout import logs
 from checkout.errors import StoreError
 from checkout.inline import Elsewhere, at_desk
 from checkout.model.orders import State
+from checkout.server import fast_parser
 from checkout.store.commits import Commits
 from checkout.store.sqlite import SqliteStore
-from tests.world import MERCHANT_KEY, World, md5
+from tests.protocols.support import rows
+from tests.world import DEVICE_KEY, MERCHANT_KEY, START, World, md5
 
 
 @pytest.fixture
@@ -112,6 +118,59 @@ def test_the_same_push_twice_in_one_commit_is_one_payment(world: World) -> None:
     with world.store.together():
         assert world.push(due) == world.push(due)
     assert len(world.payments()) == 1
+
+
+def asked(number: str) -> dict[str, str]:
+    return {"payId": number, "type": "1", "price": "9.90", "sign": md5(number, "1", "9.90", MERCHANT_KEY)}
+
+
+def pushed(price: str) -> dict[str, str]:
+    t = str(START * 1000)
+    return {"type": "1", "price": price, "t": t, "sign": md5("1", price, t, DEVICE_KEY)}
+
+
+def begun(world: World, path: str, **values: str) -> Callable[[], dict[str, Any]]:
+    """A request that was read and judged; the call writes what it asks for, and gives the answer."""
+    read = fast_parser.begun(world.app, EnvironBuilder(path, method="POST", data=values).get_environ())
+    return lambda: json.loads(read().body)
+
+
+def test_nothing_is_written_before_the_answer_is_read(world: World) -> None:
+    finish = begun(world, "/createOrder", **asked("N1"))
+    assert rows(world) == 0
+    assert finish()["code"] == 1
+    assert rows(world) == 1
+
+
+def test_what_is_refused_by_what_is_read_writes_nothing_either(world: World) -> None:
+    finish = begun(world, "/createOrder", **{**asked("N1"), "sign": "0" * 32})
+    assert finish()["code"] == -1
+    assert rows(world) == 0
+
+
+def test_orders_that_were_read_together_get_amounts_of_their_own_and_one_number_is_one_order(world: World) -> None:
+    first, second, again = (begun(world, "/createOrder", **asked(number)) for number in ("N1", "N2", "N1"))
+    one, other, same = first()["data"], second()["data"], again()["data"]
+    assert one["reallyPrice"] != other["reallyPrice"]
+    assert same == one
+    assert rows(world) == 2
+
+
+def test_a_push_that_was_read_twice_before_it_was_written_is_one_payment(world: World) -> None:
+    token, due = itemgetter("orderId", "reallyPrice")(world.create()["data"])
+    first, second = (begun(world, "/appPush", **pushed(due)) for _ in range(2))
+    assert world.payments() == []
+    assert first() == second() == {"code": 1, "msg": "成功", "data": None}
+    assert len(world.payments()) == 1
+    assert world.order(token).state is State.PAID
+
+
+def test_a_push_counts_from_when_it_is_written(world: World) -> None:
+    """Else it could be booked to an order whose time was over before."""
+    finish = begun(world, "/appPush", **pushed(world.create()["data"]["reallyPrice"]))
+    world.clock.now += 5
+    assert finish()["code"] == 1
+    assert [payment.received_at for payment in world.payments()] == [START + 5]
 
 
 def test_a_server_with_official_accounts_takes_orders_in_threads(world: World) -> None:
