@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import mmap
 
-MOMENT_S = 0.001
-_SIZE = 8
+MOMENT_S = 0.001  # longer than a worker with nothing to do takes to look; a client does not notice it
+_SIZE = 8  # bytes of a number
 
 
 class Balance:

@@ -61,7 +61,7 @@ class BufferingWorker(ThreadWorker):  # type: ignore[misc]
         self._next_look = self._next_sign = 0.0
         self._reads: Admission[Connection] = Admission(self.cfg.threads, self.enqueue_req)
         self._balance: Balance | None = None
-        self._left = -1, 0.0  # somebody to another worker: how many had been taken by then, and when
+        self._left = -1, 0.0  # how many had been taken when a newcomer was left to another worker, and when that was
 
     def share_clients(self, balance: Balance) -> None:
         """From now on all workers that have it get as many clients."""
