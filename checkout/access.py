@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from flask import Flask, request
 
 from checkout import logs
+from checkout.front import joined
 from checkout.inline import Elsewhere
 
 if TYPE_CHECKING:
@@ -23,7 +24,8 @@ _ORDERS = {"token": ("pay.", "admin."), "order": ("api.",)}  # what names an ord
 
 
 class Access:
-    """WSGI: gives each request a number, which goes into its answer (X-Request-Id) and into every log line about it."""
+    """WSGI: gives each request a number, which goes into its answer (X-Request-Id) and into every log line about it.
+    Whatever the application does is done when it is called: behind this no desk can begin several before one writes."""
 
     def __init__(self, app: WSGIApplication) -> None:
         self._app = app
@@ -39,7 +41,7 @@ class Access:
             try:
                 answer = self._app(environ, start)
                 if not said:  # it begins when it is read: what is logged meanwhile is about this request too
-                    answer = [b"".join(answer)]
+                    answer = [joined(answer)]
             except Elsewhere:  # a thread asks again
                 raise
             except BaseException:

@@ -98,6 +98,15 @@ class Later:
             return self._made
 
 
+def joined(answer: Iterable[bytes]) -> bytes:
+    """The whole body of what a WSGI application returned; closes it (PEP 3333)."""
+    try:
+        return b"".join(answer)
+    finally:
+        if hasattr(answer, "close"):
+            answer.close()
+
+
 def is_below(path: str, place: str) -> bool:
     """Whether a path is the place itself (`/admin`) or below it; `/administration` is neither."""
     return path == place or path.startswith(f"{place}/")

@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Callable, Generator, Iterable, Iterator
-from itertools import chain
+from functools import partial
 from typing import TYPE_CHECKING
 
 from flask import Flask
@@ -19,6 +19,7 @@ from msgspec import Struct
 from checkout import access, inline, live
 from checkout.errors import StoreError
 from checkout.fields import MAX_BODY
+from checkout.front import joined
 from checkout.web import Parts
 
 if TYPE_CHECKING:
@@ -27,11 +28,9 @@ if TYPE_CHECKING:
 _FORM = "application/x-www-form-urlencoded"
 _NO_LENGTH = "HTTP_TRANSFER_ENCODING"
 
-
-TO_WRITE = b""
-# What reads and judges a request, yields TO_WRITE before it writes anything, and returns the body of a 200, or None (or
-# raises) where the route is to answer. What stands before the yield is done while others have the database.
-Steps = Generator[bytes, None, bytes | None]
+# Reads and judges a request, yields before it writes anything, and returns the body of a 200, or None (or raises) where
+# the route is to answer. What stands before the yield is done while others have the database.
+Steps = Generator[None, None, bytes | None]
 
 
 class Plain(Struct, frozen=True):
@@ -46,7 +45,7 @@ class Plain(Struct, frozen=True):
 
 class PlainRequests:
     """WSGI: stands between `Front` and Flask. `headers` go with every answer. What a request writes is written when its
-    answer is read, as PEP 3333 allows: who has several to answer may begin them all before the first one writes."""
+    answer is read, as PEP 3333 allows: who has several to answer begins them all before the first one writes."""
 
     def __init__(self, app: Flask, plain: Iterable[Plain], headers: Iterable[tuple[str, str]]) -> None:
         self._app, self._onwards = app, app.wsgi_app
@@ -56,31 +55,34 @@ class PlainRequests:
         path = environ.get("PATH_INFO", "")
         for plain in self._plain:
             if found := plain.path.fullmatch(path):
-                pieces = self._pieces(plain, environ, found, start_response)
-                first = next(pieces, TO_WRITE)
-                return chain((first,), pieces) if first else pieces
+                steps = self._steps(plain, environ, found)
+                go_on = partial(self._answer, plain, steps, environ, start_response)
+                answer = go_on()
+                return _later(go_on) if answer is None else answer
         return self._by_route(environ, start_response)
 
-    def _pieces(
-        self, plain: Plain, environ: WSGIEnvironment, found: re.Match[str], start_response: StartResponse
-    ) -> Iterator[bytes]:
+    def _answer(
+        self, plain: Plain, steps: Steps, environ: WSGIEnvironment, start_response: StartResponse
+    ) -> Iterable[bytes] | None:
+        """None: it is to write first."""
         try:
-            said = yield from self._said(plain, environ, found)
+            next(steps)
+            return None
+        except StopIteration as end:
+            said: bytes | None = end.value
         except StoreError as error:  # to ask once more would wait for the database once more
-            yield from self._unavailable(error, environ, start_response)
-            return
+            return self._unavailable(error, environ, start_response)
         if said is None:
-            yield from self._by_route(environ, start_response)
-            return
+            return self._by_route(environ, start_response)
         kind = ("Content-Type", plain.content_type), ("Content-Length", str(len(said)))
         start_response("200 OK", [*kind, *self._headers])
-        yield said
+        return (said,)
 
     def _by_route(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         inline.need_thread()
         return self._onwards(environ, start_response)
 
-    def _said(self, plain: Plain, environ: WSGIEnvironment, found: re.Match[str]) -> Steps:
+    def _steps(self, plain: Plain, environ: WSGIEnvironment, found: re.Match[str]) -> Steps:
         encoded = _encoded(environ)
         if encoded is None:
             return None
@@ -101,6 +103,12 @@ class PlainRequests:
         with self._app.request_context(environ):
             answer = self._app.finalize_request(self._app.handle_user_exception(error))
             return answer(environ, start_response)
+
+
+def _later(go_on: Callable[[], Iterable[bytes] | None]) -> Iterator[bytes]:
+    while (answer := go_on()) is None:
+        pass
+    yield joined(answer)
 
 
 def _encoded(environ: WSGIEnvironment) -> bytes | None:

@@ -21,7 +21,7 @@ from checkout.model.devices import Device
 from checkout.money import fen_from_phone
 from checkout.monitors import proofs
 from checkout.payments import Report
-from checkout.plain import TO_WRITE, Plain, Steps
+from checkout.plain import Plain, Steps
 from checkout.protocols import words
 from checkout.protocols.family import METHODS
 from checkout.protocols.words import Spoken
@@ -62,7 +62,7 @@ def push() -> Response:
 def plain_push(shop: Parts, _: object, encoded: bytes) -> Steps:
     """What is refused is judged once more by the route, which says why."""
     report = _reported(shop, of_form(encoded, _KNOWN))
-    yield TO_WRITE
+    yield
     _book(shop, report)
     return words.said_of_success()
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from checkout import inline, opening
 from checkout.errors import Refusal
 from checkout.fields import of_form
-from checkout.plain import TO_WRITE, Plain, Steps
+from checkout.plain import Plain, Steps
 from checkout.protocols import family, vmq, words
 from checkout.web import Parts, client_address
 
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 
 def answer(shop: Parts, environ: WSGIEnvironment, encoded: bytes, merchant: str | None = None) -> Steps:
-    """The body of the answer to a createOrder; None: the route has to answer."""
+    """Gives the body of the answer to a createOrder; None: the route has to answer. As in the route, the order counts
+    from when it was asked for: an amount that is free by then is free when it is written."""
     if "HTTP_APP_ID" in environ:
         return None
     if shop.channels:  # a gateway may have to be asked
@@ -28,7 +29,7 @@ def answer(shop: Parts, environ: WSGIEnvironment, encoded: bytes, merchant: str 
             return None
         asked, now = family.read_create(values), shop.clock()
         ask = vmq.ask_of(shop, asked, int(merchant) if merchant else None, now)
-        yield TO_WRITE
+        yield
         opened = opening.open_with_code(shop.store, ask, shop.rules, now)
         data = family.data_of(shop, opened.order, client_address(environ), now, code=opened.code)
         return words.said_of_success(data)

@@ -96,8 +96,8 @@ def ask_of(
     )  # fmt: skip
 
 
-def created(ask: Ask, is_html: bool, now: int) -> Response:
-    """The order, opened: JSON, or the page that sends a browser on. Refused: as `opening.open_order`."""
+def open_order(ask: Ask, is_html: bool, now: int) -> Response:
+    """The answer: JSON, or the page that sends a browser on. Refused: as `opening.open_order`."""
     opened = opening.open_with_code(parts().store, ask, parts().rules, now)
     if is_html:
         return _onwards(url_for_buyers(f"/pay/{opened.order.token}"))

@@ -75,7 +75,7 @@ def create(values: Mapping[str, str]) -> Response:
         title=values.get("title", "")[:_TITLE_LENGTH], content=values.get("content", ""),
         extra={"return_param": values.get("returnParam", "") == "1"},
     )  # fmt: skip
-    return family.created(ask, asked.is_html, now)
+    return family.open_order(ask, asked.is_html, now)
 
 
 def is_addressed(values: Mapping[str, str]) -> bool:

@@ -70,11 +70,11 @@ def create_order(path: _Path) -> Response:
     if path is None and gogo.is_addressed(values):
         return gogo.create(values)
     asked, now = family.read_create(values), parts().clock()
-    return family.created(ask_of(parts(), asked, path, now), asked.is_html, now)
+    return family.open_order(ask_of(parts(), asked, path, now), asked.is_html, now)
 
 
 def ask_of(shop: Parts, asked: family.Asked, path: _Path, now: int) -> Ask:
-    """The order that createOrder asks for. Refused: in the words of the family."""
+    """What createOrder asks for, judged. Refused: in the words of the family."""
     signed = (asked.number, asked.param, asked.type, asked.price)
     return family.ask_of(shop, asked, _merchant(shop, path), NAME, *signed, now=now)
 

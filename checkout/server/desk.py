@@ -93,6 +93,7 @@ class Desk(Generic[C, A]):
             begun = self._begun(clients)
             with self._store.together():
                 came = self._booked(came)
+                begun = begun or self._begun(clients)
                 while begun:
                     said += [finish and self._tried(finish) for finish in begun]
                     begun = self._begun(clients)

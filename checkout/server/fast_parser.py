@@ -11,9 +11,11 @@ import io
 import re
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from email.utils import formatdate
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+from checkout.front import joined
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication, WSGIEnvironment
@@ -109,7 +111,7 @@ def begun(app: WSGIApplication, environ: WSGIEnvironment) -> Callable[[], Answer
     pieces = app(environ, start)
 
     def read() -> Answer:
-        body = _joined(pieces)
+        body = joined(pieces)
         ((status, headers),) = began
         return _answer(environ["SERVER_PROTOCOL"], status, headers, body)
 
@@ -143,14 +145,6 @@ def _is_whole(environ: WSGIEnvironment, body: bytes) -> bool:
     if length is None:
         return not body and environ["REQUEST_METHOD"] == "GET"
     return length.isdigit() and len(length) < 10 and int(length) == len(body)
-
-
-def _joined(pieces: Iterable[bytes]) -> bytes:
-    try:
-        return b"".join(pieces)
-    finally:
-        if hasattr(pieces, "close"):
-            pieces.close()
 
 
 def _now() -> str:

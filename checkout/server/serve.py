@@ -173,7 +173,8 @@ class _Crew:
     def _begin(self, worker: BufferingWorker) -> None:
         signal.signal(signal.SIGHUP, signal.SIG_IGN)  # a terminal that closes says it to all; the watcher obeys
         own: Worker = self._app.extensions["checkout.worker"]
-        # Not where the loop would have to wait for another machine, or for whoever reads the log of requests.
+        # Not where the loop would have to wait for another machine, or for whoever reads the log of requests. Behind
+        # `Access` requests write as soon as they are begun, which at the desk would be outside its commit.
         has_desk = not self._settings.is_postgres and self._settings.log_level != "info"
         own.start(is_carried=has_desk)
         if has_desk:

@@ -6,9 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from flask import Response
 from werkzeug.test import TestResponse
 
-from checkout import live
+from checkout import live, opening
 from checkout.errors import StoreError
 from checkout.fields import MAX_BODY
 from checkout.model.merchants import Mode
@@ -210,3 +211,26 @@ def test_a_browser_that_comes_with_the_request_is_led_to_the_page_by_the_route(
     assert (first.status_code, first.data) == (200, again.data)
     assert b"/pay/" in first.data
     assert not first.is_json
+
+
+@pytest.mark.parametrize("fails_when_written", [True, False])
+def test_what_the_route_answers_is_closed_by_whoever_reads_it(
+    world: World, monkeypatch: pytest.MonkeyPatch, dispatched: list[str], fails_when_written: bool
+) -> None:
+    """It is asked before anything is written, or where a fault of ours comes up then."""
+    closed, faults, open_order = list[str](), [ZeroDivisionError()] * fails_when_written, opening.open_with_code
+
+    def note(answer: Response) -> Response:
+        answer.call_on_close(lambda: closed.append("closed"))
+        return answer
+
+    def failing_once(*values: Any) -> opening.Opened:
+        if faults:
+            raise faults.pop()
+        return open_order(*values)
+
+    world.app.after_request_funcs.setdefault(None, []).append(note)
+    monkeypatch.setattr(opening, "open_with_code", failing_once)
+    world.client.post("/createOrder", data=asked(isHtml="" if fails_when_written else "1")).close()
+    assert (dispatched, closed) == (["request"], ["closed"])
+    assert rows(world) == fails_when_written

@@ -204,6 +204,22 @@ def test_what_merchants_have_answered_is_booked_with_those_who_have_come(hall: H
     assert hall.book.said[-6:] == ["begin", "success", "fail", "a", "b", "commit"]
 
 
+def test_who_comes_while_answers_are_booked_shares_their_commit(hall: Hall, monkeypatch: pytest.MonkeyPatch) -> None:
+    hall.serve("a")
+    del hall.book.said[:]
+    booked = hall.post.replied
+
+    def slowly(came: Sequence[str]) -> None:
+        booked(came)
+        hall.desk.take("b")
+
+    monkeypatch.setattr(hall.post, "replied", slowly)
+    hall.post.came = ["success"]
+    hall.post.ring()
+    assert hall.told.get(timeout=10) == [("b", "to b")]
+    assert hall.book.said == ["begin", "success", "reads b", "b", "commit"]
+
+
 def test_what_merchants_have_answered_is_booked_while_nobody_comes(hall: Hall) -> None:
     hall.serve("a")
     del hall.book.said[:]
