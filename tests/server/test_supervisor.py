@@ -298,7 +298,7 @@ def test_a_crew_that_dies_as_soon_as_it_is_ready_is_not_replaced_without_a_pause
     watched.start()
     watched.leader(10)
     assert time.monotonic() - began > 9 * 0.1
-    assert "has ended with status 3" in watched.crew(10)
+    until(lambda: "has ended with status 3" in watched.crew(10))
     watched.undo("do")
     until(lambda: any("ready" in watched.crew(number) for number in range(10, 100)))
 
