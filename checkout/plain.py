@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 _FORM = "application/x-www-form-urlencoded"
 _NO_LENGTH = "HTTP_TRANSFER_ENCODING"
 
-# Reads and judges a request, yields before it writes anything, and returns the body of a 200, or None (or raises) where
-# the route is to answer. What stands before the yield is done while others have the database.
+# Reads and judges a request, yields once before it writes anything, and returns the body of a 200, or None (or raises)
+# where the route is to answer. What stands before the yield is done while others have the database.
 Steps = Generator[None, None, bytes | None]
 
 
@@ -106,8 +106,8 @@ class PlainRequests:
 
 
 def _later(go_on: Callable[[], Iterable[bytes] | None]) -> Iterator[bytes]:
-    while (answer := go_on()) is None:
-        pass
+    answer = go_on()
+    assert answer is not None  # it yields once at most
     yield joined(answer)
 
 
