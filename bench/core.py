@@ -78,11 +78,13 @@ MODULES = {
         "tests/monitors/test_plain_pushes.py",
         "tests/protocols/test_creates.py",
         "tests/protocols/test_creates_odd.py",
+        "tests/server/test_desk_shop.py",
         "tests/test_access.py",
     ),
     "checkout/protocols/creates.py": (
         "tests/protocols/test_creates.py",
         "tests/protocols/test_creates_odd.py",
+        "tests/server/test_desk_shop.py",
         "tests/test_access.py",
     ),
     "checkout/refunds/ledger.py": ("tests/refunds/test_ledger.py", "tests/refunds/test_refunds.py"),
