@@ -120,7 +120,7 @@ MODULES = {
     "checkout/store/payments.py": ("tests/store/test_payments.py",),
     "checkout/store/pieces.py": ("tests/store/test_writer_pieces.py", "tests/store/test_writer_together.py"),
     "checkout/store/refunds.py": ("tests/store/test_refunds.py",),
-    "checkout/store/slots.py": ("tests/store/test_slot_rows.py", "tests/store/test_slots.py"),
+    "checkout/store/slots.py": ("tests/store/test_slot_rows.py", "tests/store/test_slots.py", "tests/test_rested.py"),
     "checkout/store/together.py": ("tests/store/test_writer_together.py", "tests/server/test_desk_shop.py"),
     "checkout/store/writer.py": (
         "tests/store/test_writer.py",

@@ -163,6 +163,10 @@ def test_slots_are_walked_through_in_their_order_a_few_at_a_time(shop: Shop) -> 
         assert last_of(db, ("wx-main", 7), 9) is None
 
 
+def test_the_first_place_comes_before_every_account() -> None:
+    assert stores.slots.FIRST < ("0", 0)
+
+
 def test_forgotten_are_the_slots_between_two_places_that_were_free_and_rested_before(shop: Shop) -> None:
     put(
         shop,
