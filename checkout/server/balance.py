@@ -9,6 +9,7 @@ nobody has taken anybody by then: the other one is busy, hangs, or is gone.
 from __future__ import annotations
 
 import mmap
+import time
 
 MOMENT_S = 0.001  # longer than a worker with nothing to do takes to look; a client does not notice it
 _SIZE = 8  # bytes of a number
@@ -19,19 +20,29 @@ class Balance:
 
     def __init__(self, workers: int) -> None:
         numbers = memoryview(mmap.mmap(-1, 2 * workers * _SIZE)).cast("Q")
-        self._clients, self._taken = numbers[:workers], numbers[workers:]
+        self.clients, self.taken = numbers[:workers], numbers[workers:]
 
-    @property
-    def taken(self) -> int:
-        """How many clients were taken so far, by whomever."""
-        return sum(self._taken)
 
-    def take(self, worker: int) -> None:
-        self._taken[worker] += 1
+class Share:
+    """One worker's side of it: `worker` counts from 0."""
 
-    def note(self, worker: int, clients: int) -> None:
-        self._clients[worker] = clients
+    def __init__(self, balance: Balance, worker: int) -> None:
+        self._balance, self._worker = balance, worker
+        self._left = -1, 0.0  # how many had been taken when a newcomer was left to another worker, and when that was
 
-    def has_more(self, worker: int) -> bool:
-        """Than another has."""
-        return self._clients[worker] > min(self._clients)
+    def take(self) -> None:
+        """A newcomer is ours."""
+        self._balance.taken[self._worker] += 1
+
+    def note(self, clients: int) -> None:
+        """So many are connected to us."""
+        self._balance.clients[self._worker] = clients
+
+    def leaves_newcomer(self) -> bool:
+        """Whether who has just come is left to another worker, who is looking as well."""
+        if self._balance.clients[self._worker] <= min(self._balance.clients):
+            return False
+        now, taken = time.monotonic(), sum(self._balance.taken)
+        if taken != self._left[0]:
+            self._left = taken, now
+        return now - self._left[1] < MOMENT_S

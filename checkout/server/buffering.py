@@ -22,7 +22,7 @@ from gunicorn.workers.gthread import ThreadWorker  # type: ignore[import-untyped
 
 from checkout.server import fast_parser
 from checkout.server.admission import Admission
-from checkout.server.balance import MOMENT_S, Balance
+from checkout.server.balance import Balance, Share
 from checkout.server.connections import Connection
 from checkout.server.desk import Post
 from checkout.server.fast_paths import FastPaths, Served
@@ -60,12 +60,11 @@ class BufferingWorker(ThreadWorker):  # type: ignore[misc]
         self._waiting: dict[Connection, None] = {}  # the one that has been silent for longest first
         self._next_look = self._next_sign = 0.0
         self._reads: Admission[Connection] = Admission(self.cfg.threads, self.enqueue_req)
-        self._balance: Balance | None = None
-        self._left = -1, 0.0  # how many had been taken when a newcomer was left to another worker, and when that was
+        self._share: Share | None = None
 
     def share_clients(self, balance: Balance) -> None:
         """From now on all workers that have it get as many clients."""
-        self._balance = balance
+        self._share = Share(balance, self.age)
 
     def admit_reads(self, at_once: int) -> None:
         """From now on at most so many threads are busy with requests that only read."""
@@ -89,25 +88,16 @@ class BufferingWorker(ThreadWorker):  # type: ignore[misc]
         return bool(self.alive)
 
     def accept(self, listener: Any) -> None:
-        if self._balance is None or not self._leaves_them(self._balance):
+        if self._share is None or not self._share.leaves_newcomer():
             self._accept(listener)
-
-    def _leaves_them(self, balance: Balance) -> bool:
-        """A newcomer to another worker, who is looking as well."""
-        if not balance.has_more(self.age):
-            return False
-        now, taken = time.monotonic(), balance.taken
-        if taken != self._left[0]:
-            self._left = taken, now
-        return now - self._left[1] < MOMENT_S
 
     def _accept(self, listener: Any) -> None:
         try:
             sock, client = listener.accept()
         except OSError:  # gone again, taken by another worker, or no descriptor left: the next round tries again
             return
-        if self._balance is not None:
-            self._balance.take(self.age)
+        if self._share is not None:
+            self._share.take()
         self._make_room()
         self.nr_conns += 1
         conn = Connection(self.cfg, sock, client, listener.getsockname())
@@ -119,8 +109,8 @@ class BufferingWorker(ThreadWorker):  # type: ignore[misc]
     def wait_for_and_dispatch_events(self, timeout: float) -> None:
         super().wait_for_and_dispatch_events(self._reads.look_within(timeout))
         self._reads.admit(time.monotonic())
-        if self._balance is not None:
-            self._balance.note(self.age, self.nr_conns)
+        if self._share is not None:
+            self._share.note(self.nr_conns)
 
     def finish_request(self, conn: Connection, fs: Future[Any]) -> None:
         self._reads.leave(conn, time.monotonic())

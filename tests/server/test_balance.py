@@ -17,39 +17,42 @@ from unittest.mock import Mock
 import pytest
 from gunicorn.config import Config  # type: ignore[import-untyped]
 
-from checkout.server import buffering
-from checkout.server.balance import MOMENT_S, Balance
+from checkout.server import balance, buffering
+from checkout.server.balance import MOMENT_S, Balance, Share
 from tests.servers import CHECKOUT, serving, until
 
 OURS, THEIRS = 0, 1
 
 
 def test_every_worker_sees_how_many_clients_the_others_have() -> None:
-    balance = Balance(2)
-    assert not balance.has_more(OURS)
+    numbers = Balance(2)
+    ours, theirs = Share(numbers, OURS), Share(numbers, THEIRS)
+    assert not ours.leaves_newcomer()
     if not (child := os.fork()):
-        balance.note(THEIRS, 3)
+        theirs.note(3)
         os._exit(0)
     assert os.waitpid(child, 0)[1] == 0
-    assert (balance.has_more(OURS), balance.has_more(THEIRS)) == (False, True)
-    balance.note(OURS, 3)
-    assert (balance.has_more(OURS), balance.has_more(THEIRS)) == (False, False)
+    assert (ours.leaves_newcomer(), theirs.leaves_newcomer()) == (False, True)
+    ours.note(3)
+    assert (ours.leaves_newcomer(), theirs.leaves_newcomer()) == (False, False)
 
 
-def test_who_is_alone_has_never_more_than_others() -> None:
-    balance = Balance(1)
-    balance.note(OURS, 9)
-    assert not balance.has_more(OURS)
+def test_who_is_alone_leaves_nobody_to_others() -> None:
+    alone = Share(Balance(1), OURS)
+    alone.note(9)
+    assert not alone.leaves_newcomer()
 
 
 class Door:
     """A worker, whose loop does not run, at a real listener, and a clock that stands still."""
 
     def __init__(self, listener: socket.socket) -> None:
-        self.now, self.balance, self._listener = 100.0, Balance(2), listener
+        numbers = Balance(2)
+        self.ours, self.theirs = Share(numbers, OURS), Share(numbers, THEIRS)
+        self.now, self._listener = 100.0, listener
         self.worker = buffering.BufferingWorker(OURS, os.getppid(), [listener], Mock(), 30, Config(), Mock())
         self.worker.poller = selectors.DefaultSelector()
-        self.worker.share_clients(self.balance)
+        self.worker.share_clients(numbers)
 
     def looks(self, *, later: float = 0) -> int:
         """How many clients the worker has after it has seen that somebody is there."""
@@ -68,7 +71,7 @@ def listener() -> Iterator[socket.socket]:
 @pytest.fixture
 def door(listener: socket.socket, monkeypatch: pytest.MonkeyPatch) -> Iterator[Door]:
     made = Door(listener)
-    monkeypatch.setattr(buffering, "time", SimpleNamespace(monotonic=lambda: made.now))
+    monkeypatch.setattr(balance, "time", SimpleNamespace(monotonic=lambda: made.now))
     with closing(made.worker.poller), closing(made.worker.tmp):
         yield made
         for conn in list(made.worker._waiting):
@@ -80,20 +83,20 @@ def come(listener: socket.socket, stack: ExitStack) -> None:
 
 
 def test_who_has_as_many_as_another_takes_a_newcomer_at_once(door: Door, listener: socket.socket) -> None:
-    door.balance.note(OURS, 2)
-    door.balance.note(THEIRS, 2)
+    door.ours.note(2)
+    door.theirs.note(2)
     with ExitStack() as stack:
         come(listener, stack)
         assert door.looks() == 1
 
 
 def test_who_has_more_leaves_a_newcomer_to_the_other_who_takes_them(door: Door, listener: socket.socket) -> None:
-    door.balance.note(OURS, 1)
+    door.ours.note(1)
     with ExitStack() as stack:
         come(listener, stack)
         assert door.looks() == 0
         stack.enter_context(listener.accept()[0])
-        door.balance.take(THEIRS)
+        door.theirs.take()
         come(listener, stack)
         assert door.looks(later=10) == 0, "the next one is left to the other as well"
 
@@ -103,7 +106,7 @@ def test_whom_nobody_takes_within_a_moment_is_taken_by_who_has_more(
     door: Door, listener: socket.socket, step: float, looks: int
 ) -> None:
     """However seldom it looks: the other may hang, and its number stays."""
-    door.balance.note(OURS, 1)
+    door.ours.note(1)
     for number in range(3):
         with ExitStack() as stack:
             come(listener, stack)
@@ -124,7 +127,7 @@ def test_clients_are_answered_while_the_worker_with_fewer_hangs(tmp_path: Path) 
 
 def test_clients_that_stay_are_shared_out_evenly(tmp_path: Path) -> None:
     """On a busy machine a worker may not get to look for longer than a moment."""
-    patient = "from checkout.server import buffering; buffering.MOMENT_S = 30"
+    patient = "from checkout.server import balance; balance.MOMENT_S = 30"
     serve = (sys.executable, "-c", f"{patient}; from checkout import cli; cli.main()", "serve", "--port", "{port}")
     with (
         serving(tmp_path, *serve, environ={"CHECKOUT_WORKERS": "2"}) as (server, url),
