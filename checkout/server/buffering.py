@@ -4,7 +4,8 @@ A stock gthread worker reads requests in its threads, so that eight clients that
 and with them the server; and it waits in its only loop for each client to hang up. Here the loop reads what comes, a
 request takes a thread when all of it is here (or none, `checkout.server.fast_paths`; or one after the other,
 `checkout.server.admission`), what a client does not take of its answer is sent on by the loop, and goodbyes are waited
-for like everything else. When connections become too many, the one that has been silent for longest goes.
+for like everything else. When connections become too many, or hold too much (`checkout.server.waiting`), the one that
+has been silent for longest goes.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from checkout.server.connections import Connection
 from checkout.server.desk import Post
 from checkout.server.fast_paths import FastPaths, Served
 from checkout.server.framing import Verdict, expectation, is_for_owner, judge
+from checkout.server.waiting import Waiting
 
 if TYPE_CHECKING:
     from checkout.interfaces import Store
@@ -35,9 +37,6 @@ READING_S = 30  # from the first byte of a request to its last
 UPLOADING_S = 180  # the same on the owner's pages: a photo of 8 MB, from a phone
 CLOSING_S = 2  # for the client to hang up after our last byte
 TAKING_S = 60  # for a client to take a piece of its answer
-_SMALL = 16 * 1024
-_MOST_HELD = 32 * 1024 * 1024  # bytes of unfinished requests that are not small, over all connections; of answers too
-_MOST_FILES = 256  # that are sent at once: `serve` leaves room for 512 besides the connections
 _SPARE = 8  # connections below the limit at which the listener would be left alone
 
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -57,7 +56,7 @@ class BufferingWorker(ThreadWorker):  # type: ignore[misc]
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        self._waiting: dict[Connection, None] = {}  # the one that has been silent for longest first
+        self._waiting = Waiting()
         self._next_look = self._next_sign = 0.0
         self._reads: Admission[Connection] = Admission(self.cfg.threads, self.enqueue_req)
         self._share: Share | None = None
@@ -101,7 +100,7 @@ class BufferingWorker(ThreadWorker):  # type: ignore[misc]
         self._make_room()
         self.nr_conns += 1
         conn = Connection(self.cfg, sock, client, listener.getsockname())
-        self._keep(conn, self.cfg.keepalive)
+        self._waiting.keep(conn, self.cfg.keepalive)
         self._readable(conn, sock)  # most send their request with the first packet, and it is here by now
         if conn in self._waiting:
             self._hear(conn)
@@ -132,11 +131,11 @@ class BufferingWorker(ThreadWorker):  # type: ignore[misc]
     def _send_on(self, conn: Connection, goes_on: bool) -> None:
         """The rest of the answer, as the client takes it; until then it is asked nothing and heard no further."""
         conn.sock.setblocking(False)
-        conn.timeout = time.monotonic() + TAKING_S
-        self._waiting[conn] = None
+        self._waiting.keep(conn, TAKING_S)
         self.poller.register(conn.sock, selectors.EVENT_WRITE, partial(self._writable, conn, goes_on))
         conn.is_heard = True
-        self._bound_answers()
+        for slow in self._waiting.too_slow():
+            self._drop(slow)
 
     def _writable(self, conn: Connection, goes_on: bool, _sock: Any) -> None:
         if conn not in self._waiting:  # dropped by an event of the same round
@@ -146,8 +145,7 @@ class BufferingWorker(ThreadWorker):  # type: ignore[misc]
         except OSError:
             self._drop(conn)
             return
-        conn.timeout = time.monotonic() + TAKING_S
-        self._waiting[conn] = self._waiting.pop(conn)
+        self._waiting.keep(conn, TAKING_S)
         if is_sent:
             self._release(conn)
             conn.sock.setblocking(True)
@@ -159,22 +157,16 @@ class BufferingWorker(ThreadWorker):  # type: ignore[misc]
         if now < self._next_look:
             return
         self._next_look = now + 1
-        for conn in [conn for conn in self._waiting if conn.timeout <= now]:
+        for conn in self._waiting.late():
             self._drop(conn)
 
     def _cap_keepalive(self, deadline: float) -> None:
         """The server stops: what is not here by then does not come any more."""
-        for conn in self._waiting:
-            if conn.sock.is_sent:
-                conn.timeout = min(conn.timeout, deadline)
+        self._waiting.cap(deadline)
 
     def _wait(self, conn: Connection, seconds: float) -> None:
-        self._keep(conn, seconds)
+        self._waiting.keep(conn, seconds)
         self._hear(conn)
-
-    def _keep(self, conn: Connection, seconds: float) -> None:
-        conn.timeout = time.monotonic() + seconds
-        self._waiting[conn] = None
 
     def _hear(self, conn: Connection) -> None:
         if not conn.is_heard:
@@ -200,15 +192,14 @@ class BufferingWorker(ThreadWorker):  # type: ignore[misc]
         if not data:
             return
         if not conn.received:
-            conn.timeout = time.monotonic() + (UPLOADING_S if is_for_owner(data) else READING_S)
-            self._waiting[conn] = self._waiting.pop(conn)
+            self._waiting.keep(conn, UPLOADING_S if is_for_owner(data) else READING_S)
         conn.received += data
         verdict = judge(conn.received, conn.place)
         if verdict is Verdict.WHOLE:
             self._hand_over(conn)
         elif verdict in _REFUSALS:
             self._refuse(conn, _REFUSALS[verdict])
-        elif self._holds_too_much(conn):
+        elif self._waiting.holds_too_much(conn):
             self._refuse(conn, _REFUSALS[Verdict.TOO_LONG])
         elif expected := expectation(conn.received):
             del conn.received[expected.start() : expected.end()]
@@ -222,7 +213,7 @@ class BufferingWorker(ThreadWorker):  # type: ignore[misc]
             self._release(conn)
             self._take_thread(conn, request)
             return
-        del self._waiting[conn]
+        self._waiting.remove(conn)
         self._answer(served)
 
     def _take_thread(self, conn: Connection, request: bytes) -> None:
@@ -245,8 +236,7 @@ class BufferingWorker(ThreadWorker):  # type: ignore[misc]
         try:
             conn.sock.sendall(answer.written(goes_on=goes_on))
         except OSError:
-            self._waiting[conn] = None
-            self._drop(conn)
+            self._close(conn)
             return
         if not conn.sock.is_sent:
             self._stop_hearing(conn)
@@ -266,37 +256,18 @@ class BufferingWorker(ThreadWorker):  # type: ignore[misc]
         try:
             self._wait(conn, CLOSING_S)
         except (OSError, ValueError):  # the handler has closed it
-            self._waiting.pop(conn, None)
-            self.nr_conns -= 1
-            conn.close()
+            self._drop(conn)
 
     def _send_now(self, conn: Connection, words: bytes) -> None:
         with suppress(OSError):
             conn.sock.send(words, socket.MSG_DONTWAIT)
-
-    def _holds_too_much(self, conn: Connection) -> bool:
-        """All requests that are not small count together, once one of them grows."""
-        if len(conn.received) <= _SMALL:
-            return False
-        sizes = (len(other.received) for other in self._waiting)
-        return sum(size for size in sizes if size > _SMALL) > _MOST_HELD
-
-    def _bound_answers(self) -> None:
-        """Memory and open files are for all: of those who do not take what they asked for the slowest goes."""
-        slow = [conn for conn in self._waiting if not conn.sock.is_sent]
-        kept, files = sum(conn.sock.kept for conn in slow), sum(conn.sock.files for conn in slow)
-        for conn in slow:
-            if kept <= _MOST_HELD and files <= _MOST_FILES:
-                return
-            kept, files = kept - conn.sock.kept, files - conn.sock.files
-            self._drop(conn)
 
     def _make_room(self) -> None:
         while self._waiting and self.nr_conns >= self.worker_connections - _SPARE:
             self._drop(next(iter(self._waiting)))
 
     def _release(self, conn: Connection) -> None:
-        del self._waiting[conn]
+        self._waiting.remove(conn)
         self._stop_hearing(conn)
 
     def _stop_hearing(self, conn: Connection) -> None:
@@ -305,6 +276,10 @@ class BufferingWorker(ThreadWorker):  # type: ignore[misc]
             conn.is_heard = False
 
     def _drop(self, conn: Connection) -> None:
-        self._release(conn)
+        self._waiting.remove(conn)
+        self._close(conn)
+
+    def _close(self, conn: Connection) -> None:
+        self._stop_hearing(conn)
         self.nr_conns -= 1
         conn.close()
