@@ -10,6 +10,7 @@ import importlib.util
 import inspect
 import json
 import os
+import resource
 import signal
 import sys
 import time
@@ -30,6 +31,7 @@ from bench.mutations import Mutant, mutants, mutated
 _COVER = Path("mutants-cover.json")
 _PATIENCE_S = 20
 _MOST_TESTS = 150
+_MOST_MEMORY = 4 << 30  # bytes of address space: a loop that collects without end stops there, and not the machine
 
 
 def cover(tests: list[str]) -> None:
@@ -66,6 +68,7 @@ class _Sound:
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         child = os.fork()
         if not child:
+            _bound()
             for module in core.MODULES:
                 _graft(module, ast.parse(Path(module).read_text()))
             failed = [item.nodeid for item in session.items if _fails(item)]
@@ -111,6 +114,7 @@ class _Share:
         child = os.fork()
         if not child:
             _quiet()
+            _bound()
             if not mutant.function:
                 self._begin_afresh(module, mutant)
             _graft(module, mutated(Path(module).read_text(), mutant.number))
@@ -122,7 +126,8 @@ class _Share:
         return "timeout" if status == -signal.SIGALRM else "killed" if status else "survived"
 
     def _begin_afresh(self, module: str, mutant: Mutant) -> None:
-        signal.alarm(_PATIENCE_S + int(10 * sum(self.seconds.values())))
+        own = [seconds for test, seconds in self.seconds.items() if test.startswith(core.MODULES[module])]
+        signal.alarm(_PATIENCE_S + int(10 * sum(own)))
         what = ["fresh", module, str(mutant.number), *core.MODULES[module], *core.SHARED]
         os.execv(sys.executable, [sys.executable, "-m", "bench.mutants", *what])  # noqa: S606
 
@@ -155,6 +160,10 @@ def _place(test: str, files: tuple[str, ...]) -> int:
 def _quiet() -> None:
     for number in (1, 2):
         os.dup2(os.open(os.devnull, os.O_WRONLY), number)
+
+
+def _bound() -> None:
+    resource.setrlimit(resource.RLIMIT_AS, (_MOST_MEMORY, _MOST_MEMORY))
 
 
 def _graft(module: str, tree: ast.Module) -> None:
