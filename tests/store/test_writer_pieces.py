@@ -81,6 +81,24 @@ def test_one_that_comes_alone_is_done_by_its_own_thread_and_needs_no_savepoint(b
     assert bench.kept() == [1]
 
 
+def test_who_waits_for_a_turn_follows_until_they_have_it(bench: Bench) -> None:
+    turns = bench.writer._turns
+    assert not turns.others_follow()
+
+    def have_a_turn() -> None:
+        turns.take()
+        turns.give()
+
+    waiting = threading.Thread(target=have_a_turn)
+    with turns.apart():
+        waiting.start()
+        while not turns.others_follow():
+            pass
+    waiting.join(10)
+    assert not waiting.is_alive()
+    assert not turns.others_follow()
+
+
 @pytest.mark.parametrize("failing", range(4))
 def test_one_that_fails_is_undone_alone_and_its_own_thread_hears_why(bench: Bench, failing: int) -> None:
     works: list[Work] = [insert_and_fail(number) if number == failing else insert(number) for number in range(4)]
