@@ -19,7 +19,7 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from gunicorn.workers.gthread import ThreadWorker  # type: ignore[import-untyped]
+from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, ThreadWorker  # type: ignore[import-untyped]
 
 from checkout.server import fast_parser
 from checkout.server.admission import Admission
@@ -83,7 +83,8 @@ class BufferingWorker(ThreadWorker):  # type: ignore[misc]
             (self.signed or super().notify)()
 
     def is_parent_alive(self) -> bool:
-        self.alive &= super().is_parent_alive()  # so that no client is told to stay
+        if not super().is_parent_alive():
+            self.alive = False  # so that no client is told to stay
         return bool(self.alive)
 
     def accept(self, listener: Any) -> None:
@@ -125,7 +126,7 @@ class BufferingWorker(ThreadWorker):  # type: ignore[misc]
         if not goes_on:
             self._say_goodbye(conn)
             return
-        self._wait(conn, self.cfg.keepalive)
+        self._wait(conn, self.cfg.keepalive if self.alive else STOP_KEEPALIVE_LINGER)
         self._take(conn, conn.take_unread())
 
     def _send_on(self, conn: Connection, goes_on: bool) -> None:

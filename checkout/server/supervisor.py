@@ -95,7 +95,9 @@ class _Watcher:
     def _end(self, how: signal.Signals) -> None:
         self._status, self._launch_at = 0, None
         if self._listener is not None:
-            self._listener.close()  # whoever comes now is refused at once
+            with suppress(OSError):
+                self._listener.shutdown(socket.SHUT_RDWR)  # whoever comes now is refused at once: by the crews as well
+            self._listener.close()
         for crew in self._crews:
             self._dismiss(crew, how if crew.is_serving else signal.SIGTERM)
 

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import signal
 import socket
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
+from unittest.mock import Mock
 from urllib.parse import urlencode
 
 import pytest
 from gunicorn.config import Config  # type: ignore[import-untyped]
 from gunicorn.http import RequestParser  # type: ignore[import-untyped]
 from gunicorn.http.errors import ParseException  # type: ignore[import-untyped]
+from gunicorn.workers.gthread import ThreadWorker  # type: ignore[import-untyped]
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -23,6 +27,7 @@ from checkout import store as stores
 from checkout.catalogue import Draft, Goods
 from checkout.merchants import Reach
 from checkout.model.products import Receipt
+from checkout.server.buffering import BufferingWorker
 from checkout.server.framing import Place, Verdict, expectation, judge
 from checkout.store import open_store
 from tests.servers import CHECKOUT, ROOT, ask, serving
@@ -374,3 +379,18 @@ def test_a_bought_file_that_is_taken_slowly_holds_up_nobody_and_comes_whole(tmp_
         assert answer(slow[1]).endswith(b"\r\n\r\n" + GOODS[500_000:1_500_000])
         slow[1].sendall(GET)
         assert b'"ok"' in answer(slow[1])
+
+
+def test_a_signal_that_comes_while_the_worker_looks_for_its_parent_is_heeded(monkeypatch: pytest.MonkeyPatch) -> None:
+    worker = BufferingWorker(0, os.getppid(), [], Mock(), 30, Config(), Mock())
+    with closing(worker.tmp):
+        assert worker.is_parent_alive()
+
+        def end(_worker: ThreadWorker) -> bool:
+            worker.handle_exit(signal.SIGTERM, None)
+            return True
+
+        monkeypatch.setattr(ThreadWorker, "is_parent_alive", end)
+        monkeypatch.setattr(worker.method_queue, "defer", lambda _call: None)
+        assert not worker.is_parent_alive()
+        assert not worker.alive

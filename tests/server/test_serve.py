@@ -7,6 +7,7 @@ import os
 import secrets
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
@@ -23,7 +24,7 @@ from checkout.server import process
 from checkout.store import open_store
 from tests import loopback
 from tests.loopback import answering, ok
-from tests.servers import CHECKOUT, ROOT, Server, ask, free_port, serving
+from tests.servers import CHECKOUT, ROOT, Server, ask, free_port, serving, until
 from tests.world import DEVICE_KEY, MERCHANT_KEY, account, device, md5, merchant
 
 SERVE = (*CHECKOUT, "serve", "--port", "{port}")
@@ -269,6 +270,34 @@ def test_a_request_under_way_is_answered_before_the_server_ends(shop: Shop) -> N
             sock.sendall(body[10:])
             assert sock.recv(4096).startswith(b"HTTP/1.1 200")
         assert server.ended() == 0
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_server_that_ends_refuses_newcomers_and_waits_for_no_client_that_stays(shop: Shop, workers: str) -> None:
+    body = json.dumps({"payId": "N1", "type": "1", "price": "9.90", "sign": md5(f"N119.90{MERCHANT_KEY}")}).encode()
+    head = f"POST /createOrder HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {len(body)}"
+    with serving(shop.folder, *SERVE, environ={"CHECKOUT_WORKERS": workers}) as (server, url):
+        address = "127.0.0.1", int(url.rpartition(":")[2])
+        with closing(sqlite3.connect(shop.database, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            sock = socket.create_connection(address, timeout=10)
+            sock.sendall(head.encode() + b"\r\n\r\n" + body)
+            time.sleep(0.3)
+            server.process.send_signal(signal.SIGTERM)
+            until(lambda: is_refused(address))
+            other.execute("ROLLBACK")
+        with sock:
+            answer = b"".join(iter(lambda: sock.recv(4096), b""))
+        assert b'"code":1' in answer
+        assert server.ended() == 0
+
+
+def is_refused(address: tuple[str, int]) -> bool:
+    try:
+        socket.create_connection(address, timeout=10).close()
+    except ConnectionRefusedError:
+        return True
+    return False
 
 
 def test_a_port_that_is_taken_is_named_in_one_sentence(shop: Shop) -> None:
