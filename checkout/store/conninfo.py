@@ -6,6 +6,7 @@ from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from checkout.errors import StoreError
+from checkout.store.postgres_errors import MISUNDERSTOOD
 
 NAME = "checkout"  # by which PostgreSQL lists our lines
 _CONNECTION = {  # a machine that was cut off is noticed within seconds; any of them may be set in the address
@@ -24,10 +25,7 @@ def conninfo_of(address: str) -> str:
     try:
         given = conninfo_to_dict(address)
     except ProgrammingError:  # its text repeats the address, which may hold a password
-        raise StoreError(
-            "CHECKOUT_DATABASE is not understood: write postgresql://user:password@host:5432/name, with %XX for"
-            " special characters in the password."
-        ) from None
+        raise StoreError(MISUNDERSTOOD) from None
     if "," in str(given.get("host") or ""):
         given.setdefault("target_session_attrs", "read-write")  # of several servers, the one that writes
     return make_conninfo(**{**_CONNECTION, **{name: str(value) for name, value in given.items() if value is not None}})

@@ -105,6 +105,7 @@ class Lines:
         with self.outage.looking(), in_our_words():
             line = Line.connect(self._conninfo, autocommit=True)
             try:
+                _expect_unicode(line)
                 line.owner, line.since = (self if self._serving else None), since
                 line.add_notice_handler(line.notice)
                 line.adapters.register_loader("numeric", _Whole)
@@ -211,6 +212,16 @@ class _Whole(Loader):
 
     def load(self, data: Buffer) -> int:
         return int(bytes(data))
+
+
+def _expect_unicode(line: Line) -> None:
+    """In any other encoding a notification in Chinese cannot be stored. Who does not name theirs has but this one."""
+    encoding = line.info.parameter_status("server_encoding") or "UTF8"
+    if encoding not in ("UTF8", "UTF-8"):
+        raise StoreError(
+            f"The PostgreSQL database keeps its texts in {encoding}, which cannot hold all of them; make one that can"
+            " with: createdb --encoding=UTF8 --template=template0 NAME."
+        )
 
 
 def _until(conversation: Generator[Any, Any, Any], seconds: float) -> Generator[Any, Any, Any]:

@@ -11,15 +11,19 @@ from checkout.errors import Code, Conflict, Refusal, StoreError
 
 READ_ONLY = "25006"
 SILENT = "PostgreSQL does not answer; check it and the network between."
+MISUNDERSTOOD = (
+    "The address of the database is not understood: write postgresql://user:password@host:5432/name, with %XX for"
+    " special characters in the password."
+)
 _SENTENCES = {  # by the beginning of the SQLSTATE
     "53100": "The disk of the PostgreSQL server is full; make room, nothing that was acknowledged is lost.",
     "53300": "PostgreSQL takes no more connections; raise its max_connections or start fewer processes.",
     "55P03": "The database is locked by another program; try again in a moment.",
     "57014": "PostgreSQL took too long over a statement; try again in a moment.",
     READ_ONLY: "The database cannot be written: it is a copy that only reads, or this connection may only read.",
-    "28": "PostgreSQL refuses the login; check user and password in CHECKOUT_DATABASE.",
+    "28": "PostgreSQL refuses the login; check user and password in its address.",
     "3D000": "There is no such database on the PostgreSQL server; make it with: createdb NAME.",
-    "42501": "The user of CHECKOUT_DATABASE may not do this; it must own the database or its schema.",
+    "42501": "The user of the database may not do this; it must own the database or its schema.",
     "08": "The connection to PostgreSQL was lost; try again in a moment.",
     "57P": "PostgreSQL is stopping or starting; try again in a moment.",
     "25P03": "A transaction stood still for too long, and PostgreSQL ended it; try again.",
@@ -78,8 +82,10 @@ def _unreachable(text: str) -> str:
     """libpq gives no code while it connects; its text names host and user, never the password, but in many lines."""
     if "password" in text or "authentication" in text or "no pg_hba.conf entry" in text:
         return _SENTENCES["28"]
+    if "connection option" in text:
+        return MISUNDERSTOOD
     if "does not exist" in text:
         return _SENTENCES["3D000"]
     if "too many" in text or "connection slots" in text:
         return _SENTENCES["53300"]
-    return "PostgreSQL cannot be reached; check that it runs, and host and port in CHECKOUT_DATABASE."
+    return "PostgreSQL cannot be reached; check that it runs, and host and port in its address."
