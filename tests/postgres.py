@@ -93,6 +93,7 @@ class Server:
             names = [name for (name,) in rows if not name.startswith("_checkout_")]
             connection.execute("SET session_replication_role = replica")  # references are not asked, as all rows go
             connection.execute("; ".join(f"DELETE FROM {name}" for name in names).encode())
+            connection.execute("DELETE FROM _checkout_migrations WHERE name NOT LIKE '%.sql'")
         return self._shared
 
     def drop(self, address: str) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from itertools import islice
 from pathlib import Path
 
@@ -66,6 +68,43 @@ def test_a_target_with_other_data_is_refused_and_stays_as_it_is(shop: Shop, targ
         list(move.run(shop.store, target))
     with target.read() as db:
         assert [one.code for one in stores.accounts.all_of(db)] == ["another"]
+    target.close()
+
+
+def test_a_half_moved_database_is_opened_by_nothing_but_the_move(shop: Shop) -> None:
+    address = postgres_server().emptied()
+    with closing(stores.open_target(address)) as half:
+        list(islice(move.run(shop.store, half), 60))
+    for opened in (open_store, stores.missing):
+        with pytest.raises(StoreError, match="run it again with checkout move"):
+            opened(address)
+    with closing(stores.open_target(address)) as half:
+        assert list(move.run(shop.store, half))
+    open_store(address).close()
+    assert stores.missing(address) == []
+
+
+def test_a_database_in_use_is_not_shut_off_by_a_move_into_it(shop: Shop) -> None:
+    address = postgres_server().emptied()
+    with closing(open_store(address)) as in_use:
+        list(move.run(shop.store, in_use))
+        list(islice(move.run(shop.store, in_use), 60))
+        assert stores.missing(address) == []
+        shop.open("N-late", 990)
+        with pytest.raises(Refusal, match="went on"):
+            list(move.run(shop.store, in_use))
+        assert stores.missing(address) == []
+
+
+def test_nobody_writes_to_the_file_from_the_first_row_to_the_last_comparison(shop: Shop, target: Store) -> None:
+    moving_on = move.run(shop.store, target)
+    for done in (1, move.steps(shop.store) - 2):
+        list(islice(moving_on, done))
+        with closing(sqlite3.connect(shop.store.path, timeout=0)) as other:  # type: ignore[attr-defined]
+            with pytest.raises(sqlite3.OperationalError, match="locked"):
+                other.execute("UPDATE orders SET price = price + 1")
+            assert other.execute("SELECT count(*) FROM orders").fetchone()[0] > moving.PAGE
+    assert list(moving_on)
     target.close()
 
 

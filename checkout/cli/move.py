@@ -12,7 +12,7 @@ from checkout.cli.desk import Desk
 from checkout.cli.output import as_json, next_steps, show
 from checkout.errors import Code, Refusal
 from checkout.setting_values import POSTGRES
-from checkout.store import open_store
+from checkout.store import open_target
 
 
 @click.command()
@@ -22,14 +22,15 @@ from checkout.store import open_store
 def move(desk: Desk, to: str, as_json: bool) -> None:
     """Copy everything to a PostgreSQL database and compare it row by row; the server must be stopped.
 
-    The SQLite file stays as it is. A move that was interrupted goes on where it stopped. A password is best left out
+    The SQLite file stays as it is; nothing can be written to it meanwhile. A move that was interrupted goes on where
+    it stopped, and until then nothing else opens the copy. A password is best left out
     of ADDRESS: PostgreSQL reads it from PGPASSWORD or ~/.pgpass.
     """
     if desk.settings.is_postgres:
         raise Refusal(Code.BAD_REQUEST, "This installation is on PostgreSQL already; pg_dump copies it.")
     if not to.startswith(POSTGRES):
         raise Refusal(Code.BAD_REQUEST, "--to takes a postgresql:// address.")
-    target = open_store(to)
+    target = open_target(to)
     try:
         total = moves.steps(desk.store)
         done = Counter(progress.steps(moves.run(desk.store, target), "Moving", total, quiet=as_json))

@@ -64,6 +64,7 @@ __all__ = [
     "merchants",
     "missing",
     "open_store",
+    "open_target",
     "orders",
     "overview",
     "owner",
@@ -87,10 +88,15 @@ def open_store(database: str, *, serving: bool = False) -> Store:
     """The store at `database` (a SQLite path or a postgresql:// address), created and migrated when it is new.
     `serving`: for a server, which waits for a database elsewhere some seconds at most. Raises `StoreError`."""
     if database.startswith(POSTGRES):
-        return _postgres(database, serving)
+        return _postgres(database, serving=serving)
     if "://" in database:
         raise StoreError("CHECKOUT_DATABASE must be the path of a file or a postgresql:// address.")
     return SqliteStore(database)
+
+
+def open_target(address: str) -> Store:
+    """The PostgreSQL database that a SQLite file is moved into. Raises `StoreError`."""
+    return _postgres(address, is_moving=True)
 
 
 def restore(database: str, source: Path, now: int) -> str | None:
@@ -115,10 +121,10 @@ def expect_alone(database: str) -> None:
         _refills().expect_alone(database)
 
 
-def _postgres(address: str, serving: bool) -> Store:
+def _postgres(address: str, *, serving: bool = False, is_moving: bool = False) -> Store:
     with _driver():
         from checkout.store.postgres import PostgresStore
-    return PostgresStore(address, serving=serving)
+    return PostgresStore(address, serving=serving, is_moving=is_moving)
 
 
 def _refills() -> ModuleType:

@@ -10,6 +10,7 @@ from graphlib import TopologicalSorter
 from msgspec import Struct
 
 from checkout.interfaces import Row, Rows, Value
+from checkout.store.migrations import postgres
 
 PAGE = 200
 _NAMES = 200
@@ -78,6 +79,17 @@ def _add(db: Rows, table: Table, rows: Sequence[Row]) -> None:
         values |= dict(zip(names, row, strict=True))
         places.append(f"({', '.join(':' + name for name in names)})")
     db.run(f"INSERT INTO {table.name} ({_listed(table.columns)}) VALUES {', '.join(places)}", **values)
+
+
+def begin(db: Rows, tables: Sequence[Table]) -> None:
+    """Marks the move in an empty target, so that no server takes half of it for all. In one with data, which may be
+    in use, only what is missing is added."""
+    if not any(count(db, table) for table in tables):
+        postgres.begin_move(db)
+
+
+def end(db: Rows) -> None:
+    postgres.end_move(db)
 
 
 def clear(db: Rows, tables: Sequence[Table]) -> None:

@@ -41,16 +41,18 @@ class PostgresStore:
     """One PostgreSQL database, migrated when it is opened. `address`: postgresql://user:password@host:port/name.
 
     For a server (`serving`) every wait ends within seconds, with `StoreError`. `is_to_migrate` False takes the database
-    as it is, for those who look at it or replace it."""
+    as it is, for those who look at it or replace it; `is_moving` one into which a move is unfinished as well."""
 
-    def __init__(self, address: str, *, serving: bool = False, is_to_migrate: bool = True) -> None:
+    def __init__(
+        self, address: str, *, serving: bool = False, is_to_migrate: bool = True, is_moving: bool = False
+    ) -> None:
         self._conninfo = conninfo = conninfo_of(address)
         self._lines = Lines(conninfo, serving=serving)
         self._graveyard: list[object] = []
         self._alone = threading.Lock()
         self._local = threading.local()
         if is_to_migrate:
-            _migrate(conninfo)
+            _migrate(conninfo, is_moving=is_moving)
         forks.in_child(self._forget)
 
     @contextmanager
@@ -211,12 +213,12 @@ def _commit(line: Line) -> None:
         raise StoreError("PostgreSQL cannot say whether its copy has this; try again.")
 
 
-def _migrate(conninfo: str) -> None:
+def _migrate(conninfo: str, *, is_moving: bool) -> None:
     """Takes its time. On a line of its own: a server may fork afterwards, and a connection belongs to one process."""
     line = Lines(conninfo, serving=False).to_write()
     try:
         with in_our_words():
-            migrations.apply(line)
+            migrations.apply(line, is_moving=is_moving)
     finally:
         line.close()
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 from zlib import crc32
 
+from checkout.errors import StoreError
 from checkout.interfaces import Rows
 from checkout.store.migrations import left, names, script, statements
 
@@ -19,6 +20,11 @@ if TYPE_CHECKING:
 LOCKS = 64
 LOCK_ALL = "BEGIN ISOLATION LEVEL READ COMMITTED; SELECT id FROM _checkout_turns ORDER BY id FOR UPDATE"
 OWN_TABLES = ("_checkout_turns", "_checkout_migrations")
+_MOVE = "an unfinished move"  # among the migrations: no program opens a database with one that it does not know
+_UNFINISHED = (
+    "The move of a SQLite file into this PostgreSQL database was interrupted, and not everything is here: run it again"
+    " with checkout move --to ADDRESS, or name an empty database."
+)
 _FOUNDATION = (
     "DROP TABLE IF EXISTS _checkout_writer",  # of older programs, which would not wait for our locks
     "CREATE TABLE IF NOT EXISTS _checkout_turns (id BIGINT PRIMARY KEY)",
@@ -39,14 +45,15 @@ def lock(keys: Iterable[str]) -> tuple[str, int]:
     return LOCK_ALL.replace(" ORDER BY", f" WHERE id IN ({places}) ORDER BY"), len(numbers)
 
 
-def apply(connection: Connection) -> None:
-    """Applies what is missing. Safe when several processes start at once: the second waits, then finds it done."""
-    if _is_founded(connection) and not _missing(connection):
+def apply(connection: Connection, *, is_moving: bool = False) -> None:
+    """Applies what is missing. Safe when several processes start at once: the second waits, then finds it done.
+    Raises `StoreError` as `missing`; `is_moving`: to go on with an unfinished move."""
+    if _is_founded(connection) and not _missing(connection, is_moving=is_moving):
         return
     _found(connection)
     connection.execute(LOCK_ALL)
     try:
-        for name in _missing(connection):
+        for name in _missing(connection, is_moving=is_moving):
             for statement in statements(script(name)):
                 connection.execute(translated(statement, sorts_by_bytes=_sorts_by_bytes(connection)))
             connection.execute("INSERT INTO _checkout_migrations VALUES (%s, %s)", (name, int(time.time())))
@@ -69,10 +76,22 @@ def create(db: Rows) -> None:
 
 
 def missing(db: Rows) -> list[str]:
-    """What is still to be applied. Raises `StoreError` where a newer program was here."""
+    """What is still to be applied. Raises `StoreError` where a newer program was here, or a move is unfinished."""
     if not is_founded(db):
         return names()
-    return left({name for (name,) in db.all("SELECT name FROM _checkout_migrations")})
+    return _left({name for (name,) in db.all("SELECT name FROM _checkout_migrations")})
+
+
+def begin_move(db: Rows) -> None:
+    """From now on nobody opens the database but who goes on with the move."""
+    db.run(
+        "INSERT INTO _checkout_migrations (name, applied_at) VALUES (:name, :at) ON CONFLICT (name) DO NOTHING",
+        name=_MOVE, at=int(time.time()),
+    )  # fmt: skip
+
+
+def end_move(db: Rows) -> None:
+    db.run("DELETE FROM _checkout_migrations WHERE name = :name", name=_MOVE)
 
 
 def is_founded(db: Rows) -> bool:
@@ -116,8 +135,15 @@ def _found(connection: Connection) -> None:
                 time.sleep(delay)
 
 
-def _missing(connection: Connection) -> list[str]:
-    return left({row[0] for row in connection.execute("SELECT name FROM _checkout_migrations").fetchall()})
+def _missing(connection: Connection, *, is_moving: bool) -> list[str]:
+    applied = {row[0] for row in connection.execute("SELECT name FROM _checkout_migrations").fetchall()}
+    return _left(applied - {_MOVE} if is_moving else applied)
+
+
+def _left(applied: set[str]) -> list[str]:
+    if _MOVE in applied:
+        raise StoreError(_UNFINISHED)
+    return left(applied)
 
 
 def _sorts_by_bytes(connection: Connection) -> bool:
