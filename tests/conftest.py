@@ -41,8 +41,8 @@ def clock() -> FakeClock:
     return FakeClock()
 
 
-# What rests on the statements and on taking turns is tested on both databases, and of every area at least one module;
-# the rest on SQLite, to save time.
+# What rests on the statements and on taking turns is tested on both databases, all journeys, and of every area at least
+# one module; the rest on SQLite, to save time. Journeys whose server serves several tests take `place`.
 ON_BOTH = frozenset(
     {
         "tests.admin.test_callbacks",
@@ -60,7 +60,13 @@ ON_BOTH = frozenset(
         "tests.cli.test_owner",
         "tests.cli.test_product_codes",
         "tests.cli.test_refunds",
+        "tests.journeys.test_gateway_faults",
         "tests.journeys.test_main_road",
+        "tests.journeys.test_official",
+        "tests.journeys.test_official_scenes",
+        "tests.journeys.test_official_secrets",
+        "tests.journeys.test_photos",
+        "tests.journeys.test_static_codes",
         "tests.outbox.test_announcements",
         "tests.outbox.test_deliveries",
         "tests.outbox.test_dispatcher",

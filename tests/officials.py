@@ -61,16 +61,16 @@ class Official:
 
 
 @contextlib.contextmanager
-def official(folder: Path, *accounts: str, **changes: Any) -> Iterator[Official]:
-    """`changes` are settings, or of the sections where they name one."""
+def official(folder: Path, *accounts: str, database: str = "", **changes: Any) -> Iterator[Official]:
+    """`changes` are settings, or of the sections where they name one. Without a `database` it is in `folder`."""
     listening = socket.create_server(("127.0.0.1", 0))
     port, clock, outside = int(listening.getsockname()[1]), FakeClock(), Outside()
     url = f"http://127.0.0.1:{port}"
     with listening, Town(folder, url, clock=clock, key_of=key) as town:
         sections = {name: {**table, **changes.pop(name, {})} for name, table in town.sections.items()}
         settings = Settings(
-            database=str(folder / "data" / "checkout.db"), folder=folder, allow_private=True, base_url=url,
-            channels=sections, **changes,
+            database=database or str(folder / "data" / "checkout.db"), folder=folder, allow_private=True, base_url=url,
+            channels=sections, secret="s" * 64 if database.startswith("postgresql:") else None, **changes,
         )  # fmt: skip
         app = create_app(settings, clock=clock, new_id=ids.new_id, send=outside.send, work=False)
         site = Site(World.set_up(app, clock, outside), port, app, _fd=listening.fileno())

@@ -11,19 +11,48 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+from tests.conftest import postgres_server
 from tests.servers import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 START_S = 30
+KINDS = ("sqlite", "postgres")
 Receive = Callable[[str, str, str, bytes], bytes]
 
 
+@dataclass(frozen=True)
+class Place:
+    """A server's folder, and where its database is."""
+
+    folder: Path
+    database: str
+
+    @property
+    def settings(self) -> dict[str, str]:
+        secret = {"secret": "s" * 64} if self.database.startswith("postgresql:") else {}
+        return {"database": self.database, **secret}
+
+
 @contextmanager
-def serving(folder: Path, **settings: str) -> Iterator[str]:
-    """`checkout serve` over the database in `folder`, with settings by their name; gives its address."""
+def placed(kind: str, folder: Path) -> Iterator[Place]:
+    """A new one, in `folder` or on a real PostgreSQL."""
+    if kind == "sqlite":
+        yield Place(folder, str(folder / "data" / "checkout.db"))
+        return
+    server = postgres_server()
+    address = server.create()
+    yield Place(folder, address)
+    server.drop(address)
+
+
+@contextmanager
+def serving(place: Place, **settings: str) -> Iterator[str]:
+    """`checkout serve` there, with settings by their name; gives its address."""
+    folder, settings = place.folder, {**place.settings, **settings}
     port = free_port()
     address = f"http://127.0.0.1:{port}"
     environ = {name: value for name, value in os.environ.items() if not name.startswith("CHECKOUT_")}

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from queue import Queue
 from urllib.parse import quote, urlencode, urlsplit
@@ -28,7 +30,7 @@ from tests.clients.gogo import GogoClient
 from tests.clients.phone import Phone, java_double
 from tests.clients.vmq import VmqClient
 from tests.clients.wire import Wire, to_server
-from tests.journeys.server import Shops, serving
+from tests.journeys.server import KINDS, Place, Shops, placed, serving
 from tests.servers import free_port
 from tests.world import DEVICE_KEY, MERCHANT_KEY, START, account, device, merchant
 
@@ -43,7 +45,7 @@ class Front:
     base: str
     backend: str
     trust: str
-    folder: Path
+    place: Place
     store: Store
     shops: Shops
     heard: Queue[tuple[str, str, bytes]]
@@ -60,23 +62,30 @@ class Front:
         assert self.phone.push(kind, spelling, time.time_ns() // 1_000_000)["code"] == 1
 
 
-@pytest.fixture(scope="module", params=SITES)
+@pytest.fixture(scope="module", params=product(SITES, KINDS), ids=", ".join)
 def front(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Front]:
     proxies.required("nginx")
-    folder, heard = tmp_path_factory.mktemp("front"), Queue[tuple[str, str, bytes]]()
+    site, kind = request.param
+    with placed(kind, tmp_path_factory.mktemp("front")) as place, served(site, place) as front:
+        yield front
+
+
+@contextmanager
+def served(site: str, place: Place) -> Iterator[Front]:
+    folder, heard = place.folder, Queue[tuple[str, str, bytes]]()
     authority = certificates.authority(folder)
     certificate = authority.issue(folder, "127.0.0.1")
     public = free_port()
     host = f"127.0.0.1:{public}"
-    base = f"https://{host}" + ("" if request.param == "root" else "/pay")
+    base = f"https://{host}" + ("" if site == "root" else "/pay")
 
     def notify(method: str, path: str, kind: str, body: bytes) -> bytes:
         heard.put((method, shops.address + path, body))
         return b"success"
 
-    store = open_store(str(folder / "data" / "checkout.db"))
+    store = open_store(place.database)
     keys = _furnish(store)
-    with serving(folder, base_url=base, trusted_proxies="127.0.0.1") as backend:
+    with serving(place, base_url=base, trusted_proxies="127.0.0.1") as backend:
         wire = to_server(base, trust=str(authority.file))
         pair = (keys.merchant_private, keys.platform_public)
         bufpay_shop = bufpay.Shop(wire, "1001", MERCHANT_KEY)
@@ -88,9 +97,9 @@ def front(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         v2_shop.notify_url = f"{shops.address}/v"
         phone = Phone(to_server(f"https://{host}", trust=str(authority.file)), f"{host}/{DEVICE_KEY}")
         try:
-            with proxies.nginx(folder, _site(request.param, public, backend, certificate, folder), public):
+            with proxies.nginx(folder, _site(site, public, backend, certificate, folder), public):
                 yield Front(
-                    base, backend, str(authority.file), folder, store, shops, heard, bufpay_shop, epay_shop,
+                    base, backend, str(authority.file), place, store, shops, heard, bufpay_shop, epay_shop,
                     v2_shop, phone,
                 )  # fmt: skip
         finally:
@@ -180,7 +189,8 @@ def test_a_browser_is_sent_to_the_public_address(front: Front) -> None:
 
 
 def test_a_buyers_address_is_his_own_whatever_he_writes(front: Front) -> None:
-    secret = secret_for(load({"CHECKOUT_DATABASE": str(front.folder / "data" / "checkout.db")}, front.folder))
+    environ = {f"CHECKOUT_{name.upper()}": value for name, value in front.place.settings.items()}
+    secret = secret_for(load(environ, front.place.folder))
     for claimed in ("", "9.9.9.9", "127.0.0.1", "9.9.9.9, 127.0.0.1", "not an address"):
         order = _buy(front, front.wire(source="127.0.0.2"), claimed)
         assert order.client == client_digest(secret, "127.0.0.2"), claimed

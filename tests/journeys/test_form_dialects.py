@@ -18,7 +18,7 @@ from tests.clients import bufpay, epay, epay_v2
 from tests.clients.forms import post_multipart, token_of
 from tests.clients.phone import Phone, java_double
 from tests.clients.wire import Wire, to_server
-from tests.journeys.server import Shops, serving
+from tests.journeys.server import Place, Shops, serving
 from tests.world import DEVICE_KEY, MERCHANT_KEY, account, device, merchant
 
 
@@ -50,11 +50,10 @@ class Street:
 
 
 @pytest.fixture(scope="module")
-def street(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Street]:
-    folder = tmp_path_factory.mktemp("street")
-    store = open_store(str(folder / "data" / "checkout.db"))
+def street(place: Place) -> Iterator[Street]:
+    store = open_store(place.database)
     keys = _set_up(store)
-    with serving(folder) as address:
+    with serving(place) as address:
         wire = to_server(address)
         pair = (keys.merchant_private, keys.platform_public)
         made = (

@@ -7,7 +7,6 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
@@ -21,7 +20,7 @@ from checkout.store import open_store
 from tests.clients.smsforwarder import ALIPAY, WECHAT, Forwarder, Notification
 from tests.clients.vmq import VmqClient
 from tests.clients.wire import Wire, to_server
-from tests.journeys.server import Shops, serving
+from tests.journeys.server import Place, Shops, serving
 from tests.world import MERCHANT_KEY, account, device, md5, merchant
 
 PHONE = device(id="phone", name="phone", kind="smsforwarder", key="5" * 64, token="0123456789abcdef" * 2)
@@ -30,7 +29,7 @@ SCRIPT = device(id="script", name="script", kind="generic", key="6" * 64, token=
 
 @dataclass
 class Town:
-    folder: Path
+    place: Place
     wire: Wire
     vmq: VmqClient
     phone: Forwarder
@@ -38,7 +37,7 @@ class Town:
     heard: list[str]
 
     def payments(self) -> list[tuple[Judgement, int | None]]:
-        store = open_store(str(self.folder / "data" / "checkout.db"))
+        store = open_store(self.place.database)
         with store.read() as db:
             found = [(one.judgement, one.amount) for one in stores.payments.listed(db, review=False)]
         store.close()
@@ -46,26 +45,26 @@ class Town:
 
 
 @pytest.fixture(scope="module")
-def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
-    folder, heard = tmp_path_factory.mktemp("town"), list[str]()
+def town(place: Place) -> Iterator[Town]:
+    heard = list[str]()
 
     def notify(method: str, path: str, kind: str, body: bytes) -> bytes:
         heard.append(path)
         return b"success"
 
     shops = Shops({"/notify": notify})
-    _furnish(folder, shops.address)
+    _furnish(place, shops.address)
     try:
-        with serving(folder) as url:
+        with serving(place) as url:
             wire = to_server(url)
             phone = Forwarder(wire, pairing.text(url, PHONE), PHONE.key)
-            yield Town(folder, wire, VmqClient(wire, MERCHANT_KEY), phone, shops, heard)
+            yield Town(place, wire, VmqClient(wire, MERCHANT_KEY), phone, shops, heard)
     finally:
         shops.close()
 
 
-def _furnish(folder: Path, shop: str) -> None:
-    store = open_store(str(folder / "data" / "checkout.db"))
+def _furnish(place: Place, shop: str) -> None:
+    store = open_store(place.database)
     with store.transaction() as db:
         stores.merchants.add(db, merchant(mode=Mode.COMPAT, notify_url=f"{shop}/notify", return_url=f"{shop}/back"))
         stores.accounts.add(db, account(code="wxp://f2f0wechat"))
@@ -114,5 +113,5 @@ def test_long_and_deep_bodies_are_refused_and_nothing_secret_is_logged(town: Tow
                 assert 400 <= reply.status < 500
                 assert json.loads(reply.body)["ok"] is False
     assert town.payments() == before
-    log = (town.folder / "log").read_text(errors="replace")
+    log = (town.place.folder / "log").read_text(errors="replace")
     assert not any(secret in log for one in (PHONE, SCRIPT) for secret in (one.key, one.token))

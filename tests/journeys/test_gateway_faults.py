@@ -54,12 +54,12 @@ FAULTS: dict[str, Behaviour] = {
 }
 
 
-def lame(folder: Path, channel: str, port: int) -> Any:
+def lame(folder: Path, database: str, channel: str, port: int) -> Any:
     """A shop whose gateway of this channel is the server at `port`."""
     section = dict.fromkeys(SECTIONS[channel], f"http://127.0.0.1:{port}/gateway.do")
     if channel.startswith("wechat"):
         section = dict.fromkeys(SECTIONS[channel], f"http://127.0.0.1:{port}")
-    return official(folder, channel, **{channel: section})
+    return official(folder, channel, database=database, **{channel: section})
 
 
 def was_asked(gateway: Loopback) -> None:
@@ -87,8 +87,10 @@ def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     [*(("alipay", fault) for fault in FAULTS), ("wechat", "hangs"), ("wechat", "drips its body"), ("wechat", "fails"),
      ("wechat_v3", "drips its head"), ("wechat_v3", "fails"), ("wechat_v3", "says too much")],
 )  # fmt: skip
-def test_the_page_is_answered_and_the_order_still_waits(tmp_path: Path, channel: str, fault: str) -> None:
-    with serving(FAULTS[fault]) as gateway, lame(tmp_path, channel, gateway.port) as made:
+def test_the_page_is_answered_and_the_order_still_waits(
+    tmp_path: Path, database: str, channel: str, fault: str
+) -> None:
+    with serving(FAULTS[fault]) as gateway, lame(tmp_path, database, channel, gateway.port) as made:
         order = made.order(channel)
         page = made.world.client.get(f"/pay/{order.token}")
         assert page.status_code < 600
@@ -100,8 +102,8 @@ def test_the_page_is_answered_and_the_order_still_waits(tmp_path: Path, channel:
 
 @pytest.mark.parametrize("fault", ["hangs", "drips its body", "half closes"])
 @pytest.mark.parametrize("channel", SECTIONS)
-def test_a_question_ends_and_is_asked_again_later(tmp_path: Path, channel: str, fault: str) -> None:
-    with serving(FAULTS[fault]) as gateway, lame(tmp_path, channel, gateway.port) as made:
+def test_a_question_ends_and_is_asked_again_later(tmp_path: Path, database: str, channel: str, fault: str) -> None:
+    with serving(FAULTS[fault]) as gateway, lame(tmp_path, database, channel, gateway.port) as made:
         order = watched(made, channel)
         made.question()
         was_asked(gateway)
@@ -120,9 +122,9 @@ def watched(made: Official, channel: str) -> Order:
     return order
 
 
-def test_phones_and_shops_and_other_buyers_do_not_wait_for_a_gateway_that_hangs(tmp_path: Path) -> None:
+def test_phones_and_shops_and_other_buyers_do_not_wait_for_a_gateway_that_hangs(tmp_path: Path, database: str) -> None:
     """The gateway answers nobody before everybody else has been answered."""
-    with serving(silent) as gateway, lame(tmp_path, "alipay", gateway.port) as made:
+    with serving(silent) as gateway, lame(tmp_path, database, "alipay", gateway.port) as made:
         orders = [made.order("alipay", f"N{number}") for number in range(prompts.AT_ONCE + 2)]
         with made.world.store.transaction() as db:
             store.accounts.add(db, account(id="second", code="wxp://f2f0second"))
@@ -144,10 +146,12 @@ def test_phones_and_shops_and_other_buyers_do_not_wait_for_a_gateway_that_hangs(
 @pytest.mark.parametrize(
     ("channel", "status"), [("alipay", 301), ("alipay", 307), ("wechat", 302), ("wechat", 308), ("wechat_v3", 307)]
 )
-def test_a_gateway_that_sends_elsewhere_is_not_followed(tmp_path: Path, channel: str, status: int) -> None:
+def test_a_gateway_that_sends_elsewhere_is_not_followed(
+    tmp_path: Path, database: str, channel: str, status: int
+) -> None:
     with serving(answering(ok())) as elsewhere:
         to = f"HTTP/1.1 {status} Go\r\nLocation: http://127.0.0.1:{elsewhere.port}/\r\nContent-Length: 0\r\n\r\n"
-        with serving(answering(to.encode())) as gateway, lame(tmp_path, channel, gateway.port) as made:
+        with serving(answering(to.encode())) as gateway, lame(tmp_path, database, channel, gateway.port) as made:
             order = made.order(channel)
             assert "qr.png" not in made.world.client.get(f"/pay/{order.token}").text
             was_asked(gateway)
@@ -156,7 +160,7 @@ def test_a_gateway_that_sends_elsewhere_is_not_followed(tmp_path: Path, channel:
 
 @pytest.mark.parametrize("private", ["127.0.0.1", "10.0.0.1", "169.254.169.254", "100.100.100.200", "::1"])
 def test_a_gateway_whose_name_moves_to_a_private_address_is_not_asked(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, private: str
+    tmp_path: Path, database: str, monkeypatch: pytest.MonkeyPatch, private: str
 ) -> None:
     """Judged at every call: at the first one the name leads nowhere, at the next one it leads into this machine."""
     answers: list[Any] = [OSError("no such name"), [(0, 0, 0, "", (private, 0))], [(0, 0, 0, "", (private, 0))]]
@@ -172,7 +176,7 @@ def test_a_gateway_whose_name_moves_to_a_private_address_is_not_asked(
             raise answer
         return answer
 
-    with serving(answering(ok())) as inside, official(tmp_path, "alipay") as made:
+    with serving(answering(ok())) as inside, official(tmp_path, "alipay", database=database) as made:
         channel = _public_alipay(made, inside)
         order = watched(made, "alipay")
         monkeypatch.setattr(socket, "getaddrinfo", resolve)

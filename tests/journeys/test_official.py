@@ -19,8 +19,8 @@ from tests.world import World
 
 
 @pytest.fixture
-def made(tmp_path: Path) -> Iterator[Official]:
-    with official(tmp_path) as made:
+def made(tmp_path: Path, database: str) -> Iterator[Official]:
+    with official(tmp_path, database=database) as made:
         yield made
 
 

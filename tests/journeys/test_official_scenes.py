@@ -23,8 +23,8 @@ WECHATS = ("wechat", "wechat_2014", "wechat_v3")
 
 
 @pytest.fixture
-def made(tmp_path: Path) -> Iterator[Official]:
-    with official(tmp_path) as made:
+def made(tmp_path: Path, database: str) -> Iterator[Official]:
+    with official(tmp_path, database=database) as made:
         yield made
 
 

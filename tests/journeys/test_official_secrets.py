@@ -31,11 +31,11 @@ MISCHIEF = ("status", "busy", "unsigned", "tampered", "other_key", "other_order"
 
 
 @pytest.fixture
-def made(tmp_path: Path) -> Iterator[Official]:
+def made(tmp_path: Path, database: str) -> Iterator[Official]:
     files = certificates(tmp_path / "certificates")
     ours = {"cert": files.cert, "cert_key": files.cert_key}
     word = written(tmp_path / "keys" / "op_user_passwd.txt", OPERATOR)
-    with official(tmp_path, wechat=ours, wechat_2014={**ours, "op_user_passwd": word}) as made:
+    with official(tmp_path, database=database, wechat=ours, wechat_2014={**ours, "op_user_passwd": word}) as made:
         yield made
 
 
@@ -162,7 +162,7 @@ def test_no_secret_gets_out(
     ears.heard.append(f"{made.world.parts} {made.world.parts.channels} {made.world.parts.settings}")
     ears.heard += [str(vars(channel)) for channel in made.world.parts.channels.values()]
     ears.heard.append("\n".join(logging.Formatter().format(record) for record in caplog.records))
-    files = [tmp_path / "backup.db", tmp_path / "payments.csv", *(tmp_path / "data").iterdir()]
+    files = [tmp_path / "backup.db", tmp_path / "payments.csv", *tmp_path.glob("data/*")]
     with made.world.store.read() as db:
         assert len(store.payments.listed(db, review=False)) >= len(COUNTERS)
     seen = "\n".join(ears.heard).encode() + b"".join(file.read_bytes() for file in files)

@@ -20,7 +20,7 @@ from checkout import store as stores
 from checkout.store import open_store
 from tests import proxies
 from tests.admin.desk import PASSWORD
-from tests.servers import CHECKOUT, serving
+from tests.journeys.server import Place, serving
 from tests.world import START, account
 
 CODE = "wxp://f2f0another"
@@ -37,30 +37,30 @@ def photo() -> bytes:
 
 
 @pytest.fixture
-def shop(tmp_path: Path) -> Path:
-    """The folder of a shop with an owner and an account."""
-    store = open_store(str(tmp_path / "data" / "checkout.db"))
+def shop(tmp_path: Path, database: str) -> Place:
+    """A shop with an owner and an account."""
+    store = open_store(database)
     with store.transaction() as db:
         stores.accounts.add(db, account())
     owner.set_password(store, PASSWORD, actor="test", new_id=ids.new_id, now=START)
     store.close()
-    return tmp_path
+    return Place(tmp_path, database)
 
 
 @contextmanager
-def behind(front: str, folder: Path) -> Iterator[str]:
+def behind(front: str, place: Place) -> Iterator[str]:
     if front != "nothing":
         proxies.required(front)
-    with serving(folder, *CHECKOUT, "serve", "--port", "{port}") as (_, url):
+    with serving(place) as url:
         if front == "nothing":
             yield url
             return
-        with proxies.before(front, folder, url) as port:
+        with proxies.before(front, place.folder, url) as port:
             yield f"http://127.0.0.1:{port}"
 
 
 @pytest.mark.parametrize("front", ["nothing", *proxies.KINDS])
-def test_a_photo_of_a_payment_code_arrives_and_is_read(shop: Path, photo: bytes, front: str) -> None:
+def test_a_photo_of_a_payment_code_arrives_and_is_read(shop: Place, photo: bytes, front: str) -> None:
     browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(CookieJar()))
     with behind(front, shop) as url:
         browser.open(f"{url}/admin/sign-in", f"password={PASSWORD.replace(' ', '+')}".encode()).read()
@@ -72,7 +72,7 @@ def test_a_photo_of_a_payment_code_arrives_and_is_read(shop: Path, photo: bytes,
         headers = {"Content-Type": f"multipart/form-data; boundary={boundary}"}
         request = urllib.request.Request(f"{url}/admin/accounts/wx-main/codes", body, headers)
         assert browser.open(request).status == 200
-    store = open_store(str(shop / "data" / "checkout.db"))
+    store = open_store(shop.database)
     with store.read() as db:
         assert [code.code for code in stores.accounts.codes(db, "wx-main")] == [CODE]
     store.close()

@@ -23,7 +23,7 @@ from tests.clients.gogo import GogoClient
 from tests.clients.phone import Phone, java_double
 from tests.clients.vmq import Refused, VmqClient, cents, query_of
 from tests.clients.wire import to_server
-from tests.journeys.server import Shops, serving
+from tests.journeys.server import Place, Shops, serving
 from tests.world import DEVICE_KEY, MERCHANT_KEY, account, device, merchant
 
 SECOND_KEY = "second-merchants-key-0123456789"
@@ -43,8 +43,8 @@ class Town:
 
 
 @pytest.fixture(scope="module")
-def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
-    folder, heard = tmp_path_factory.mktemp("town"), Queue[Heard]()
+def town(place: Place) -> Iterator[Town]:
+    heard = Queue[Heard]()
 
     def notify(method: str, path: str, kind: str, body: bytes) -> bytes:
         heard.put((method, shops.address + path, body))
@@ -52,8 +52,8 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
 
     shops = Shops({"/notify.php": notify})
     try:
-        _furnish(str(folder / "data" / "checkout.db"), shops.address)
-        with serving(folder) as url:
+        _furnish(place.database, shops.address)
+        with serving(place) as url:
             wire = to_server(url)
             yield Town(
                 url, shops.address, heard, VmqClient(wire, MERCHANT_KEY),

@@ -19,8 +19,8 @@ OPENID = "oUpF8uMuAJO_M2pxb1Q9zNjWeS6o"
 
 
 @pytest.fixture
-def made(tmp_path: Path) -> Iterator[Official]:
-    with official(tmp_path, "wechat", "wechat_2014") as made:
+def made(tmp_path: Path, database: str) -> Iterator[Official]:
+    with official(tmp_path, "wechat", "wechat_2014", database=database) as made:
         draft = Draft(title_zh="茶", title_en="Tea", price=990)
         world = made.world
         catalogue.add(world.store, "tea", draft, Reach(True), actor="test", new_id=ids.new_id, now=world.clock())
