@@ -21,7 +21,7 @@ from checkout.server import serve
 from tests import certificates, proxies
 from tests.clients.wire import to_server
 from tests.conftest import skip_or_fail
-from tests.journeys.server import serving
+from tests.journeys.server import placed, serving
 from tests.proxies import DEPLOY
 from tests.servers import ROOT, ask, free_port
 
@@ -126,7 +126,8 @@ def test_caddy_serves_https_forwards_the_buyer_and_closes_the_figures(tmp_path: 
     authority, port = certificates.authority(tmp_path), free_port()
     tls, public = authority.issue(tmp_path, "127.0.0.1"), f"https://127.0.0.1:{port}"
     with (
-        serving(tmp_path, base_url=public, trusted_proxies="127.0.0.1") as backend,
+        placed("sqlite", tmp_path) as place,
+        serving(place, base_url=public, trusted_proxies="127.0.0.1") as backend,
         proxies.caddy(tmp_path, proxies.caddy_site(port, backend, tls), port),
     ):
         wire = to_server(public, trust=str(authority.file))
