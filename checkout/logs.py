@@ -19,6 +19,7 @@ from typing import Any
 FORMAT = "%(asctime)s [%(process)d] %(levelname)s %(message)s"
 _SECRETS = re.compile(
     r"(?<=\?)[^\s'\"<>]+|\b[0-9A-Fa-f]{32,}\b|%[0-9A-Fa-f]{2}[^\s'\"<>]{16,}|\bwhsec_[0-9A-Za-z+/=_-]+"
+    r"|\b\w*(?:key|password|secret|sign|token)=[^\s'\"<>]+"  # of a form that was taken for a request's first line
 )
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _NAMES = frozenset({"order", "request"})  # fields whose long numbers are names, not secrets

@@ -22,6 +22,7 @@ KEY = "0f" * 32
         (f"the key {KEY} was sent", "the key … was sent"),
         ("/pay/" + "a1" * 16, "/pay/…"),
         ("no whsec_c2Vj+cmV0/cy0= here", "no … here"),
+        ("Invalid request line: 'type=1&token=abc&price=2'", "Invalid request line: 'type=1&…'"),
         ("Is it there? Yes.", "Is it there? Yes."),
         ("msg_01a1fc2cb65de409529542d1ecbf failed", "msg_01a1fc2cb65de409529542d1ecbf failed"),
     ],
