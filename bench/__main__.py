@@ -46,13 +46,14 @@ def main() -> None:
             _keep(found, options.json, time.monotonic() - began)
     missed = [figure for figure in found if figure.is_met is False]
     print(f"{len(found)} figures in {time.monotonic() - began:.0f} s; {len(missed)} of their targets not reached")
+    print(f"Kept in {options.json}")
 
 
-def _keep(found: list[Figure], file: str | None, elapsed_s: float) -> None:
+def _keep(found: list[Figure], file: Path, elapsed_s: float) -> None:
     """What there is so far: a long run that is interrupted is not lost."""
-    if file:
-        words = document(found, shlex.join(["./dev", "bench", *sys.argv[1:]]), elapsed_s)
-        Path(file).write_text(json.dumps(words, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    words = document(found, shlex.join(["./dev", "bench", *sys.argv[1:]]), elapsed_s)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps(words, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def measured(names: Iterable[str], plan: Plan) -> Iterator[Figure]:
@@ -75,7 +76,10 @@ def options_of(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument(
         "--folder", type=lambda name: Path(name).resolve(), help="keeps the databases of `growth` for the next run"
     )
-    parser.add_argument("--json", metavar="FILE", help="the figures, with machine, versions and commit")
+    parser.add_argument(
+        "--json", metavar="FILE", type=Path, default=Path("build/bench.json"),
+        help="for the figures, with machine, versions and commit (build/bench.json)",
+    )  # fmt: skip
     options = parser.parse_args(arguments)
     if unknown := set(options.scenario) - set(FULL):
         parser.error(f"there is no scenario {unknown.pop()!r}; there are {', '.join(FULL)}.")
