@@ -43,6 +43,16 @@ def test_who_is_alone_leaves_nobody_to_others() -> None:
     assert not alone.leaves_newcomer()
 
 
+def test_a_newcomer_is_left_to_another_for_a_moment_and_no_longer(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 0.0
+    monkeypatch.setattr(balance, "time", SimpleNamespace(monotonic=lambda: now))
+    ours = Share(Balance(2), OURS)
+    ours.note(1)
+    assert ours.leaves_newcomer()
+    now = MOMENT_S
+    assert not ours.leaves_newcomer()
+
+
 class Door:
     """A worker, whose loop does not run, at a real listener, and a clock that stands still."""
 
