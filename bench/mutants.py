@@ -31,6 +31,7 @@ from bench.mutations import Mutant, mutants, mutated
 _COVER = Path("mutants-cover.json")
 _PATIENCE_S = 20
 _MOST_TESTS = 150
+_NO_OTHER_CLOCK = "--timeout=0"  # pytest-timeout sets the process's one timer anew for each test, and ours is lost
 _MOST_MEMORY = 4 << 30  # bytes of address space: a loop that collects without end stops there, and not the machine
 
 
@@ -214,7 +215,7 @@ def main(what: str, *arguments: str) -> int:
     if what == "fresh":
         module, number, *tests = arguments
         sys.meta_path.insert(0, _Fresh(module, int(number)))
-        return int(pytest.main(["-x", *core.PYTEST, *tests]))
+        return int(pytest.main(["-x", _NO_OTHER_CLOCK, *core.PYTEST, *tests]))
     share, *tests = arguments
     return int(pytest.main(["-q", *core.PYTEST, *tests], plugins=[_Share(*json.loads(share))]))
 
