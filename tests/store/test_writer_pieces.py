@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from checkout.errors import StoreError
+from checkout.store import pieces
 from checkout.store.commits import MOST_IN_A_COMMIT
 from checkout.store.pieces import Piece
 from checkout.store.writer import Writer
@@ -275,3 +276,30 @@ def test_whoever_waits_goes_on_after_any_kind_of_turn(bench: Bench) -> None:
         thread.join(60)
         assert not thread.is_alive()
     assert len(bench.kept()) == 240
+
+
+@pytest.mark.parametrize(("moment", "so_far"), [(1, []), (2, ["BEGIN IMMEDIATE"])])
+def test_who_is_ready_to_write_may_hand_it_in_before_it_begins_and_before_it_is_committed(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, moment: int, so_far: list[str]
+) -> None:
+    late = threading.Thread(target=bench.writer.run, args=(thread_of,))
+    bench.writer.run(thread_of)
+    said = bench.disk.said
+    said.clear()
+    moments = iter(range(1, 10))
+
+    def let_others_run() -> None:
+        if next(moments) == moment:
+            assert [one for one in said if one in ("BEGIN IMMEDIATE", "COMMIT")] == so_far
+            waiting = bench.writer._turns._pieces
+            handed_in = len(waiting) + 1
+            late.start()
+            while len(waiting) < handed_in and late.is_alive():
+                pass
+
+    monkeypatch.setattr(pieces, "_let_others_run", let_others_run)
+    bench.writer.run(thread_of)
+    late.join(60)
+    assert not late.is_alive()
+    assert bench.kept() == [1, 2, 3]
+    assert said.count("COMMIT") == 1
