@@ -43,11 +43,16 @@ class Server:
 
 
 @contextlib.contextmanager
-def hello(workers: int = 1, threads: int = 4) -> Iterator[Server]:
+def hello(workers: int = 1) -> Iterator[Server]:
     """The baseline: Flask hello under gunicorn gthread, pinned as ours is."""
-    command = [sys.executable, "-m", "gunicorn", "bench.hello:app", "--worker-class", "gthread"]
-    command += ["--workers", str(workers), "--threads", str(threads), "--log-level", "error", "--no-control-socket"]
-    with _running(lambda port: [*command, "--bind", f"127.0.0.1:{port}"], "/", {}, {SERVER_CPU}) as server:
+    with _gunicorn("bench.hello:app", "/", workers) as server:
+        yield server
+
+
+@contextlib.contextmanager
+def plain() -> Iterator[Server]:
+    """Checkout as nothing but a Flask application, under the gunicorn of the baseline."""
+    with _gunicorn("bench.plain:app", "/healthz") as server:
         yield server
 
 
@@ -118,6 +123,16 @@ def free_port() -> int:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return int(listener.getsockname()[1])
+
+
+@contextlib.contextmanager
+def _gunicorn(app: str, path: str, workers: int = 1) -> Iterator[Server]:
+    command = [sys.executable, "-m", "gunicorn", app, "--worker-class", "gthread", "--workers", str(workers)]
+    command += ["--threads", "4", "--log-level", "error", "--no-control-socket"]
+    with _running(
+        lambda port: [*command, "--bind", f"127.0.0.1:{port}"], path, {"CHECKOUT_ALLOW_PRIVATE": "1"}, {SERVER_CPU}
+    ) as server:
+        yield server
 
 
 @contextlib.contextmanager

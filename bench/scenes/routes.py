@@ -22,6 +22,7 @@ TARGETS = {
     "poll, 4 connections": at_least(2.4),
     "poll, 32 connections": at_least(2.4),
 }
+TARGETS_OF_FLASK = {"poll, nothing new": at_least(0.80), "create order": at_least(0.45)}
 TARGETS_OF_TWO = {"poll, nothing new": at_least(2.0), "create order": at_least(0.70)}
 _SLOWEST_CREATE = at_most(8)  # ms, p99
 _POLLS_A_SECOND, _CREATES_A_SECOND = 1000, 200
@@ -46,6 +47,7 @@ Measure = Callable[[], Taken]
 def run(plan: Plan) -> Iterator[Figure]:
     yield from _one_process(plan)
     if plan.is_full:
+        yield from _flask_alone(plan)
         yield from _two_processes(plan)
 
 
@@ -91,6 +93,18 @@ def _many_creates(shop: Shop) -> Iterator[Figure]:
                  target=at_least(_MANY))  # fmt: skip
     yield Figure("one process", f"{_MANY:,} creates at full speed", outcome.per_second, "/s")
     yield Figure("one process", f"{_MANY:,} creates at full speed, p99", outcome.percentile(0.99) * 1000, "ms")
+
+
+def _flask_alone(plan: Plan) -> Iterator[Figure]:
+    """What the routes cost without our reader and the shortcuts before the router."""
+    with servers.hello() as base, servers.plain() as ours:
+        shop = Shop(ours).furnish()
+        runs = {
+            "hello": lambda: taken(base, itertools.repeat(get("/")), plan.seconds),
+            **hot_routes(shop, plan.seconds),
+        }
+        rounds = in_turn(runs, plan.rounds)
+    yield from _figures("Flask alone", rounds, TARGETS_OF_FLASK)
 
 
 def _two_processes(plan: Plan) -> Iterator[Figure]:
