@@ -6,10 +6,10 @@ whichever thread has the turn: of eight that come together one works, and wakes 
 
 from __future__ import annotations
 
+import os
 import queue
 import sqlite3
 import threading
-import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -161,6 +161,7 @@ class Turns:
 
 
 def _let_others_run() -> None:
-    """Gives up Python's lock: threads that are about to hand in something do so now, and have not to wait for the
-    commit after this one. Without it most commits were of one transaction, however many threads wrote."""
-    time.sleep(0)
+    """Gives up Python's lock and the CPU: threads that are about to hand in something do so now, and have not to wait
+    for the commit after this one. Without it most commits were of one transaction, however many threads wrote. (To
+    sleep for no time gives up both too, but takes Linux 60 µs.)"""
+    os.sched_yield()
