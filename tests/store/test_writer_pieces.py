@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
+import sys
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -303,3 +306,26 @@ def test_who_is_ready_to_write_may_hand_it_in_before_it_begins_and_before_it_is_
     assert not late.is_alive()
     assert bench.kept() == [1, 2, 3]
     assert said.count("COMMIT") == 1
+
+
+def test_to_let_others_run_gives_up_the_lock_of_python() -> None:
+    interval, turns, is_over = sys.getswitchinterval(), 0, False
+
+    def run_when_let() -> None:
+        nonlocal turns
+        while not is_over:
+            turns += 1
+            os.sched_yield()
+
+    other = threading.Thread(target=run_when_let)
+    try:
+        sys.setswitchinterval(1000)  # who does not give up the lock keeps it
+        other.start()
+        before, deadline = turns, time.monotonic() + 10
+        while turns == before and time.monotonic() < deadline:
+            pieces._let_others_run()
+        assert turns > before
+    finally:
+        is_over = True
+        sys.setswitchinterval(interval)
+        other.join(60)
